@@ -178,7 +178,5 @@ def by_code(code: str) -> type[FlyballError]:
     return FlyballError
 
 
-def _rebuild(
-    kind: type[FlyballError], message: str, hint: str, facts: dict[str, object]
-) -> FlyballError:
+def _rebuild(kind: type[FlyballError], message: str, hint: str, facts: dict[str, object]) -> FlyballError:
     return kind(message, hint=hint, **facts)

@@ -66,7 +66,9 @@ class PluginGroup(Generic[T]):
                 outside: T = entry_point.load()  # type: ignore[attr-defined]
                 return outside
         raise NotFound(
-            f"There is no {self.kind} plug-in '{name}'.", hint=did_you_mean(name, self.names()), kind=self.kind
+            f"There is no {self.kind} plug-in '{name}'.",
+            hint=did_you_mean(name, self.names()),
+            kind=self.kind,
         )
 
     def _own_names(self) -> list[str]:

@@ -1,0 +1,86 @@
+"""Bytes to nouns and back: the one place where what comes in at a border is checked.
+
+Nouns are frozen dataclasses of the standard library. `msgspec` reads and writes them; were it to go, this file changes
+and no other.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import blake3
+import msgspec
+
+from flyball.errors import FlyballError, InvalidInput
+
+T = TypeVar("T")
+
+# What JSON can say. A plain alias: msgspec cannot decode into a recursive one.
+JsonValue = Any
+
+
+def to_json(value: object) -> bytes:
+    """JSON of a noun or of plain values; NaN and infinities become null."""
+    return msgspec.json.encode(value, enc_hook=_encode_unknown)
+
+
+def from_json(data: bytes | str, kind: type[T]) -> T:
+    """The noun that the JSON describes.
+
+    Raises:
+        InvalidInput: it is no JSON, or does not fit `kind`; the message names the field.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(f"The JSON does not fit: {error}.") from error
+
+
+def convert(value: object, kind: type[T], *, strict: bool = True) -> T:
+    """The noun that plain values (dicts, lists, strings, numbers) describe.
+
+    Args:
+        strict: Without it, strings are also read as numbers and booleans, as query parameters need.
+
+    Raises:
+        InvalidInput: the values do not fit `kind`; the message names the field.
+    """
+    try:
+        return msgspec.convert(value, type=kind, strict=strict)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise InvalidInput(f"What was given does not fit: {error}.") from error
+
+
+def to_plain(value: object) -> JsonValue:
+    """Plain values (dicts, lists, strings, numbers) of a noun."""
+    return msgspec.to_builtins(value, enc_hook=_encode_unknown)
+
+
+def canonical_json(value: object) -> bytes:
+    """JSON with sorted keys: equal values give equal bytes, so it can be hashed."""
+    return msgspec.json.encode(value, enc_hook=_encode_unknown, order="sorted")
+
+
+def digest(data: bytes) -> str:
+    """BLAKE3 of the bytes, 64 hexadecimal digits."""
+    return str(blake3.blake3(data).hexdigest())
+
+
+def json_schema(kinds: list[Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """JSON schemas of types and the shared components they refer to, as OpenAPI 3.1 wants them."""
+    schemas, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    return list(schemas), components
+
+
+def error_to_plain(error: FlyballError) -> dict[str, JsonValue]:
+    """An error as plain values: what goes over the wire and into the database."""
+    facts = {key: str(fact) for key, fact in error.facts.items()}
+    return {"code": error.code, "message": error.message, "hint": error.hint, "facts": facts}
+
+
+def _encode_unknown(value: object) -> object:
+    # numpy scalars reach us in metrics; asking for `.item` keeps numpy out of the imports.
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "shape", None) == ():
+        return item()
+    raise InvalidInput(f"A value of type {type(value).__name__} cannot be written as JSON.")

@@ -1,0 +1,147 @@
+"""What can be set, and from where: flag > `FLYBALL_*` environment variable > `flyball.toml` > default.
+
+The settings are read once, into one frozen value that `workspace.py` hands down. No room reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal, get_args
+
+from flyball.errors import InvalidInput, did_you_mean
+
+FILE = "flyball.toml"
+ClockKind = Literal["system", "virtual"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of one process.
+
+    Attributes:
+        project: Root folder of the project: the one that holds `flyball.toml`.
+        name: Name of the project; by default the root folder's.
+        module: File of the project that declares its pipelines and loops, relative to `project`.
+        workspace: Folder of the local workspace.
+        url: Address of a team server; empty means the local workspace.
+        token: Token for the team server.
+        database: SQLAlchemy URL; by default SQLite in the workspace.
+        objects: Folder or `s3://bucket/prefix` that holds the bytes; by default in the workspace.
+        s3_endpoint: Address of the S3 service, where it is not Amazon's.
+        s3_region: Region of the bucket.
+        clock: `system`, or `virtual` for a workspace that replays history.
+        host: Address that `flyball up` binds to.
+        port: Port of the server; the model server takes the next one.
+        log_level: Least severe level of the log that is written.
+    """
+
+    project: Path
+    name: str
+    module: str = "project.py"
+    workspace: Path
+    url: str = ""
+    token: str = ""
+    database: str
+    objects: str
+    s3_endpoint: str = ""
+    s3_region: str = "us-east-1"
+    clock: ClockKind = "system"
+    host: str = "127.0.0.1"
+    port: int = 8080
+    log_level: str = "info"
+
+
+SETTABLE = tuple(field.name for field in fields(Settings) if field.name != "project")
+
+
+def find_project(start: Path) -> Path | None:
+    """The nearest folder at or above `start` that is a project; none if there is no such."""
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file() or "flyball" in _tool_table(folder / "pyproject.toml"):
+            return folder
+    return None
+
+
+def load_settings(
+    flags: Mapping[str, object] | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    start: Path | None = None,
+) -> Settings:
+    """Reads the settings from flags, environment, project file and defaults, in this order.
+
+    Args:
+        flags: Settings given on the command line or in code; those that are None do not count.
+        environment: The environment variables; those of the process by default.
+        start: Folder to look for the project from; the present one by default.
+
+    Raises:
+        InvalidInput: a source holds an unknown name or an unusable value; it says which source.
+    """
+    environment = os.environ if environment is None else environment
+    start = (start or Path.cwd()).resolve()
+    project = find_project(start) or start
+    source, in_file = _read_file(project)
+    chosen: dict[str, object] = {}
+    for name in SETTABLE:
+        variable = f"FLYBALL_{name.upper()}"
+        flag = (flags or {}).get(name)
+        if flag is not None:
+            chosen[name] = _read(name, flag, "the command line")
+        elif environment.get(variable):
+            chosen[name] = _read(name, environment[variable], f"the environment variable {variable}")
+        elif name in in_file:
+            chosen[name] = _read(name, in_file[name], source)
+    workspace = project / Path(str(chosen.get("workspace", ".flyball"))).expanduser()
+    chosen["workspace"] = workspace
+    chosen.setdefault("name", project.name)
+    chosen.setdefault("database", f"sqlite:///{workspace / 'flyball.db'}")
+    chosen.setdefault("objects", str(workspace / "objects"))
+    return Settings(project=project, **chosen)  # type: ignore[arg-type]  # each value was read by its field's type
+
+
+def _read(name: str, value: object, source: str) -> object:
+    if name == "port":
+        if isinstance(value, bool) or not str(value).isdigit() or int(str(value)) > 65_535:
+            raise InvalidInput(f"{source} sets port to {value!r}.", hint="Give a number from 0 to 65535.")
+        return int(str(value))
+    if not isinstance(value, str | Path):
+        raise InvalidInput(f"{source} sets {name} to {value!r}.", hint="Give a text.")
+    text = str(value)
+    if name == "clock" and text not in get_args(ClockKind):
+        raise InvalidInput(f"{source} sets clock to '{text}'.", hint="Use 'system' or 'virtual'.")
+    if name == "url" and not text.startswith(("http://", "https://")):
+        raise InvalidInput(f"{source} sets url to '{text}'.", hint="Write it as http://host:port.")
+    return text
+
+
+def _read_file(project: Path) -> tuple[str, dict[str, object]]:
+    path = project / FILE
+    if path.is_file():
+        source, table = str(path), _load(path)
+    else:
+        source, table = f"[tool.flyball] of {project / 'pyproject.toml'}", {}
+        found = _tool_table(project / "pyproject.toml").get("flyball")
+        table = found if isinstance(found, dict) else {}
+    unknown = sorted(set(table) - set(SETTABLE))
+    if unknown:
+        raise InvalidInput(
+            f"{source} sets '{unknown[0]}', which is no setting.", hint=did_you_mean(unknown[0], SETTABLE)
+        )
+    return source, table
+
+
+def _tool_table(path: Path) -> dict[str, object]:
+    table = _load(path).get("tool") if path.is_file() else None
+    return table if isinstance(table, dict) else {}
+
+
+def _load(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} is not readable as TOML: {error}.") from error

@@ -1,0 +1,159 @@
+"""The metadata database: transactions and leases, the same on SQLite and PostgreSQL.
+
+Rooms write portable SQLAlchemy Core; what differs between databases stands in `sqlite.py` and `postgres.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from flyball.errors import InvalidInput, LeaseLost
+from flyball.storage.tables import metadata
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("holder", sa.String(200), nullable=False),
+    sa.Column("token", sa.BigInteger, nullable=False),
+    sa.Column("expires", sa.Float(53), nullable=False),
+)
+
+
+class Dialect(Protocol):
+    """What one kind of database does in its own way."""
+
+    name: str
+    now: sa.ColumnElement[float]
+    """The database's own clock, in seconds since 1970."""
+
+    def engine(self, url: sa.URL) -> sa.Engine:
+        """An engine with the settings that keep what was acknowledged."""
+        ...
+
+    def insert(self, table: sa.Table) -> Any:
+        """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to do one thing alone for a while.
+
+    Attributes:
+        token: Fencing token: grows with every new holder, so a late write of a former one is told apart.
+    """
+
+    name: str
+    holder: str
+    token: int
+
+
+class Database:
+    """One metadata database."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            parsed = sa.make_url(url)
+        except sa.exc.ArgumentError as error:
+            raise InvalidInput(
+                f"'{_without_password(url)}' is no database address.",
+                hint="Write it as sqlite:///path/flyball.db or postgresql://user@host/name.",
+            ) from error
+        self.dialect = _dialect(parsed)
+        self.url = parsed
+        self.engine = self.dialect.engine(parsed)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """A transaction that may write: all of it becomes visible at the end, or none."""
+        with self.engine.connect().execution_options(flyball_writes=True) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A transaction that only reads."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    def rows(self, statement: sa.Executable) -> list[sa.Row[Any]]:
+        """All rows of one SELECT."""
+        with self.reading() as connection:
+            return list(connection.execute(statement).all())
+
+    def row(self, statement: sa.Executable) -> sa.Row[Any] | None:
+        """The first row of one SELECT; None if there is none."""
+        with self.reading() as connection:
+            return connection.execute(statement).first()
+
+    def execute(self, statement: sa.Executable, rows: Sequence[Mapping[str, Any]] | None = None) -> int:
+        """Runs one statement in a transaction of its own; gives the number of rows it touched."""
+        with self.transaction() as connection:
+            return connection.execute(statement, rows).rowcount if rows else connection.execute(statement).rowcount
+
+    def insert(self, table: sa.Table) -> Any:
+        """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
+        return self.dialect.insert(table)
+
+    def lease(self, name: str, holder: str, ttl: timedelta) -> Lease | None:
+        """Takes or renews a lease by the database's clock; None while another holder has it."""
+        now, seconds = self.dialect.now, ttl.total_seconds()
+        with self.transaction() as connection:
+            taken = self.insert(leases).values(name=name, holder=holder, token=1, expires=now + seconds)
+            taken = taken.on_conflict_do_update(
+                index_elements=["name"],
+                set_={
+                    "holder": holder,
+                    "expires": now + seconds,
+                    "token": sa.case((leases.c.holder == holder, leases.c.token), else_=leases.c.token + 1),
+                },
+                where=sa.or_(leases.c.holder == holder, leases.c.expires < now),
+            )
+            connection.execute(taken)
+            row = connection.execute(sa.select(leases).where(leases.c.name == name)).one()
+        return Lease(name=name, holder=holder, token=row.token) if row.holder == holder else None
+
+    def release(self, lease: Lease) -> None:
+        """Gives a lease back; nothing happens if it was lost already."""
+        mine = sa.and_(leases.c.name == lease.name, leases.c.token == lease.token, leases.c.holder == lease.holder)
+        self.execute(sa.update(leases).where(mine).values(expires=0.0, holder=""))
+
+    def fence(self, connection: sa.Connection, lease: Lease) -> None:
+        """Makes sure, inside the writing transaction, that the lease is still ours.
+
+        Raises:
+            LeaseLost: someone else has taken it since.
+        """
+        query = sa.select(leases.c.token).where(leases.c.name == lease.name, leases.c.holder == lease.holder)
+        if self.dialect.name == "postgresql":
+            query = query.with_for_update()
+        if connection.execute(query).scalar() != lease.token:
+            raise LeaseLost(f"'{lease.holder}' no longer holds the lease '{lease.name}'.", lease=lease.name)
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self.engine.dispose()
+
+
+def _dialect(url: sa.URL) -> Dialect:
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        from flyball.storage.sqlite import Sqlite
+
+        return Sqlite()
+    if backend == "postgresql":
+        from flyball.storage.postgres import Postgres
+
+        return Postgres()
+    raise InvalidInput(f"'{backend}' is not a database Flyball keeps its rows in.", hint="Use sqlite or postgresql.")
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"://([^:/@]*):[^@]*@", r"://\1:***@", url)

@@ -1,0 +1,83 @@
+"""The event log: append-only, written in the transaction of the fact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from flyball.clock import Clock
+from flyball.events import Event
+from flyball.serialization import JsonValue
+from flyball.storage.database import Database
+from flyball.storage.tables import Document, Instant, RowNumber, metadata
+from flyball.verbs import read
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", RowNumber, primary_key=True, autoincrement=True),
+    sa.Column("kind", sa.String(100), nullable=False),
+    sa.Column("subject", sa.String(300), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("facts", Document(dict), nullable=False),
+    sa.Index("ix_events_subject", "subject", "id"),
+    sa.Index("ix_events_kind", "kind", "id"),
+)
+
+
+class EventLog:
+    """Appends events and reads them back, oldest first."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def append(self, connection: sa.Connection, kind: str, subject: object, /, **facts: JsonValue) -> None:
+        """Writes an event in the transaction of the fact it tells.
+
+        Args:
+            connection: The transaction that writes the fact.
+            kind: `<room>.<what happened>`.
+            subject: `Ref` of the thing it is about.
+            facts: What happened, in plain values.
+        """
+        row = {"kind": kind, "subject": str(subject), "at": self._clock.now(), "facts": facts}
+        connection.execute(sa.insert(events), [row])
+
+    @read
+    def list(
+        self,
+        after: int = 0,
+        kinds: Sequence[str] = (),
+        subject: str = "",
+        limit: int = 100,
+        newest_first: bool = False,
+    ) -> list[Event]:
+        """Events after the given id.
+
+        Args:
+            after: Only events whose id is greater.
+            kinds: Only these kinds; a kind that ends with a dot stands for all of that room. All by default.
+            subject: Only events about this; one that ends with a slash stands for all beneath it.
+            limit: At most this many, up to 10,000.
+            newest_first: The newest ones, newest first.
+        """
+        query = sa.select(events).where(events.c.id > after)
+        if kinds:
+            query = query.where(
+                sa.or_(
+                    *(
+                        events.c.kind.startswith(k, autoescape=True) if k.endswith(".") else events.c.kind == k
+                        for k in kinds
+                    )
+                )
+            )
+        if subject:
+            exact = events.c.subject == subject
+            query = query.where(
+                events.c.subject.startswith(subject, autoescape=True) if subject.endswith("/") else exact
+            )
+        order = events.c.id.desc() if newest_first else events.c.id
+        rows = self._database.rows(query.order_by(order).limit(max(1, min(limit, 10_000))))
+        return [Event(id=row.id, kind=row.kind, subject=row.subject, at=row.at, facts=row.facts) for row in rows]

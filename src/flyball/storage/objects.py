@@ -1,0 +1,204 @@
+"""Bytes: a store of named objects, and on top of it blobs that are named by their own content.
+
+A blob's name is the BLAKE3 of its bytes, so equal bytes are stored once, a copy anywhere is the same blob, and damage
+shows. Named objects are for what must be found without a database: deployment manifests and prediction segments.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import blake3
+
+from flyball.errors import Corrupt, InvalidInput, MissingExtra, NotFound
+from flyball.serialization import digest
+
+T = TypeVar("T")
+_KEY = re.compile(r"[A-Za-z0-9_=@.-]+(/[A-Za-z0-9_=@.-]+)*")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectStat:
+    """What is known of an object without reading it."""
+
+    key: str
+    size: int
+    etag: str
+
+
+class ObjectStore(Protocol):
+    """A place for named bytes. A put is seen whole or not at all."""
+
+    def put(self, key: str, data: bytes | Path, *, if_absent: bool = False) -> bool:
+        """Writes an object, durably; with `if_absent`, False and no write if the key exists."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """All bytes of an object; NotFound if there is none."""
+        ...
+
+    def fetch(self, key: str, to: Path) -> None:
+        """Copies an object to a local file; NotFound if there is none."""
+        ...
+
+    def stat(self, key: str) -> ObjectStat | None:
+        """Size and ETag of an object; None if there is none."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        """The objects whose key begins with the prefix, sorted by key."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Removes an object; nothing happens if there is none."""
+        ...
+
+
+def open_objects(location: str, *, s3_endpoint: str = "", s3_region: str = "us-east-1") -> ObjectStore:
+    """The object store at a folder or at `s3://bucket/prefix`.
+
+    Raises:
+        InvalidInput: the location is of no kind that can be opened.
+        MissingExtra: S3 is asked for and its library is not installed.
+    """
+    if "://" not in location:
+        from flyball.storage.local_objects import LocalObjects
+
+        return LocalObjects(Path(location))
+    if location.startswith("s3://"):
+        try:
+            from flyball.storage.s3_objects import S3Objects
+        except ImportError as error:
+            raise MissingExtra("S3 needs its library.", hint="pip install 'flyball[s3]'") from error
+        return S3Objects(location, endpoint=s3_endpoint, region=s3_region)
+    raise InvalidInput(f"'{location}' is no object store.", hint="Give a folder, or s3://bucket/prefix.")
+
+
+def check_key(key: str) -> str:
+    """Gives the key back if it may name an object.
+
+    Raises:
+        InvalidInput: it is empty, absolute, climbs with `..`, or holds odd characters.
+    """
+    if len(key) > 900 or not _KEY.fullmatch(key) or any(part.strip(".") == "" for part in key.split("/")):
+        raise InvalidInput(f"{key[:80]!r} cannot be the key of an object.")
+    return key
+
+
+def check_digest(text: str) -> str:
+    """Gives the digest back if it is one.
+
+    Raises:
+        InvalidInput: it is not 64 hexadecimal digits.
+    """
+    if not isinstance(text, str) or not _DIGEST.fullmatch(text):
+        raise InvalidInput(f"{str(text)[:80]!r} is no digest.", hint="A digest is 64 hexadecimal digits.")
+    return text
+
+
+def digest_file(path: Path) -> str:
+    """BLAKE3 of a file's bytes, on several threads where the file is large."""
+    hasher = blake3.blake3(max_threads=blake3.blake3.AUTO) if path.stat().st_size > _PIECE else blake3.blake3()
+    hasher.update_mmap(path)
+    return str(hasher.hexdigest())
+
+
+class Blobs:
+    """Content-addressed bytes in an object store.
+
+    Args:
+        store: Where the bytes rest.
+        cache: Folder for local copies of blobs that are needed as files; used where the store is not local.
+    """
+
+    def __init__(self, store: ObjectStore, cache: Path | None = None) -> None:
+        self.store = store
+        self._cache = cache
+
+    def put(self, data: bytes) -> str:
+        """Keeps the bytes; gives their digest."""
+        name = digest(data)
+        self.store.put(_blob_key(name), data, if_absent=True)
+        return name
+
+    def put_file(self, path: Path) -> str:
+        """Keeps the bytes of a file; gives their digest."""
+        name = digest_file(path)
+        self.store.put(_blob_key(name), path, if_absent=True)
+        return name
+
+    def get(self, name: str) -> bytes:
+        """The bytes of that digest.
+
+        Raises:
+            NotFound: there are none.
+            Corrupt: what is stored is not what was stored.
+        """
+        data = self._found(name, lambda key: self.store.get(key))
+        if digest(data) != name:
+            raise _corrupt(name)
+        return data
+
+    def path(self, name: str) -> Path:
+        """A local file with the bytes of that digest, to be read only.
+
+        Raises:
+            NotFound: there are none.
+            Corrupt: what was fetched is not what was stored.
+        """
+        from flyball.storage.local_objects import LocalObjects
+
+        key = _blob_key(check_digest(name))
+        if isinstance(self.store, LocalObjects):
+            return self._found(name, self.store.existing_path)
+        folder = self._cache or Path(tempfile.gettempdir()) / "flyball-blobs"
+        target = folder / name[:2] / name
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=target.parent) as fresh:
+                copy = Path(fresh) / "blob"
+                self._found(name, lambda _: self.store.fetch(key, copy))
+                if digest_file(copy) != name:
+                    raise _corrupt(name)
+                copy.replace(target)
+        return target
+
+    def has(self, name: str) -> bool:
+        """Whether the bytes of that digest are kept."""
+        return self.store.stat(_blob_key(check_digest(name))) is not None
+
+    def size(self, name: str) -> int:
+        """How many bytes the digest stands for; NotFound if they are not kept."""
+        found = self.store.stat(_blob_key(check_digest(name)))
+        if found is None:
+            raise _missing(name)
+        return found.size
+
+    def delete(self, name: str) -> None:
+        """Removes the bytes; the caller knows that nothing refers to them."""
+        self.store.delete(_blob_key(check_digest(name)))
+
+    def _found(self, name: str, get: Callable[[str], T]) -> T:
+        try:
+            return get(_blob_key(check_digest(name)))
+        except NotFound:
+            raise _missing(name) from None
+
+
+def _blob_key(name: str) -> str:
+    return f"blobs/{name[:2]}/{name}"
+
+
+def _missing(name: str) -> NotFound:
+    return NotFound(f"No bytes with the digest {name[:12]}... are kept.", digest=name)
+
+
+def _corrupt(name: str) -> Corrupt:
+    return Corrupt(f"The bytes kept under the digest {name[:12]}... are not those that were stored.", digest=name)

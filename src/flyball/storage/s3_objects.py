@@ -1,0 +1,93 @@
+"""Objects in a bucket of S3 or of a service that speaks its protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from obstore.exceptions import AlreadyExistsError
+from obstore.store import S3Config, S3Store
+
+from flyball.errors import NotFound
+from flyball.storage.objects import ObjectStat, check_key
+
+
+class S3Objects:
+    """Objects under `s3://bucket/prefix`. Keys and secrets come from the usual AWS variables or instance role.
+
+    Args:
+        location: `s3://bucket` or `s3://bucket/prefix`.
+        endpoint: Address of the service, where it is not Amazon's.
+        region: Region of the bucket.
+    """
+
+    def __init__(self, location: str, *, endpoint: str = "", region: str = "us-east-1") -> None:
+        bucket, _, prefix = location.removeprefix("s3://").partition("/")
+        options: S3Config = {"region": region}
+        if endpoint:
+            options["endpoint"] = endpoint
+        self._store = S3Store(
+            bucket,
+            prefix=prefix or None,
+            config=options,
+            client_options={"allow_http": endpoint.startswith("http://")},
+        )
+
+    def put(self, key: str, data: bytes | Path, *, if_absent: bool = False) -> bool:
+        """Writes an object; with `if_absent`, False and no write if the key exists."""
+        key = check_key(key)
+        try:
+            # A multipart upload may ignore the condition when it completes, so a conditional put goes whole.
+            self._store.put(
+                key,
+                data,
+                mode="create" if if_absent else "overwrite",
+                use_multipart=False if if_absent else None,
+            )
+        except AlreadyExistsError:
+            return False
+        return True
+
+    def get(self, key: str) -> bytes:
+        """All bytes of an object."""
+        try:
+            return bytes(self._store.get(check_key(key)).bytes())
+        except FileNotFoundError:
+            raise _missing(key) from None
+
+    def fetch(self, key: str, to: Path) -> None:
+        """Copies an object to a local file, piece by piece."""
+        try:
+            stream = self._store.get(check_key(key)).stream(min_chunk_size=8 << 20)
+        except FileNotFoundError:
+            raise _missing(key) from None
+        with to.open("wb") as file:
+            for piece in stream:
+                file.write(piece)
+
+    def stat(self, key: str) -> ObjectStat | None:
+        """Size and ETag of an object."""
+        try:
+            found = self._store.head(check_key(key))
+        except FileNotFoundError:
+            return None
+        return ObjectStat(key=key, size=found["size"], etag=found["e_tag"] or "")
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        """The objects whose key begins with the prefix, sorted by key."""
+        # The service filters by whole path segments only; what remains of the prefix is filtered here.
+        folder = prefix.rpartition("/")[0]
+        found = [item for page in self._store.list(folder or None) for item in page if item["path"].startswith(prefix)]
+        for item in sorted(found, key=lambda item: item["path"]):
+            yield ObjectStat(key=item["path"], size=item["size"], etag=item["e_tag"] or "")
+
+    def delete(self, key: str) -> None:
+        """Removes an object."""
+        try:
+            self._store.delete(check_key(key))
+        except FileNotFoundError:
+            return
+
+
+def _missing(key: str) -> NotFound:
+    return NotFound(f"There is no object '{key}'.", key=key)

@@ -1,0 +1,76 @@
+"""Brings a database to this release's tables: by itself on SQLite, when asked on PostgreSQL.
+
+Alembic costs half a second to import, so it is only asked when the database is behind.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from flyball.errors import Conflict
+from flyball.storage.database import Database
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD = "0001"
+"""Revision of the tables that this release works on; a test holds it equal to Alembic's head."""
+
+_UPGRADE_LOCK = 0x0F1B
+
+
+def revision(database: Database) -> str:
+    """The revision that the database stands at; empty for one without tables."""
+    if not sa.inspect(database.engine).has_table("alembic_version"):
+        return ""
+    row = database.row(sa.text("SELECT version_num FROM alembic_version"))
+    return "" if row is None else str(row[0])
+
+
+def prepare(database: Database) -> None:
+    """Makes sure that the tables are those of this release.
+
+    Raises:
+        Conflict: the database is of a later release, or of an earlier one and not SQLite.
+    """
+    found = revision(database)
+    if found == HEAD:
+        return
+    if found > HEAD:
+        raise Conflict(
+            f"The database is at revision {found}, this release of Flyball knows {HEAD}.",
+            hint="Install a newer Flyball.",
+        )
+    if database.dialect.name != "sqlite":
+        raise Conflict(
+            f"The database is at revision {found or 'none'} and must be brought to {HEAD}.",
+            hint="Back it up, then run `flyball db upgrade`.",
+        )
+    upgrade(database)
+
+
+def upgrade(database: Database) -> str:
+    """Brings the database to this release's tables; gives the revision it stood at before."""
+    from alembic import command
+
+    before = revision(database)
+    with database.transaction() as connection:
+        if database.dialect.name == "postgresql":
+            # Two that start at once must not both upgrade.
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
+        settings = config()
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "head")
+    return before
+
+
+def config() -> Config:
+    """Alembic's settings for our own revisions."""
+    from alembic.config import Config
+
+    settings = Config()
+    settings.set_main_option("script_location", str(resources.files("flyball.storage") / "migrations"))
+    return settings

@@ -1,0 +1,81 @@
+"""Marks on the methods that a room offers to the outside: `@read` and `@change`.
+
+The HTTP API, its OpenAPI description and the remote client are all made from these marks and the methods' type hints,
+so a verb is written once. A read changes nothing and may be repeated; a change may be refused or run once only.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+_MARK = "__flyball_verb__"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One argument of a verb."""
+
+    name: str
+    kind: Any
+    required: bool
+    default: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """A method that can be called from outside."""
+
+    name: str
+    effect: Literal["read", "change"]
+    parameters: tuple[Parameter, ...]
+    returns: Any
+    summary: str
+    doc: str
+
+
+def read(method: F) -> F:
+    """Offers a method as a read: GET with query parameters."""
+    setattr(method, _MARK, "read")
+    return method
+
+
+def change(method: F) -> F:
+    """Offers a method as a change: POST with a JSON body."""
+    setattr(method, _MARK, "change")
+    return method
+
+
+@lru_cache(maxsize=64)
+def verbs_of(service: type) -> dict[str, Verb]:
+    """The verbs that a service class offers, by name, with their types resolved."""
+    found = {}
+    for name, method in inspect.getmembers(service, inspect.isfunction):
+        effect = getattr(method, _MARK, None)
+        if effect is None:
+            continue
+        hints = typing.get_type_hints(method)
+        parameters = [
+            Parameter(
+                name=parameter.name,
+                kind=hints[parameter.name],
+                required=parameter.default is inspect.Parameter.empty,
+                default=None if parameter.default is inspect.Parameter.empty else parameter.default,
+            )
+            for parameter in list(inspect.signature(method).parameters.values())[1:]
+        ]
+        doc = inspect.getdoc(method) or ""
+        found[name] = Verb(
+            name=name,
+            effect=effect,
+            parameters=tuple(parameters),
+            returns=hints.get("return", type(None)),
+            summary=doc.partition("\n")[0],
+            doc=doc,
+        )
+    return found
