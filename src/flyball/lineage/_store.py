@@ -1,0 +1,40 @@
+"""The table of lineage edges."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from flyball.storage.database import Database
+from flyball.storage.tables import Instant, metadata
+
+edges = sa.Table(
+    "lineage_edges",
+    metadata,
+    sa.Column("source", sa.String(300), primary_key=True),
+    sa.Column("target", sa.String(300), primary_key=True),
+    sa.Column("relation", sa.String(40), primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Index("ix_lineage_edges_target", "target"),
+)
+
+_NAMES_PER_QUERY = 500
+
+
+def insert(database: Database, connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
+    """Writes edges; those that are there already stay as they were."""
+    connection.execute(database.insert(edges).on_conflict_do_nothing(), rows)
+
+
+def edges_at(connection: sa.Connection, names: Collection[str], *, upstream: bool) -> Sequence[sa.Row[Any]]:
+    """The edges into (upstream) or out of the things of these names, in a stable order."""
+    column = edges.c.target if upstream else edges.c.source
+    found: list[sa.Row[Any]] = []
+    ordered = sorted(names)
+    for start in range(0, len(ordered), _NAMES_PER_QUERY):
+        part = ordered[start : start + _NAMES_PER_QUERY]
+        query = sa.select(edges).where(column.in_(part)).order_by(edges.c.source, edges.c.target, edges.c.relation)
+        found += connection.execute(query).all()
+    return found
