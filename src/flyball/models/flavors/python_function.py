@@ -1,0 +1,124 @@
+"""Python function: takes an Arrow table, gives predictions; kept as the source file it stands in.
+
+The file is kept alone: it may import what is installed, but not its neighbours in the project. Lambdas and functions
+inside functions have no place in a file that another process could find, so they are refused.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from flyball.errors import Corrupt, InvalidInput
+from flyball.models.flavors.base import Flavor, Predictor
+from flyball.models.signature import Label, Task
+from flyball.serialization import digest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class PythonFunction:
+    """A function of a module."""
+
+    distributions = ("pyarrow",)
+
+    def matches(self, model: object) -> bool:
+        """Whether it is a plain function."""
+        return isinstance(model, FunctionType)
+
+    def save(self, model: object, folder: Path) -> dict[str, str]:
+        """Copies the source file of the function's module."""
+        if not isinstance(model, FunctionType):
+            raise InvalidInput(f"A {type(model).__name__} is no plain function.", hint="Define it with `def`.")
+        name = model.__qualname__
+        if "<" in name:
+            what = "A lambda" if "<lambda>" in name else f"'{model.__name__}', defined inside another function,"
+            raise InvalidInput(
+                f"{what} cannot be saved: no other process could find it.",
+                hint="Define the function with `def` at the top level of a file.",
+            )
+        source = inspect.getsourcefile(model)
+        if source is None or not Path(source).is_file():
+            raise InvalidInput(
+                f"'{name}' stands in no file, so it cannot be saved.",
+                hint="Write it to a module and import it from there.",
+            )
+        file = Path(source).name
+        (folder / file).write_bytes(Path(source).read_bytes())
+        return {"file": file, "function": name, "trusted_only": "true"}
+
+    def load(self, folder: Path, settings: Mapping[str, str]) -> Predictor:
+        """Runs the source file and takes the function out of it."""
+        module = _run(folder / settings["file"])
+        found: Any = module
+        for part in settings["function"].split("."):
+            found = getattr(found, part, None)
+        if not callable(found):
+            raise Corrupt(f"The kept file has no function '{settings['function']}'.")
+        return _Function(found)
+
+
+class _Function:
+    """A function that predicts on Arrow tables."""
+
+    task: Task = "other"
+    classes: tuple[Label, ...] = ()
+    columns: tuple[str, ...] = ()
+
+    def __init__(self, function: Callable[[pa.Table], Any]) -> None:
+        self._function = function
+
+    def predict(self, table: pa.Table) -> pa.Table:
+        """What the function gives: a table or mapping with `prediction`, or the predictions alone."""
+        import pyarrow as pa
+
+        given = self._function(table)
+        if isinstance(given, pa.Table):
+            return given
+        if isinstance(given, Mapping):
+            return pa.table({name: _array(values) for name, values in given.items()})
+        if hasattr(given, "__arrow_c_stream__") and hasattr(given, "columns"):
+            return pa.table(given)
+        return pa.table({"prediction": _array(given)})
+
+
+def _array(values: Any) -> Any:
+    import pyarrow as pa
+
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError) as error:
+        raise InvalidInput(
+            f"The function gave a {type(values).__name__} that is no column: {error}.",
+            hint="Give one value a row, or a table with a column 'prediction'.",
+        ) from error
+
+
+def _run(path: Path) -> ModuleType:
+    # A name of its own: two versions of one file may be loaded side by side, and neither is the project's module.
+    name = f"flyball_function_{digest(path.read_bytes())[:16]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise Corrupt(f"'{path.name}' is no Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickles look their module up by its name
+    try:
+        spec.loader.exec_module(module)
+    except ImportError as error:
+        sys.modules.pop(name, None)
+        raise InvalidInput(
+            f"'{path.name}' imports what is not installed here: {error}.",
+            hint="The file is kept alone: let it import installed packages only.",
+        ) from error
+    return module
+
+
+plugin: Flavor = PythonFunction()

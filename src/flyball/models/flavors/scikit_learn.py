@@ -1,0 +1,166 @@
+"""scikit-learn: any fitted estimator or Pipeline, as a pickle.
+
+Reading a pickle runs code, so the package is marked `trusted_only`: load it only from a store that you trust.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flyball.errors import Corrupt, InvalidInput, MissingExtra
+from flyball.models.flavors.base import Flavor, Predictor
+from flyball.models.frames import to_pandas
+from flyball.models.signature import Label, Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+_FILE = "model.pickle"
+_OF_A_SCRIPT = b"\x8c\x08__main__"  # how a pickle names the module of something it refers to
+# Their `predict` is the class of the highest probability, so one pass gives both. Others may have their own threshold.
+_HIGHEST_WINS = frozenset(
+    {
+        "DecisionTreeClassifier",
+        "ExtraTreesClassifier",
+        "HistGradientBoostingClassifier",
+        "LogisticRegression",
+        "RandomForestClassifier",
+    }
+)
+
+
+class ScikitLearn:
+    """Estimators of scikit-learn and what behaves like one."""
+
+    distributions = ("scikit-learn", "numpy", "scipy", "pandas", "joblib")
+
+    def matches(self, model: object) -> bool:
+        """Whether it is an estimator."""
+        sklearn = sys.modules.get("sklearn.base")  # who made one has imported it
+        return sklearn is not None and isinstance(model, sklearn.BaseEstimator)
+
+    def save(self, model: object, folder: Path) -> dict[str, str]:
+        """Pickles the estimator."""
+        if not hasattr(model, "predict"):
+            raise InvalidInput(
+                f"A {type(model).__name__} has no `predict`.", hint="End the Pipeline with an estimator that predicts."
+            )
+        try:
+            data = pickle.dumps(model, protocol=5)
+        except (pickle.PicklingError, TypeError, AttributeError) as error:
+            raise InvalidInput(
+                f"The model cannot be pickled: {error}.",
+                hint="Use functions defined at the top of a module, no lambdas.",
+            ) from error
+        if _OF_A_SCRIPT in data:
+            raise InvalidInput(
+                "The model holds a class or function of the script that is being run; no other process could find it.",
+                hint="Move it to a module of an installed package, or use scikit-learn's own classes.",
+            )
+        (folder / _FILE).write_bytes(data)
+        return {"format": "pickle", "protocol": "5", "trusted_only": "true"}
+
+    def load(self, folder: Path, settings: Mapping[str, str]) -> Predictor:  # noqa: ARG002
+        """Reads the pickle."""
+        try:
+            import sklearn  # noqa: F401
+        except ImportError as error:
+            raise MissingExtra("The model needs scikit-learn.", hint="pip install 'flyball[sklearn]'") from error
+        try:
+            model = pickle.loads((folder / _FILE).read_bytes())  # noqa: S301  # marked trusted_only
+        except (pickle.UnpicklingError, EOFError) as error:
+            raise Corrupt(f"The model's pickle cannot be read: {error}.") from error
+        except (ImportError, AttributeError) as error:
+            raise InvalidInput(
+                f"The model needs code that is not installed here: {error}.",
+                hint="Install the packages named in its environment.",
+            ) from error
+        return _Estimator(model)
+
+
+class _Estimator:
+    """A fitted estimator that predicts on Arrow tables."""
+
+    def __init__(self, model: Any) -> None:
+        import sklearn.base
+
+        self._model = model
+        self.columns = tuple(str(name) for name in getattr(model, "feature_names_in_", ()))
+        self.task: Task = "other"
+        self.classes: tuple[Label, ...] = ()
+        self._probable = False
+        # Fitted on an array: scikit-learn warns at every call when it then meets names.
+        self._by_position = not self.columns and hasattr(model, "n_features_in_")
+        if sklearn.base.is_regressor(model):
+            self.task = "regression"
+        elif sklearn.base.is_classifier(model):
+            self.task = "classification"
+            self.classes = _labels(model)
+            self._probable = hasattr(model, "predict_proba")
+        self._one_pass = self._probable and type(_innermost(model)).__name__ in _HIGHEST_WINS
+
+    def predict(self, table: pa.Table) -> pa.Table:
+        """Predictions, and probabilities where the estimator knows them."""
+        import numpy as np
+        import pyarrow as pa
+
+        rows: Any = to_pandas(table)
+        if self._by_position:
+            rows = rows.to_numpy()
+        if self.task != "classification":
+            return pa.table({"prediction": _one_dimension(np.asarray(self._model.predict(rows)))})
+        labels = pa.array(list(self.classes))
+        if not self._probable:
+            return pa.table({"prediction": labels.take(self._places(self._model.predict(rows)))})
+        chances = np.asarray(self._model.predict_proba(rows), dtype=np.float64)
+        if chances.ndim != 2 or chances.shape[1] != len(self.classes):
+            raise InvalidInput("The classifier gives several outputs.", hint="Use one classifier for each of them.")
+        places = np.argmax(chances, axis=1) if self._one_pass else self._places(self._model.predict(rows))
+        answer = {"prediction": labels.take(pa.array(places)), "probability": pa.array(chances[:, -1])}
+        if len(self.classes) > 2:
+            offsets = np.arange(0, chances.size + 1, chances.shape[1], dtype=np.int32)
+            answer["probabilities"] = pa.ListArray.from_arrays(offsets, chances.ravel())
+        return pa.table(answer)
+
+    def _places(self, predicted: Any) -> Any:
+        import numpy as np
+        import pyarrow as pa
+
+        predicted = _one_dimension(np.asarray(predicted))
+        return pa.array(np.searchsorted(np.asarray(self._model.classes_), predicted))
+
+
+def _labels(model: Any) -> tuple[Label, ...]:
+    found = getattr(model, "classes_", ())
+    if isinstance(found, list):
+        raise InvalidInput("The classifier gives several outputs.", hint="Use one classifier for each of them.")
+    labels: list[Any] = [label.item() if hasattr(label, "item") else label for label in found]
+    if all(isinstance(label, float) and label.is_integer() for label in labels):
+        labels = [int(label) for label in labels]
+    return tuple(label if isinstance(label, str | int | bool) else str(label) for label in labels)
+
+
+def _innermost(model: Any) -> Any:
+    """The estimator at the end of pipelines and searches."""
+    while True:
+        if hasattr(model, "steps"):
+            model = model.steps[-1][1]
+        elif hasattr(model, "best_estimator_"):
+            model = model.best_estimator_
+        else:
+            return model
+
+
+def _one_dimension(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    flat = values.reshape(-1) if values.ndim == 2 and values.shape[1] == 1 else values
+    if flat.ndim != 1:
+        raise InvalidInput("The model gives several values a row.", hint="Use one model for each of them.")
+    return flat
+
+
+plugin: Flavor = ScikitLearn()

@@ -1,0 +1,214 @@
+"""A model as a package: its files by digest, and what is needed to read it back and to ask it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flyball.errors import InvalidInput, WorkFailed
+from flyball.models.environment import Environment, capture
+from flyball.models.flavors.base import FLAVORS, Predictor
+from flyball.models.signature import Label, Signature, Task, arrow_type, conform, input_schema, output_schema
+from flyball.schema import Schema
+from flyball.serialization import canonical_json, digest
+from flyball.storage.objects import Blobs, check_key
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_EXAMPLE_ROWS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPackage:
+    """A fitted model, ready to be read back anywhere.
+
+    Attributes:
+        id: BLAKE3 of what the model is: flavor, files, signature, example, settings. The environment is where it was
+            made, so it does not count.
+        files: Digest of each file, by its path in the package.
+        size: Bytes of all files.
+        input_example: Digest of an Arrow IPC stream with a few input rows; empty if there is none.
+        flavor_settings: What the flavor wants back when it reads the model; `trusted_only` says that this runs code.
+    """
+
+    id: str
+    flavor: str
+    files: dict[str, str]
+    size: int
+    signature: Signature
+    input_example: str = ""
+    environment: Environment
+    flavor_settings: dict[str, str] = field(default_factory=dict)
+
+
+class LoadedModel:
+    """A model that can be asked."""
+
+    def __init__(self, package: ModelPackage, predictor: Predictor, example: pa.Table | None = None) -> None:
+        self.package = package
+        self.signature = package.signature
+        self.example = example
+        self._predictor = predictor
+
+    def predict(self, table: pa.Table) -> pa.Table:
+        """The model's answers, one row for each row of the table; columns that it does not take are ignored.
+
+        Raises:
+            InvalidInput: a column is missing or cannot be cast; the message names it.
+            WorkFailed: the model gave no answer for each row.
+        """
+        rows = conform(table, self.signature.inputs)
+        if rows.num_rows == 0:
+            return _empty(self.signature.outputs)
+        answer = self._predictor.predict(rows)
+        _check_answer(answer, rows.num_rows)
+        return answer
+
+
+def save_model(
+    model: object,
+    blobs: Blobs,
+    *,
+    example: pa.Table,
+    task: Task | None = None,
+    flavor: str | None = None,
+    classes: Sequence[Label] | None = None,
+) -> ModelPackage:
+    """Keeps a fitted model as a package.
+
+    It is written, read back and asked on the example, so what cannot be read back is refused here and not in serving.
+
+    Args:
+        example: A few input rows. Columns that the model says it does not take are left out.
+        task: What the model does, where it cannot be seen from the model.
+        flavor: Name of the flavor; found by the model's kind if not given.
+        classes: Labels of a classifier that does not know them itself; the last one is the positive one of two.
+
+    Raises:
+        InvalidInput: no flavor fits, the example lacks a column or rows, or the model cannot be kept.
+    """
+    if example.num_rows == 0:
+        raise InvalidInput("The example has no rows.", hint="Give a few rows that the model can predict on.")
+    name = flavor or _flavor_of(model)
+    kind = FLAVORS.get(name)
+    with tempfile.TemporaryDirectory(prefix="flyball-model-") as temporary:
+        folder = Path(temporary)
+        settings = kind.save(model, folder)
+        predictor = kind.load(folder, settings)
+        signature, rows = _infer(predictor, example, task, classes)
+        paths = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+        files = {path.relative_to(folder).as_posix(): blobs.put_file(path) for path in paths}
+        size = sum(path.stat().st_size for path in paths)
+    package = ModelPackage(
+        id="",
+        flavor=name,
+        files=files,
+        size=size,
+        signature=signature,
+        input_example=blobs.put(_to_ipc(rows)),
+        environment=capture(kind.distributions),
+        flavor_settings=settings,
+    )
+    return replace(package, id=package_id(package))
+
+
+def load_model(package: ModelPackage, blobs: Blobs) -> LoadedModel:
+    """Reads a model back; every file is checked against its digest. This may run code that came with the model.
+
+    Raises:
+        NotFound: a file or the flavor is missing.
+        Corrupt: a file is not the one that was kept.
+        MissingExtra: a library is not installed.
+    """
+    with tempfile.TemporaryDirectory(prefix="flyball-model-") as temporary:
+        folder = Path(temporary)
+        for name, blob in package.files.items():
+            path = folder / check_key(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(blobs.get(blob))
+        predictor = FLAVORS.get(package.flavor).load(folder, package.flavor_settings)
+    return LoadedModel(package, predictor, read_example(package, blobs))
+
+
+def read_example(package: ModelPackage, blobs: Blobs) -> pa.Table | None:
+    """The package's example rows; None if it has none."""
+    import pyarrow as pa
+
+    if not package.input_example:
+        return None
+    with pa.ipc.open_stream(blobs.get(package.input_example)) as reader:
+        return reader.read_all()
+
+
+def package_id(package: ModelPackage) -> str:
+    """The id that the package's content gives."""
+    parts = (package.flavor, package.files, package.signature, package.input_example, package.flavor_settings)
+    return digest(canonical_json(parts))
+
+
+def _flavor_of(model: object) -> str:
+    for name, flavor in FLAVORS.all().items():
+        if flavor.matches(model):
+            return name
+    raise InvalidInput(
+        f"No flavor keeps a {type(model).__module__}.{type(model).__name__}.",
+        hint=f"There is: {', '.join(FLAVORS.names())}. Wrap the model in a function that takes an Arrow table.",
+    )
+
+
+def _infer(
+    predictor: Predictor, example: pa.Table, task: Task | None, classes: Sequence[Label] | None
+) -> tuple[Signature, pa.Table]:
+    if predictor.columns:
+        for name in predictor.columns:
+            Schema.of(example).column(name)
+        example = example.select(list(predictor.columns))
+    inputs = input_schema(example)
+    rows = conform(example, inputs).slice(0, _EXAMPLE_ROWS).combine_chunks()
+    answer = predictor.predict(rows)
+    _check_answer(answer, rows.num_rows)
+    if classes is not None and predictor.classes and tuple(classes) != predictor.classes:
+        raise InvalidInput(f"The model's classes are {list(predictor.classes)}, not {list(classes)}.")
+    labels = predictor.classes or tuple(classes or ())
+    signature = Signature(
+        task=task or _task(predictor, answer, labels), inputs=inputs, outputs=output_schema(answer), classes=labels
+    )
+    return signature, rows
+
+
+def _task(predictor: Predictor, answer: pa.Table, classes: Sequence[Label]) -> Task:
+    if predictor.task != "other":
+        return predictor.task
+    kind = Schema.of(answer).column("prediction").type
+    if classes or "probability" in answer.column_names or kind in ("string", "bool"):
+        return "classification"
+    return "regression" if kind == "float" else "other"
+
+
+def _check_answer(answer: pa.Table, rows: int) -> None:
+    if "prediction" not in answer.column_names:
+        raise WorkFailed(
+            f"The model gave the columns {answer.column_names} and no 'prediction'.",
+            hint="Give a table with a column 'prediction'.",
+        )
+    if answer.num_rows != rows:
+        raise WorkFailed(f"The model gave {answer.num_rows} answers for {rows} rows.", hint="Give one answer a row.")
+
+
+def _empty(outputs: Schema) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.schema([pa.field(column.name, arrow_type(column)) for column in outputs.columns]).empty_table()
+
+
+def _to_ipc(table: pa.Table) -> bytes:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
