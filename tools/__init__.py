@@ -1,0 +1,1 @@
+"""Programs that serve the making of Flyball: its lock files, its test servers, its import rules."""
