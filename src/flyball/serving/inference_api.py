@@ -1,0 +1,321 @@
+"""The HTTP face of a model server: `/predict`, the Open Inference Protocol v2, health and metrics.
+
+Only reading the body and sending the answer happen on the event loop; decoding and predicting happen in a worker
+thread, whose queue is bounded: who comes when it is full is told to come again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from time import perf_counter
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from flyball.clock import Clock, SystemClock
+from flyball.errors import FlyballError, InvalidInput, NotFound, Overloaded
+from flyball.serialization import error_to_plain, from_json, to_json
+from flyball.serving import open_inference
+from flyball.serving.decoding import (
+    InferRequest,
+    PredictRequest,
+    moment,
+    prediction_ids,
+    table_of_request,
+    table_of_tensors,
+)
+from flyball.serving.endpoint import Endpoint
+from flyball.serving.follower import Follower
+from flyball.serving.manifest import Arm
+from flyball.serving.metrics import prometheus
+from flyball.serving.runtime import Runtime
+from flyball.version import __version__
+
+logger = logging.getLogger(__name__)
+
+_STATUS = {"invalid_input": 422, "missing_extra": 501, "not_found": 404, "overloaded": 429, "timed_out": 504}
+Work = Callable[[Endpoint, Runtime, bytes], tuple[bytes, int]]
+"""What is done with a body: gives the answer and the number of rows."""
+
+
+class _Refused(Exception):
+    """An answer with this status instead of a prediction."""
+
+    def __init__(self, status: int, error: FlyballError) -> None:
+        super().__init__(str(error))
+        self.status = status
+        self.error = error
+
+
+def create_app(
+    follower: Follower,
+    *,
+    clock: Clock | None = None,
+    threads: int = 1,
+    max_body: int = 64 << 20,
+    max_waiting: int = 256,
+    on_shutdown: Callable[[], None] | None = None,
+) -> Starlette:
+    """The application of a model server.
+
+    Args:
+        follower: Holds the endpoints; who made it starts it.
+        clock: Tells the time of predictions whose request does not.
+        threads: Worker threads that predict. More than one helps models that let go of Python's lock.
+        max_body: Largest body in bytes.
+        max_waiting: Most requests that wait for a worker.
+        on_shutdown: Called in a thread when no request runs any more.
+    """
+    face = _Face(follower, clock or SystemClock(), threads, max_body, max_waiting)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        if on_shutdown is not None:
+            await asyncio.to_thread(on_shutdown)
+        face.workers.shutdown(wait=False)
+
+    v2 = "/v2/models/{name}"
+    routes = [
+        Route("/predict/{name}", face.describe, methods=["GET"]),
+        Route("/predict/{name}", face.predict, methods=["POST"]),
+        Route("/flush", face.flush, methods=["POST"]),
+        Route("/health", face.health),
+        Route("/metrics", face.metrics),
+        Route("/v2", face.v2_server),
+        Route("/v2/health/live", face.v2_live),
+        Route("/v2/health/ready", face.v2_ready),
+    ]
+    for path in (v2, v2 + "/versions/{version}"):
+        routes += [
+            Route(path, face.v2_model),
+            Route(path + "/ready", face.v2_model_ready),
+            Route(path + "/infer", face.v2_infer, methods=["POST"]),
+        ]
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _on_http_error})
+
+
+class _Face:
+    """The handlers."""
+
+    def __init__(self, follower: Follower, clock: Clock, threads: int, max_body: int, max_waiting: int) -> None:
+        self._follower = follower
+        self._clock = clock
+        self._max_body = max_body
+        self._max_waiting = max_waiting
+        self._waiting = 0
+        self.workers = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="predict")
+
+    async def predict(self, request: Request) -> Response:
+        """Friendly predictions."""
+
+        def work(endpoint: Endpoint, runtime: Runtime, body: bytes) -> tuple[bytes, int]:
+            asked = _read(body, PredictRequest)
+            table = table_of_request(asked, runtime)
+            ids = prediction_ids(asked.ids, table.num_rows)
+            at = moment(asked.time, self._clock)
+            answer = endpoint.answer(runtime, table, ids, at=at, request_id=asked.request_id)
+            names = [name for name in ("prediction", "probability", "probabilities") if answer.column(name) is not None]
+            columns = [ids, *(answer.column(name) or [] for name in names), answer.versions()]
+            keys = ("id", *names, "version")
+            rows = [dict(zip(keys, values, strict=True)) for values in zip(*columns, strict=True)]
+            champion = runtime.champion
+            head = {"deployment": endpoint.name, "model": champion.model, "version": champion.version}
+            return to_json({**head, "generation": runtime.manifest.generation, "predictions": rows}), len(rows)
+
+        return await self._run(request, work, friendly=True)
+
+    async def describe(self, request: Request) -> Response:
+        """What a request must look like, with one that works."""
+        try:
+            _, runtime = self._find(request)
+        except _Refused as refused:
+            return _refusal(refused, friendly=True)
+        row = runtime.inputs.to_json_schema()
+        example = runtime.models[runtime.champion.package.id].example
+        rows = [] if example is None else example.slice(0, 1).to_pylist()
+        schema = {"type": "object", "properties": {"rows": {"type": "array", "items": row}}, "required": ["rows"]}
+        head = {"deployment": runtime.manifest.deployment, "model": runtime.champion.model}
+        return _json({**head, "version": runtime.champion.version, "request": schema, "example": {"rows": rows}})
+
+    async def v2_infer(self, request: Request) -> Response:
+        """Predictions by tensors."""
+        if "inference-header-content-length" in request.headers:
+            error = InvalidInput("Binary tensors are not read.", hint="Send the data as JSON.")
+            return _refusal(_Refused(400, error), friendly=False)
+
+        def work(endpoint: Endpoint, runtime: Runtime, body: bytes) -> tuple[bytes, int]:
+            only = _version(request, runtime)
+            asked = _read(body, InferRequest)
+            if not asked.inputs:
+                raise InvalidInput("The request has no inputs.", hint="Give one tensor a column.")
+            table = table_of_tensors(asked.inputs, runtime)
+            ids = prediction_ids(asked.parameters.get("prediction_ids"), table.num_rows)
+            at = moment(asked.parameters.get("time"), self._clock)
+            answer = endpoint.answer(runtime, table, ids, at=at, only=only, request_id=asked.id)
+            response = open_inference.infer_response(runtime, answer, ids, request_id=asked.id, outputs=asked.outputs)
+            return to_json(response), table.num_rows
+
+        return await self._run(request, work, friendly=False)
+
+    async def v2_server(self, _: Request) -> Response:
+        """The server."""
+        return _json(open_inference.server_metadata())
+
+    async def v2_live(self, _: Request) -> Response:
+        """That it runs."""
+        return _json({"live": True})
+
+    async def v2_ready(self, _: Request) -> Response:
+        """Whether all it follows can be asked."""
+        ready = not self._follower.waiting_for()
+        return _json({"ready": ready}, 200 if ready else 503)
+
+    async def v2_model(self, request: Request) -> Response:
+        """A deployment."""
+        try:
+            _, runtime = self._find(request)
+            _version(request, runtime)
+        except _Refused as refused:
+            return _refusal(refused, friendly=False)
+        return _json(open_inference.model_metadata(runtime))
+
+    async def v2_model_ready(self, request: Request) -> Response:
+        """Whether a deployment can be asked."""
+        try:
+            endpoint, runtime = self._find(request)
+            _version(request, runtime)
+        except _Refused as refused:
+            return _refusal(refused, friendly=False)
+        return _json({"name": endpoint.name, "ready": True})
+
+    async def flush(self, _: Request) -> Response:
+        """Waits until all that was answered rests in the store."""
+        try:
+            for endpoint in self._follower.endpoints.values():
+                await asyncio.to_thread(endpoint.flush)
+        except FlyballError as error:
+            return _refusal(_Refused(503, error), friendly=True)
+        return _json({"flushed": True, "logged": {e.name: e.log.logged for e in self._follower.endpoints.values()}})
+
+    async def health(self, _: Request) -> Response:
+        """Whether it is ready, and what it answers with."""
+        reasons = self._follower.waiting_for()
+        deployments = {
+            endpoint.name: {
+                "generation": endpoint.runtime.manifest.generation if endpoint.runtime else 0,
+                "state": endpoint.state,
+                "error": endpoint.error,
+            }
+            for endpoint in self._follower.endpoints.values()
+        }
+        body = {"status": "starting" if reasons else "ok", "version": __version__, "replica": self._follower.replica}
+        return _json({**body, "waiting_for": reasons, "deployments": deployments}, 503 if reasons else 200)
+
+    async def metrics(self, _: Request) -> Response:
+        """Counters for Prometheus."""
+        text = prometheus(self._follower.endpoints.values())
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    def _find(self, request: Request) -> tuple[Endpoint, Runtime]:
+        try:
+            endpoint = self._follower.endpoint(request.path_params["name"])
+        except NotFound as error:
+            raise _Refused(404, error) from None
+        runtime = endpoint.runtime
+        if runtime is None:
+            why = f"'{endpoint.name}' has no model yet. {endpoint.error}".rstrip()
+            raise _Refused(503, Overloaded(why, hint="Try again in a moment."))
+        return endpoint, runtime
+
+    async def _run(self, request: Request, work: Work, *, friendly: bool) -> Response:
+        start = perf_counter()
+        rows, failed, endpoint = 0, True, None
+        try:
+            endpoint, runtime = self._find(request)
+            body = await self._body(request)
+            answer, rows = await self._in_worker(work, endpoint, runtime, body)
+            failed = False
+            return Response(answer, media_type="application/json")
+        except _Refused as refused:
+            return _refusal(refused, friendly=friendly)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except FlyballError as error:
+            status = _STATUS.get(error.code, 500)
+            return _refusal(_Refused(status if friendly or status != 422 else 400, error), friendly=friendly)
+        except Exception as error:
+            logger.exception("prediction failed", extra={"deployment": request.path_params["name"]})
+            wrapped = FlyballError(f"The model failed: {type(error).__name__}: {error}")
+            return _refusal(_Refused(500, wrapped), friendly=friendly)
+        finally:
+            if endpoint is not None:
+                endpoint.counters.count(perf_counter() - start, rows, failed=failed)
+
+    async def _in_worker(self, work: Work, endpoint: Endpoint, runtime: Runtime, body: bytes) -> tuple[bytes, int]:
+        if self._waiting >= self._max_waiting:
+            raise _Refused(429, Overloaded("Too many requests are waiting.", hint="Try again in a second."))
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.workers, work, endpoint, runtime, body)
+        finally:
+            self._waiting -= 1
+
+    async def _body(self, request: Request) -> bytes:
+        too_large = _Refused(
+            413, InvalidInput(f"The body is larger than {self._max_body} bytes.", hint="Send fewer rows.")
+        )
+        declared = request.headers.get("content-length", "0")
+        if declared.isdigit() and int(declared) > self._max_body:
+            raise too_large
+        pieces, size = [], 0
+        async for piece in request.stream():
+            size += len(piece)
+            if size > self._max_body:
+                raise too_large
+            pieces.append(piece)
+        return b"".join(pieces)
+
+
+def _read(body: bytes, kind: type[Any]) -> Any:
+    try:
+        return from_json(body, kind)
+    except InvalidInput as error:
+        raise _Refused(400, error) from error
+
+
+def _version(request: Request, runtime: Runtime) -> Arm | None:
+    """The arm that the path asks for; None if it leaves the choice to the router."""
+    version = request.path_params.get("version")
+    if version is None:
+        return None
+    try:
+        return runtime.version(int(version) if version.isdecimal() else -1)
+    except NotFound as error:
+        raise _Refused(404, error) from None
+
+
+def _refusal(refused: _Refused, *, friendly: bool) -> Response:
+    error = refused.error
+    headers = {"retry-after": "1"} if refused.status in (429, 503) else None
+    return _json(error_to_plain(error) if friendly else {"error": str(error)}, refused.status, headers)
+
+
+def _json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(to_json(value), status, headers, media_type="application/json")
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if request.url.path.startswith("/v2"):
+        return _json({"error": f"{request.method} {request.url.path}: {error}"}, status)
+    found = NotFound if status == 404 else InvalidInput
+    return _json(error_to_plain(found(f"{request.method} {request.url.path[:200]}: {error}")), status)

@@ -1,0 +1,149 @@
+"""A model server: one process that follows manifests and answers over HTTP.
+
+python -m flyball.serving.model_server --objects ./objects --port 8081
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import uvicorn
+
+from flyball.errors import FlyballError, InvalidInput
+from flyball.refs import check_name
+from flyball.serialization import to_json
+from flyball.serving.follower import Follower
+from flyball.serving.inference_api import create_app
+from flyball.storage.objects import open_objects
+
+logger = logging.getLogger(__name__)
+
+_DRAIN_SECONDS = 15
+
+
+def run(
+    objects: str,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8081,
+    replica: str = "",
+    deployments: Sequence[str] = (),
+    interval: float = 0.2,
+    threads: int = 1,
+    cache: Path | None = None,
+    s3_endpoint: str = "",
+    s3_region: str = "us-east-1",
+    with_parent: bool = False,
+    announce: Callable[[str, str], None] | None = None,
+) -> None:
+    """Serves until it is told to stop by SIGTERM or SIGINT; then finishes what runs and writes the log.
+
+    Args:
+        objects: Folder or `s3://bucket/prefix` that holds manifests, packages and logs.
+        port: 0 for any free one.
+        replica: Name among the servers of this store; made of host and port by default.
+        deployments: Which to follow; all by default.
+        interval: Seconds between looks at the manifests.
+        threads: Worker threads that predict.
+        cache: Folder for local copies of model files, where the store is not local.
+        with_parent: Also stop when standard input ends, as it does when the parent is gone.
+        announce: Called with the address and the replica's name once it listens.
+
+    Raises:
+        InvalidInput: the address cannot be bound.
+    """
+    # A pool of threads for each small prediction costs more than it gives, and spins while others want the processor.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    listening = _bind(host, port)
+    bound = listening.getsockname()[1]
+    address = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
+    replica = check_name(replica or f"{socket.gethostname()[:60]}-{bound}", "replica")
+    store = open_objects(objects, s3_endpoint=s3_endpoint, s3_region=s3_region)
+    follower = Follower(
+        store, replica=replica, address=address, deployments=deployments, interval=interval, cache=cache
+    )
+    app = create_app(follower, threads=threads, on_shutdown=follower.stop)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_DRAIN_SECONDS
+    )
+    server = uvicorn.Server(config)
+    if with_parent:
+        threading.Thread(target=_stop_without_parent, args=(server,), name="parent", daemon=True).start()
+    follower.start()
+    if announce is not None:
+        announce(address, replica)
+    # uvicorn raises the signal that stopped it once more when all is done; by then it has been obeyed.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    with listening:
+        server.run(sockets=[listening])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a model server by hand; gives the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m flyball.serving.model_server", description=__doc__)
+    parser.add_argument("--objects", required=True, help="folder or s3://bucket/prefix")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8081, help="0 for any free one")
+    parser.add_argument("--replica", default="", help="name of this server among those of the store")
+    parser.add_argument("--deployment", action="append", default=[], help="follow this one only; may be repeated")
+    parser.add_argument("--interval", type=float, default=0.2, help="seconds between looks at the manifests")
+    parser.add_argument("--threads", type=int, default=1, help="worker threads that predict")
+    parser.add_argument("--cache", type=Path, help="folder for local copies of model files")
+    parser.add_argument("--s3-endpoint", default="")
+    parser.add_argument("--s3-region", default="us-east-1")
+    parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
+    parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=given.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        run(
+            given.objects,
+            host=given.host,
+            port=given.port,
+            replica=given.replica,
+            deployments=given.deployment,
+            interval=given.interval,
+            threads=given.threads,
+            cache=given.cache,
+            s3_endpoint=given.s3_endpoint,
+            s3_region=given.s3_region,
+            with_parent=given.with_parent,
+            announce=_announce,
+        )
+    except FlyballError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2 if isinstance(error, InvalidInput) else 1
+    return 0
+
+
+def _announce(address: str, replica: str) -> None:
+    # One line for whoever started it: with port 0 nobody else knows where it listens.
+    sys.stdout.write(to_json({"address": address, "replica": replica}).decode() + "\n")
+    sys.stdout.flush()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise InvalidInput(f"{host}:{port} cannot be bound: {error.strerror}.", hint="Choose another port.") from error
+
+
+def _stop_without_parent(server: uvicorn.Server) -> None:
+    while sys.stdin.buffer.read(1024):
+        pass
+    server.should_exit = True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
