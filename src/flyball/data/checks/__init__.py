@@ -1,0 +1,1 @@
+"""Expectations on a table, one file each."""
