@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from flyball.data import _digests
 from flyball.data.catalog import Data, dataset
-from flyball.data.snapshot import Snapshot, load_snapshot, take_snapshot
+from flyball.data.snapshot import Snapshot, load_snapshot, read_files, take_snapshot
 from flyball.errors import InvalidInput, NotFound
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs, digest_file
@@ -140,6 +140,14 @@ def test_a_folder_of_parquet_is_a_table_and_any_other_its_files(data: Data, blob
     taken = take(data, blobs, root, root / "tables")
     assert (taken.format, taken.schema, taken.rows) == ("folder", None, None)
     assert load_snapshot(blobs, taken).column("path").to_pylist() == ["deep/a.parquet", "empty", "picture.png"]
+
+
+def test_files_are_read_without_a_snapshot(root: Path) -> None:
+    (root / "a.csv").write_text("a\n1\n")
+    (root / "b.csv").write_text("a\n2\n")
+    assert read_files(root, "*.csv").column("a").to_pylist() == [1, 2]
+    with pytest.raises(InvalidInput, match="holds other files than tables"):
+        read_files(root, ".")
 
 
 def test_the_id_is_the_same_wherever_the_project_lies(data: Data, blobs: Blobs, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_without_a_time_the_key_decides_and_always_the_same() -> None:
         (days(1, 2), "0%", "no share"),
         (days(1, 2), "x%", "no share"),
         (Table(pa.table({"id": [1, 2]}), key="id"), "1d", "no time to split by"),
-        (Table(pa.table({"at": ["a", "b"]}), time="at"), "1d", "of type string"),
+        (Table(pa.table({"at": ["a", "b"]}), time="at"), "1d", "type string holds no times"),
     ],
 )
 def test_a_split_that_cannot_be_made_says_why(table: Table, holdout: str, found: str) -> None:

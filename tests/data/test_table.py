@@ -13,7 +13,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
-from flyball.data.table import Table
+from flyball.data.table import Table, as_moments, read_table, write_table
 from flyball.errors import InvalidInput
 
 ARROW = pa.table(
@@ -139,3 +139,31 @@ def test_a_table_says_what_it_is(rows: Table) -> None:
     assert len(rows) == 4
     assert repr(rows) == "<Table of 4 rows, 8 columns, key='id', time='at', label='late', label_time='landed'>"
     assert rows.to_pandas().shape == (4, 8)
+
+
+def test_a_table_is_written_and_read_with_its_roles(rows: Table) -> None:
+    found = read_table(write_table(rows))
+    assert found.arrow.to_pylist() == ARROW.to_pylist()
+    assert found.roles == rows.roles
+    with pytest.raises(InvalidInput, match="hold no table"):
+        read_table(b"nothing")
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([1_356_998_400 * 10**9], pa.timestamp("ns")),
+        pa.array([1_356_998_400], pa.timestamp("s")),
+        pa.array([dt.datetime(2013, 1, 1, tzinfo=dt.UTC)], pa.timestamp("ms", "America/New_York")),
+        pa.array([dt.date(2013, 1, 1)]),
+    ],
+)
+def test_times_of_every_kind_are_moments_in_utc(column: pa.Array) -> None:
+    moments = as_moments(pa.chunked_array([column]))
+    assert moments.type == pa.timestamp("us", "UTC")
+    assert moments.to_pylist() == [dt.datetime(2013, 1, 1, tzinfo=dt.UTC)]
+
+
+def test_what_holds_no_times_gives_no_moments() -> None:
+    with pytest.raises(InvalidInput, match="holds no times"):
+        as_moments(pa.chunked_array([["2013-01-01"]]))

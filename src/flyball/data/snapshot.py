@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flyball.data.dataset import Dataset
     from flyball.storage.objects import Blobs
 
-__all__ = ["Snapshot", "SnapshotFile", "SnapshotFormat", "load_snapshot", "take_snapshot"]
+__all__ = ["Snapshot", "SnapshotFile", "SnapshotFormat", "load_snapshot", "read_files", "take_snapshot"]
 
 _FRAME_FILE = "table.parquet"
 # Written so for ever: equal frames give equal bytes only as long as nobody changes this.
@@ -109,6 +109,22 @@ def load_snapshot(blobs: Blobs, snapshot: Snapshot, *, columns: Sequence[str] | 
     ]
     # The order of the first file that has them is the order of the snapshot's schema too.
     return unify(tables, names).select(list(known if columns is None else columns))
+
+
+def read_files(root: Path, source: str) -> pa.Table:
+    """The table in a file, or in the files of a pattern or a folder, without taking a snapshot.
+
+    Raises:
+        InvalidInput: the files cannot be read as one table; the message names the file and what is wrong.
+    """
+    require_arrow()
+    found = find_files(source, root)
+    if found.format == "folder":
+        raise InvalidInput(f"'{source}' holds other files than tables.", hint=f"Use a pattern: {source}/*.csv.")
+    names = [f"'{name}'" for name, _ in found.files]
+    return unify(
+        [read_file(path, found.format, name) for name, (_, path) in zip(names, found.files, strict=True)], names
+    )
 
 
 def _declared(data: Data, dataset: Dataset | str, *, is_needed: bool) -> Dataset | None:

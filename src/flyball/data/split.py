@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from flyball.clock import format_duration, parse_duration
-from flyball.data.table import Table
+from flyball.data.table import Table, as_moments
 from flyball.errors import InvalidInput
 from flyball.serialization import digest
 
@@ -62,15 +62,10 @@ def _share(holdout: str | timedelta) -> float | None:
 
 
 def _times(table: Table) -> pa.ChunkedArray:
-    import pyarrow as pa
-    import pyarrow.types as t
-
-    times = table.column(table.time)
-    if not (t.is_timestamp(times.type) or t.is_date(times.type)):
-        raise InvalidInput(f"The time '{table.time}' is of type {times.type}.", hint="Cast it to a timestamp.")
+    times = as_moments(table.column(table.time))
     if times.null_count:
         raise InvalidInput(f"The time '{table.time}' is missing in {times.null_count:,} rows.", hint="Filter them out.")
-    return times.cast(pa.timestamp("us", getattr(times.type, "tz", None)), safe=False)
+    return times
 
 
 def _by_time(table: Table, holdout: str | timedelta) -> Any:

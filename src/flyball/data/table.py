@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from flyball.data.arrow import to_arrow
+from flyball.data.arrow import require_arrow, to_arrow
 from flyball.errors import InvalidInput, MissingExtra, did_you_mean
+from flyball.serialization import from_json, to_json
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
     import pyarrow as pa
+
+_ROLES = b"flyball.roles"
 
 
 class Table:
@@ -159,6 +162,50 @@ class Table:
     def _check(self, name: str) -> None:
         if name not in self.column_names:
             raise InvalidInput(f"There is no column '{name}'.", hint=did_you_mean(name, self.column_names))
+
+
+def write_table(table: Table) -> bytes:
+    """The table with its roles, as Parquet; `read_table` reads it back."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    described = table.arrow.replace_schema_metadata({_ROLES: to_json(table.roles)})
+    pq.write_table(described, sink, compression="zstd")
+    written: bytes = sink.getvalue().to_pybytes()
+    return written
+
+
+def read_table(data: bytes) -> Table:
+    """The table that `write_table` wrote.
+
+    Raises:
+        InvalidInput: the bytes are no Parquet.
+    """
+    require_arrow()
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        found = pq.read_table(pa.BufferReader(data))
+    except pa.ArrowException as error:
+        raise InvalidInput(f"These bytes hold no table: {error}.") from error
+    roles = (found.schema.metadata or {}).get(_ROLES, b"{}")
+    return Table(found, **from_json(roles, dict[str, str]))
+
+
+def as_moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Times in microseconds, in UTC; times without a zone are UTC, dates are midnight.
+
+    Raises:
+        InvalidInput: the column holds no times.
+    """
+    import pyarrow as pa
+    import pyarrow.types as t
+
+    if not (t.is_timestamp(column.type) or t.is_date(column.type) or t.is_null(column.type)):
+        raise InvalidInput(f"A column of type {column.type} holds no times.", hint="Cast it to a timestamp.")
+    return column.cast(pa.timestamp("us"), safe=False).cast(pa.timestamp("us", "UTC"))
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
