@@ -1,0 +1,287 @@
+"""The point-in-time join: each row gets the feature values that were known at its own time, and none from its future.
+
+The rules, the same wherever features are read:
+
+- The last feature row at or before a row's time counts. Of several at one time the one created last counts; without
+  a created column, the one that stands last.
+- With a created column, a feature row counts only from the moment it was created: what was known then, not what
+  was put right later.
+- A value older than the view's ttl is missing; exactly as old as the ttl is still there.
+- A row is never dropped, doubled or moved, and its own columns stay as they are.
+- Times without a zone are UTC. A missing key or time matches nothing. Whole numbers are exact.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flyball.errors import InvalidInput, MissingExtra, did_you_mean
+from flyball.features.definition import FeatureView
+from flyball.schema import Schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_PER_SECOND = {"us": 1_000_000, "ns": 1_000_000_000}
+_KEY_TYPES = {"bool", "int", "string", "date", "binary"}
+
+# Both sides hold their keys, times as numbers, and each row's place. What comes back is the place of the feature row.
+#
+# A feature row is known from the later of its time and its creation on. `best` is, at each such moment, the row that
+# counts from there: the highest in the order of (time, created, place) among all that are known by then. So one
+# ASOF join on `known` answers "as known then" too.
+_JOIN = """
+WITH features AS (SELECT * FROM given WHERE time IS NOT NULL AND created IS NOT NULL),
+ranked AS (
+    SELECT {keys}, place, time, greatest(time, created) AS known,
+        row_number() OVER (PARTITION BY {keys} ORDER BY time, created, place) AS rank
+    FROM features
+),
+steps AS (
+    SELECT DISTINCT {keys}, known, max(rank) OVER (PARTITION BY {keys} ORDER BY known) AS best FROM ranked
+),
+known AS (
+    SELECT {step_keys}, steps.known, ranked.place, ranked.time
+    FROM steps JOIN ranked ON {same_step} AND ranked.rank = steps.best
+),
+first AS (SELECT {keys}, min(time) AS time FROM features GROUP BY {keys})
+SELECT known.place, known.time AS found_time, first.time AS first_time
+FROM requests
+ASOF LEFT JOIN known ON {same_known} AND requests.time >= known.known
+LEFT JOIN first ON {same_first}
+ORDER BY requests.place
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewReport:
+    """How many rows found values in one view, and why the others did not.
+
+    Attributes:
+        unknown: The view has no row for the key, or the row's key or time is missing.
+        future: The view knows the key only later.
+        late: It has rows of an earlier time, which were not created yet.
+        expired: The last values were older than the ttl.
+    """
+
+    view: str
+    rows: int
+    found: int
+    unknown: int = 0
+    future: int = 0
+    late: int = 0
+    expired: int = 0
+
+    def __str__(self) -> str:
+        reasons = ("unknown", "future", "late", "expired")
+        missed = [f"{getattr(self, reason):,} {reason}" for reason in reasons if getattr(self, reason)]
+        return f"{self.view}: {self.found:,} of {self.rows:,} rows found{''.join(f', {text}' for text in missed)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinReport:
+    """What a point-in-time join found, view by view."""
+
+    rows: int
+    views: tuple[ViewReport, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(str(view) for view in self.views)
+
+
+@dataclass(frozen=True, slots=True)
+class _Matches:
+    """For each row, the place of its feature row, or null; and the counts of why not."""
+
+    places: pa.Array
+    report: ViewReport
+
+
+def join_features(rows: pa.Table, views: Sequence[tuple[FeatureView, pa.Table]], *, time: str) -> pa.Table:
+    """The rows with the features of each view beside them, as known at each row's time.
+
+    A feature keeps its name. Where a name would appear twice, every feature of that name is called
+    `<view>__<feature>`; a column of the rows is never renamed.
+
+    Args:
+        rows: What features are wanted for; they have the entity's columns of every view.
+        views: Feature views, each with its rows.
+        time: Column of the rows: the moment at which the features must have been known.
+
+    Raises:
+        InvalidInput: a column is missing or of a type that does not fit; the message names it.
+    """
+    names = _feature_names(rows, views)
+    joined = rows
+    for (view, source), renamed in zip(views, names, strict=True):
+        matches = _match(rows, view, source, time)
+        picked = source.select(list(renamed)).combine_chunks().take(matches.places)
+        for feature, name in renamed.items():
+            joined = joined.append_column(
+                picked.schema.field(feature).with_name(name).with_nullable(True), picked[feature]
+            )
+    return joined
+
+
+def join_report(rows: pa.Table, views: Sequence[tuple[FeatureView, pa.Table]], *, time: str) -> JoinReport:
+    """How many rows find values in each view, and why the others do not. The arguments are those of `join_features`."""
+    reports = tuple(_match(rows, view, source, time).report for view, source in views)
+    return JoinReport(rows=rows.num_rows, views=reports)
+
+
+def _match(rows: pa.Table, view: FeatureView, source: pa.Table, time: str) -> _Matches:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    _check_columns(rows, (*view.entity, time), "The rows have")
+    wanted = (*view.entity, view.time, *([view.created] if view.created else []))
+    _check_columns(source, wanted, f"Feature view '{view.name}' has")
+    keys = _key_types(rows, source, view)
+    units = {_finest(rows, [time], "the rows"), _finest(source, wanted[len(keys) :], f"feature view '{view.name}'")}
+    unit = max(units, key=lambda name: _PER_SECOND[name])
+    requests = _side(rows, view, unit, {"time": time}, keys)
+    features = _side(source, view, unit, {"time": view.time, "created": view.created or view.time}, keys)
+    found = _asof(requests, features, len(view.entity))
+    times, places, is_found = requests["time"], found["place"], found["place"].is_valid()
+    first = found["first_time"]
+    expired = pa.chunked_array([pa.repeat(False, rows.num_rows)])
+    if view.ttl_seconds is not None:
+        limit = round(view.ttl_seconds * _PER_SECOND[unit])
+        age = pc.subtract_checked(times, found["found_time"])
+        expired = pc.and_(is_found, pc.fill_null(pc.greater(age, limit), False))
+        places = pc.if_else(expired, None, places)
+    is_known = pc.and_(first.is_valid(), times.is_valid())
+    is_missed = pc.and_(is_known, pc.invert(is_found))
+    is_later = pc.fill_null(pc.greater(first, times), False)
+    report = ViewReport(
+        view=view.name,
+        rows=rows.num_rows,
+        found=len(places) - places.null_count,
+        unknown=_count(pc.invert(is_known)),
+        future=_count(pc.and_(is_missed, is_later)),
+        late=_count(pc.and_(is_missed, pc.invert(is_later))),
+        expired=_count(expired),
+    )
+    return _Matches(places.combine_chunks(), report)
+
+
+def _asof(requests: pa.Table, features: pa.Table, keys: int) -> pa.Table:
+    try:
+        import duckdb
+    except ImportError as error:
+        raise MissingExtra("Joining features needs DuckDB.", hint="pip install 'flyball[data]'") from error
+    names = [f"key_{place}" for place in range(keys)]
+    query = _JOIN.format(
+        keys=", ".join(names),
+        step_keys=", ".join(f"steps.{name}" for name in names),
+        same_step=" AND ".join(f"steps.{name} = ranked.{name}" for name in names),
+        same_known=" AND ".join(f"requests.{name} = known.{name}" for name in names),
+        same_first=" AND ".join(f"requests.{name} = first.{name}" for name in names),
+    )
+    with duckdb.connect() as connection:
+        connection.register("requests", requests)
+        connection.register("given", features)
+        found: pa.Table = connection.sql(query).to_arrow_table()
+    return found
+
+
+def _side(table: pa.Table, view: FeatureView, unit: str, times: dict[str, str], keys: list[pa.DataType]) -> pa.Table:
+    import numpy as np
+    import pyarrow as pa
+
+    columns = {f"key_{n}": table[key].cast(kind) for n, (key, kind) in enumerate(zip(view.entity, keys, strict=True))}
+    columns |= {name: _numbers(table, column, unit) for name, column in times.items()}
+    return pa.table({**columns, "place": pa.array(np.arange(table.num_rows, dtype=np.int64))})
+
+
+def _numbers(table: pa.Table, column: str, unit: str) -> pa.ChunkedArray:
+    import pyarrow as pa
+    import pyarrow.types as t
+
+    values = table[column]
+    if t.is_null(values.type):
+        return values.cast(pa.int64())
+    try:
+        # Casting to a number drops the zone: a time with a zone is kept in UTC, and one without is taken as UTC.
+        return values.cast(pa.timestamp(unit, getattr(values.type, "tz", None))).cast(pa.int64())
+    except pa.ArrowInvalid as error:
+        raise InvalidInput(f"A time in column '{column}' is out of range: {error}.", column=column) from error
+
+
+def _finest(table: pa.Table, columns: Sequence[str], what: str) -> str:
+    import pyarrow.types as t
+
+    for column in columns:
+        kind = table.schema.field(column).type
+        if not (t.is_timestamp(kind) or t.is_date(kind) or t.is_null(kind)):
+            hint = "Cast it to a timestamp."
+            raise InvalidInput(f"The time '{column}' of {what} is of type {kind}.", hint=hint, column=column)
+    is_ns = any(getattr(table.schema.field(column).type, "unit", "") == "ns" for column in columns)
+    return "ns" if is_ns else "us"
+
+
+def _key_types(rows: pa.Table, source: pa.Table, view: FeatureView) -> list[pa.DataType]:
+    """The type in which each key is compared, one that holds the values of both sides exactly."""
+    import pyarrow as pa
+
+    found = []
+    for key in view.entity:
+        sides = pa.schema([rows.schema.field(key).with_name("rows"), source.schema.field(key).with_name("view")])
+        one, other = Schema.of(sides).columns
+        types = {one.type, other.type} - {"null"}
+        if len(types) > 1 or not types <= _KEY_TYPES:
+            raise InvalidInput(
+                f"The key '{key}' is {one.storage} in the rows and {other.storage} in feature view '{view.name}'.",
+                hint="Keys are whole numbers, text, dates or booleans, of the same kind on both sides.",
+                column=key,
+            )
+        found.append(_compared_as(next(iter(types), "null"), [field.type for field in sides]))
+    return found
+
+
+def _compared_as(kind: str, types: list[pa.DataType]) -> pa.DataType:
+    import pyarrow as pa
+
+    if kind == "int":
+        # Beside negative numbers, the largest of the unsigned ones need a wider type.
+        return pa.decimal128(20) if pa.uint64() in types else pa.int64()
+    plain = {"string": pa.string(), "binary": pa.binary(), "date": pa.date32(), "bool": pa.bool_()}
+    return plain.get(kind, pa.int64())
+
+
+def _check_columns(table: pa.Table, wanted: Sequence[str], who: str) -> None:
+    names = Schema.of(table.schema).names
+    for column in wanted:
+        if column not in names:
+            raise InvalidInput(f"{who} no column '{column}'.", hint=did_you_mean(column, names), column=column)
+
+
+def _feature_names(rows: pa.Table, views: Sequence[tuple[FeatureView, pa.Table]]) -> list[dict[str, str]]:
+    wanted = [_features_of(view, source) for view, source in views]
+    counts = Counter([*rows.column_names, *(feature for features in wanted for feature in features)])
+    names = [
+        {feature: feature if counts[feature] == 1 else f"{view.name}__{feature}" for feature in features}
+        for (view, _), features in zip(views, wanted, strict=True)
+    ]
+    twice = Counter([*rows.column_names, *(name for renamed in names for name in renamed.values())])
+    for name, count in twice.items():
+        if count > 1:
+            raise InvalidInput(f"The joined table would have two columns '{name}'.", hint="Rename one of them.")
+    return names
+
+
+def _features_of(view: FeatureView, source: pa.Table) -> list[str]:
+    if view.columns:
+        _check_columns(source, view.columns, f"Feature view '{view.name}' has")
+        return list(view.columns)
+    roles = {*view.entity, view.time, view.created}
+    return [name for name in source.column_names if name not in roles]
+
+
+def _count(mask: Any) -> int:
+    import pyarrow.compute as pc
+
+    return pc.sum(mask).as_py() or 0
