@@ -1,0 +1,1 @@
+"""Numbers about the quality of predictions, one file each."""
