@@ -57,7 +57,7 @@ def plain(table: pa.Table) -> pa.Table:
     """
     import pyarrow as pa
 
-    Schema.of(table)  # refuses what has no plain name
+    Schema.of(table.schema)  # refuses what has no plain name
     wanted = pa.schema([pa.field(field.name, _plain_type(field.type)) for field in table.schema])
     return table if wanted.equals(table.schema) else table.cast(wanted)
 
@@ -83,8 +83,9 @@ def unify(tables: Sequence[pa.Table], names: Sequence[str]) -> pa.Table:
             if place < 0:
                 columns.append(pa.nulls(table.num_rows, field.type))
                 continue
+            column = table.column(place)
             try:
-                columns.append(table.column(place).cast(field.type))
+                columns.append(column if column.type.equals(field.type) else column.cast(field.type))
             except pa.ArrowInvalid as error:
                 raise InvalidInput(
                     f"Column '{field.name}' of {name} does not fit {field.type}: {error}.", column=field.name

@@ -53,6 +53,11 @@ class Snapshot:
     parent: str = ""
     summary: str = ""
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the catalog knows it."""
+        return self.created != _NEVER
+
 
 def snapshot_id(files: Sequence[SnapshotFile], format: SnapshotFormat) -> str:  # noqa: A002
     """The id of the content that these files are.

@@ -72,7 +72,7 @@ def take_snapshot(
         content = _keep_files(data, blobs, name, find_files(place, root), cache)
     if not isinstance(dataset, str):
         data.declare(dataset)
-    return data.record_snapshot(content)
+    return content if content.is_recorded else data.record_snapshot(content)
 
 
 def load_snapshot(blobs: Blobs, snapshot: Snapshot, *, columns: Sequence[str] | None = None) -> pa.Table:

@@ -84,8 +84,10 @@ class Table:
         Raises:
             InvalidInput: there is no column of a name.
         """
+        known = set(self.column_names)
         for name in columns:
-            self._check(name)
+            if name not in known:
+                self._check(name)
         return self.with_arrow(self.arrow.select(list(columns)))
 
     def filter(self, mask: object) -> Table:
