@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from obstore.exceptions import AlreadyExistsError
-from obstore.store import S3Config, S3Store
+from obstore.store import S3Store
 
 from flyball.errors import NotFound
 from flyball.storage.objects import ObjectStat, check_key
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
 
 
 class S3Objects:

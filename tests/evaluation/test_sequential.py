@@ -9,7 +9,7 @@ import pytest
 
 from flyball import serialization
 from flyball.errors import InvalidInput
-from flyball.monitoring.sequential import Outcomes, SequentialTest
+from flyball.evaluation.sequential import Outcomes, SequentialTest
 
 
 def first_alarm(
