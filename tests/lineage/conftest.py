@@ -13,9 +13,10 @@ from flyball.storage.objects import Blobs
 from flyball.storage.tables import metadata
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path}/flyball.db")
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    on_sqlite = request.param == "sqlite"
+    made = Database(f"sqlite:///{tmp_path}/flyball.db" if on_sqlite else request.getfixturevalue("postgres_url"))
     metadata.create_all(made.engine)
     yield made
     made.close()
