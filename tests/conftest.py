@@ -2,6 +2,9 @@
 
 Real servers, each on loopback and gone at the end: `postgres_url`, `page` (and `browser`), `s3_store`. A test that asks
 for one carries its marker by itself: `-m "not browser"` leaves the slow ones out.
+
+What rooms are made with: `database` (once on SQLite, once on PostgreSQL, with every table), `clock`, `store`, `blobs`,
+`events`.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from hypothesis import settings
 pytest_plugins = (
     "tests.servers.absent",
     "tests.servers.chromium",
+    "tests.servers.databases",
     "tests.servers.postgres",
     "tests.servers.s3",
 )

@@ -43,10 +43,10 @@ class PostgresServer:
         """SQLAlchemy's address of a database."""
         return f"postgresql+psycopg://flyball@127.0.0.1:{self.port}/{database}"
 
-    def create_database(self) -> str:
-        """A new, empty database; gives its name."""
+    def create_database(self, template: str = "template1") -> str:
+        """A new database, empty or a copy of another one; gives its name."""
         name = f"test_{uuid.uuid4().hex[:12]}"
-        self.admin.execute(f'CREATE DATABASE "{name}"'.encode())
+        self.admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
         return name
 
     def drop_database(self, name: str) -> None:
