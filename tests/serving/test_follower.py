@@ -12,7 +12,7 @@ from flyball.serialization import from_json
 from flyball.serving.follower import Follower
 from flyball.serving.manifest import Arm, FollowerReport, Manifest, follower_key, manifest_key
 from flyball.storage.local_objects import LocalObjects
-from flyball.storage.objects import ObjectStat
+from flyball.storage.object_store import ObjectStat
 
 MakeArm = Callable[..., Arm]
 Publish = Callable[..., Manifest]

@@ -14,7 +14,8 @@ from flyball.models.flavors.base import FLAVORS, Predictor
 from flyball.models.signature import Label, Signature, Task, arrow_type, conform, input_schema, output_schema
 from flyball.schema import Schema
 from flyball.serialization import canonical_json, digest
-from flyball.storage.objects import Blobs, check_key
+from flyball.storage.object_store import check_key
+from flyball.storage.objects import Blobs
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -20,7 +20,8 @@ from flyball.serving.endpoint import Endpoint
 from flyball.serving.manifest import DEPLOYMENTS, FollowerReport, Manifest, deployment_of, follower_key, manifest_key
 from flyball.serving.prediction_log import PredictionLog
 from flyball.serving.runtime import Runtime
-from flyball.storage.objects import Blobs, ObjectStore
+from flyball.storage.object_store import ObjectStore
+from flyball.storage.objects import Blobs
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from flyball.serving.segments import (
     segments_of,
     unify,
 )
-from flyball.storage.objects import ObjectStore
+from flyball.storage.object_store import ObjectStore
 
 if TYPE_CHECKING:
     import pyarrow as pa

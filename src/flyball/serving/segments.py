@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flyball.serving.manifest import segment_prefix
-from flyball.storage.objects import ObjectStore
+from flyball.storage.object_store import ObjectStore
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flyball.errors import NotFound
 from flyball.refs import new_id
-from flyball.storage.objects import ObjectStat, check_key
+from flyball.storage.object_store import ObjectStat, check_key
 
 _FRESH = ".fresh"
 

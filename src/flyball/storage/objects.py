@@ -1,4 +1,4 @@
-"""Bytes: a store of named objects, and on top of it blobs that are named by their own content.
+"""Bytes: blobs, which are named by their own content, on top of a store of named objects.
 
 A blob's name is the BLAKE3 of its bytes, so equal bytes are stored once, a copy anywhere is the same blob, and damage
 shows. Named objects are for what must be found without a database: deployment manifests and prediction segments.
@@ -8,57 +8,19 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import blake3
 
 from flyball.errors import Corrupt, InvalidInput, MissingExtra, NotFound
 from flyball.serialization import digest
+from flyball.storage.object_store import ObjectStore
 
 T = TypeVar("T")
-_KEY = re.compile(r"[A-Za-z0-9_=@.-]+(/[A-Za-z0-9_=@.-]+)*")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PIECE = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectStat:
-    """What is known of an object without reading it."""
-
-    key: str
-    size: int
-    etag: str
-
-
-class ObjectStore(Protocol):
-    """A place for named bytes. A put is seen whole or not at all."""
-
-    def put(self, key: str, data: bytes | Path, *, if_absent: bool = False) -> bool:
-        """Writes an object, durably; with `if_absent`, False and no write if the key exists."""
-        ...
-
-    def get(self, key: str) -> bytes:
-        """All bytes of an object; NotFound if there is none."""
-        ...
-
-    def fetch(self, key: str, to: Path) -> None:
-        """Copies an object to a local file; NotFound if there is none."""
-        ...
-
-    def stat(self, key: str) -> ObjectStat | None:
-        """Size and ETag of an object; None if there is none."""
-        ...
-
-    def list(self, prefix: str) -> Iterator[ObjectStat]:
-        """The objects whose key begins with the prefix, sorted by key."""
-        ...
-
-    def delete(self, key: str) -> None:
-        """Removes an object; nothing happens if there is none."""
-        ...
 
 
 def open_objects(location: str, *, s3_endpoint: str = "", s3_region: str = "us-east-1") -> ObjectStore:
@@ -79,17 +41,6 @@ def open_objects(location: str, *, s3_endpoint: str = "", s3_region: str = "us-e
             raise MissingExtra("S3 needs its library.", hint="pip install 'flyball[s3]'") from error
         return S3Objects(location, endpoint=s3_endpoint, region=s3_region)
     raise InvalidInput(f"'{location}' is no object store.", hint="Give a folder, or s3://bucket/prefix.")
-
-
-def check_key(key: str) -> str:
-    """Gives the key back if it may name an object.
-
-    Raises:
-        InvalidInput: it is empty, absolute, climbs with `..`, or holds odd characters.
-    """
-    if len(key) > 900 or not _KEY.fullmatch(key) or any(part.strip(".") == "" for part in key.split("/")):
-        raise InvalidInput(f"{key[:80]!r} cannot be the key of an object.")
-    return key
 
 
 def check_digest(text: str) -> str:

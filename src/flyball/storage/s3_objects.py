@@ -10,7 +10,7 @@ from obstore.exceptions import AlreadyExistsError
 from obstore.store import S3Store
 
 from flyball.errors import NotFound
-from flyball.storage.objects import ObjectStat, check_key
+from flyball.storage.object_store import ObjectStat, check_key
 
 if TYPE_CHECKING:
     from obstore.store import S3Config

@@ -1,0 +1,61 @@
+"""What a store of named objects offers, wherever the bytes rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from flyball.errors import InvalidInput
+
+_KEY = re.compile(r"[A-Za-z0-9_=@.-]+(/[A-Za-z0-9_=@.-]+)*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectStat:
+    """What is known of an object without reading it."""
+
+    key: str
+    size: int
+    etag: str
+
+
+class ObjectStore(Protocol):
+    """A place for named bytes. A put is seen whole or not at all."""
+
+    def put(self, key: str, data: bytes | Path, *, if_absent: bool = False) -> bool:
+        """Writes an object, durably; with `if_absent`, False and no write if the key exists."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """All bytes of an object; NotFound if there is none."""
+        ...
+
+    def fetch(self, key: str, to: Path) -> None:
+        """Copies an object to a local file; NotFound if there is none."""
+        ...
+
+    def stat(self, key: str) -> ObjectStat | None:
+        """Size and ETag of an object; None if there is none."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        """The objects whose key begins with the prefix, sorted by key."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Removes an object; nothing happens if there is none."""
+        ...
+
+
+def check_key(key: str) -> str:
+    """Gives the key back if it may name an object.
+
+    Raises:
+        InvalidInput: it is empty, absolute, climbs with `..`, or holds odd characters.
+    """
+    if len(key) > 900 or not _KEY.fullmatch(key) or any(part.strip(".") == "" for part in key.split("/")):
+        raise InvalidInput(f"{key[:80]!r} cannot be the key of an object.")
+    return key
