@@ -1,0 +1,53 @@
+"""Writes the manifests that model servers follow."""
+
+from __future__ import annotations
+
+from flyball.deployment.deployments import Deployment
+from flyball.registry.versions import ModelVersion, Registry
+from flyball.serialization import from_json, to_json
+from flyball.serving.manifest import Arm, FollowerReport, Manifest, follower_prefix, manifest_key
+from flyball.storage.object_store import ObjectStore
+
+
+def build_manifest(deployment: Deployment, registry: Registry) -> Manifest:
+    """The manifest of a deployment's present generation."""
+    rollout = deployment.rollout
+    share = rollout.percent / 100 if rollout else 0.0
+    champion = registry.get_version(f"models:/{deployment.model}/{deployment.champion}")
+    arms = [_arm(champion, "champion", 1.0 - share)]
+    if rollout is not None:
+        version = registry.get_version(f"models:/{deployment.model}/{rollout.to_version}")
+        arms.append(_arm(version, "shadow" if rollout.spec.strategy == "shadow" else "challenger", share))
+    return Manifest(
+        deployment=deployment.name, generation=deployment.generation, arms=tuple(arms), key=deployment.sticky_key
+    )
+
+
+def publish(store: ObjectStore, deployment: Deployment, registry: Registry) -> bool:
+    """Writes the manifest if the store holds an earlier generation; whether it did."""
+    key = manifest_key(deployment.name)
+    if store.stat(key) is not None and from_json(store.get(key), Manifest).generation >= deployment.generation:
+        return False
+    store.put(key, to_json(build_manifest(deployment, registry)))
+    return True
+
+
+def withdraw(store: ObjectStore, name: str) -> None:
+    """Removes the manifest of a deployment that is no more, so that model servers drop it."""
+    store.delete(manifest_key(name))
+
+
+def followers(store: ObjectStore, name: str) -> list[FollowerReport]:
+    """What the model servers have last said of themselves."""
+    return [from_json(store.get(item.key), FollowerReport) for item in store.list(follower_prefix(name))]
+
+
+def _arm(version: ModelVersion, role: str, weight: float) -> Arm:
+    return Arm(
+        revision=f"{version.model}-{version.version}",
+        model=version.model,
+        version=version.version,
+        package=version.package,
+        role=role,  # type: ignore[arg-type]
+        weight=weight,
+    )
