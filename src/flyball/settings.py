@@ -145,3 +145,8 @@ def _load(path: Path) -> dict[str, object]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} is not readable as TOML: {error}.") from error
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The environment variables that give another process the same settings."""
+    return {f"FLYBALL_{name.upper()}": str(getattr(settings, name)) for name in SETTABLE}

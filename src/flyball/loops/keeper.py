@@ -1,0 +1,228 @@
+"""Keeps one loop going: attends its training, its rollout and its windows, and decides whether to train again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from flyball.data.snapshot import Snapshot
+from flyball.deployment.analysis import Worse, analyse
+from flyball.deployment.deployments import Deployment
+from flyball.deployment.rollout import Rollout
+from flyball.errors import FlyballError, NotFound
+from flyball.executors.base import Executor
+from flyball.loops.evidence import gather
+from flyball.loops.loops import LoopState, Training
+from flyball.loops.retraining import Retraining
+from flyball.loops.services import Services
+from flyball.loops.triggers import base as triggers
+from flyball.loops.watch import Watch
+from flyball.plugins import PluginGroup
+from flyball.refs import Ref
+from flyball.registry.versions import ModelVersion
+from flyball.storage.database import Lease
+
+TRIGGERS = PluginGroup[triggers.Trigger]("trigger", "flyball.loops.triggers")
+
+
+class LoopKeeper:
+    """Takes the next step of one loop, from the facts alone."""
+
+    def __init__(self, workspace: Services, executor: Executor) -> None:
+        self._workspace = workspace
+        self._retraining = Retraining(workspace, executor)
+        self._watch = Watch(workspace)
+
+    def act(self, state: LoopState, now: datetime, lease: Lease) -> bool:
+        """Takes the next step; whether something was done or is under way."""
+        if state.training is not None:
+            return self._retraining.attend(state.loop, state.training, lease)
+        deployment = self._deployment(state)
+        versions = self._workspace.registry.list_versions(state.loop.name, limit=20)
+        busy = self._take_in(state, deployment, versions, lease)
+        if busy or deployment is None:
+            return busy
+        busy = self._watch.examine(state.loop, deployment, now)
+        if deployment.rollout is not None:
+            return self._attend_rollout(state, deployment.rollout, now) or busy
+        busy |= self._follow_champion(deployment, versions)
+        return self._decide(state, deployment, now, lease) or busy
+
+    def complain(self, state: LoopState, error: FlyballError) -> bool:
+        """Tells people that the loop cannot go on by itself."""
+        self._workspace.alerts.open(
+            severity="critical",
+            kind="loop",
+            subject=_ref(state),
+            cause=f"loop:{error.code}",
+            title=error.message,
+            detail=error.hint,
+        )
+        return False
+
+    def _deployment(self, state: LoopState) -> Deployment | None:
+        try:
+            return self._workspace.deployments.get(state.loop.name)
+        except NotFound:
+            return None
+
+    def _take_in(
+        self, state: LoopState, deployment: Deployment | None, versions: list[ModelVersion], lease: Lease
+    ) -> bool:
+        """Judges versions that were not, and rolls out the newest that passed."""
+        loops, loop = self._workspace.loops, state.loop
+        fresh = [version for version in versions if version.stage == "candidate"]
+        if not fresh:
+            if not versions and not loops.list_trainings(loop.name, limit=1) and not loop.paused:
+                loops.start_training(
+                    loop.name,
+                    cause="first",
+                    trigger="first",
+                    reason="the model has no version yet",
+                    evidence={},
+                    lease=lease,
+                )
+                return True
+            return False
+        newest = fresh[0]
+        if newest.verdict is None:
+            training = loops.start_training(
+                loop.name, cause=f"judge:{newest.version}", trigger="registered", kind="judge", version=newest.version,
+                reason=f"version {newest.version} is to be judged", evidence={}, lease=lease,
+            )  # fmt: skip
+            return training.state in ("pending", "running")
+        return self._act_on_verdict(state, deployment, newest)
+
+    def _act_on_verdict(self, state: LoopState, deployment: Deployment | None, version: ModelVersion) -> bool:
+        workspace, loop = self._workspace, state.loop
+        verdict = version.verdict
+        assert verdict is not None
+        evidence = {decision.gate: decision.reason for decision in verdict.decisions}
+        cause = f"version:{version.version}"
+        if not verdict.passed:
+            held = next(decision for decision in verdict.decisions if not decision.passed)
+            reason = f"version {version.version} was held back by {held.gate}: {held.reason}"
+            workspace.loops.decide(loop.name, "refuse", cause, reason, evidence)
+            workspace.registry.set_stage(loop.name, version.version, "archived", held.reason)
+            return True
+        if loop.paused or (deployment is not None and deployment.rollout is not None):
+            return False
+        if deployment is None:
+            workspace.loops.decide(
+                loop.name, "deploy", cause, f"version {version.version} is the first to pass", evidence
+            )
+            workspace.registry.promote(loop.name, version.version, "first version")
+            workspace.deployments.deploy(loop.name, loop.name, version.version, "first version", loop.sticky_key)
+            return True
+        if deployment.champion == version.version:
+            workspace.registry.promote(loop.name, version.version, "it answers already")
+            return True
+        reason = f"version {version.version} passed its gates"
+        workspace.loops.decide(loop.name, "roll out", cause, reason, evidence)
+        workspace.registry.set_stage(loop.name, version.version, "challenger", reason)
+        workspace.deployments.start_rollout(loop.name, version.version, loop.rollout, reason)
+        return True
+
+    def _attend_rollout(self, state: LoopState, rollout: Rollout, now: datetime) -> bool:
+        if rollout.state == "paused":
+            return False
+        workspace, loop = self._workspace, state.loop
+        batches = gather(workspace.store, workspace.monitoring, rollout, now)
+        finding = analyse(batches, alpha=rollout.spec.alpha)
+        cause = f"rollout:{rollout.id}"
+        if isinstance(finding, Worse):
+            workspace.loops.decide(loop.name, "roll back", cause, finding.reason, finding.evidence)
+            workspace.deployments.abort(loop.name, finding.reason, finding.evidence)
+            self._workspace.alerts.open(
+                severity="warning", kind="rollback", subject=_ref(state), cause=cause,
+                title=f"Version {rollout.to_version} was rolled back", detail=finding.reason, facts=finding.evidence,
+            )  # fmt: skip
+            return True
+        held = now - rollout.step_started >= rollout.spec.hold
+        seen = sum(batch.challenger.predictions for batch in batches)
+        if not held or seen < rollout.spec.min_predictions:
+            return False
+        moved = workspace.deployments.advance(loop.name, rollout.step, finding.evidence)
+        if moved.state == "promoted":
+            reason = f"version {moved.to_version} passed every step of its {moved.spec.strategy}"
+            workspace.loops.decide(loop.name, "promote", cause, reason, finding.evidence)
+        return True
+
+    def _follow_champion(self, deployment: Deployment, versions: list[ModelVersion]) -> bool:
+        """Lets the registry say what the deployment does: who is champion, and whose challenge has ended."""
+        registry, changed = self._workspace.registry, False
+        champion = registry.get_version(f"models:/{deployment.model}/{deployment.champion}")
+        if champion.stage != "champion":
+            registry.promote(deployment.model, champion.version, f"answers in '{deployment.name}'")
+            changed = True
+        for version in versions:
+            if version.stage == "challenger" and version.version != deployment.champion:
+                registry.set_stage(deployment.model, version.version, "archived", "its rollout ended")
+                changed = True
+        return changed
+
+    def _decide(self, state: LoopState, deployment: Deployment, now: datetime, lease: Lease) -> bool:
+        """Starts a training if a trigger calls for one and nothing speaks against it."""
+        loop, loops = state.loop, self._workspace.loops
+        trainings = [training for training in loops.list_trainings(loop.name, limit=50) if training.kind == "train"]
+        facts = self._facts(state, deployment, trainings, now)
+        for spec in loop.retrain:
+            fire = TRIGGERS.get(spec.trigger).fires(facts, spec.params)
+            if fire is None or any(training.cause == fire.cause for training in trainings):
+                continue
+            against = _against(state, trainings, now)
+            if against:
+                loops.decide(loop.name, "wait", fire.cause, f"{fire.reason}, but {against}", fire.evidence)
+                continue
+            loops.start_training(
+                loop.name,
+                cause=fire.cause,
+                trigger=spec.trigger,
+                reason=fire.reason,
+                evidence=fire.evidence,
+                lease=lease,
+            )
+            return True
+        return False
+
+    def _facts(
+        self, state: LoopState, deployment: Deployment, trainings: list[Training], now: datetime
+    ) -> triggers.LoopFacts:
+        workspace, loop = self._workspace, state.loop
+        champion = workspace.registry.get_version(f"models:/{loop.name}/{deployment.champion}")
+        since = self._watch.champion_since(deployment)
+        windows = workspace.monitoring.list_windows(loop.name, limit=20)
+        names = {spec.params["dataset"] for spec in loop.retrain if "dataset" in spec.params}
+        return triggers.LoopFacts(
+            now=now,
+            champion=champion,
+            windows=tuple(window for window in windows if window.start >= since),
+            last_training=trainings[0].created if trainings else None,
+            applied=state.applied,
+            snapshots={name: found for name in names if (found := self._latest(name)) is not None},
+        )
+
+    def _latest(self, dataset: str) -> Snapshot | None:
+        try:
+            return self._workspace.data.get_snapshot(dataset)
+        except NotFound:
+            return None
+
+
+def _against(state: LoopState, trainings: list[Training], now: datetime) -> str:
+    """What speaks against starting a training now; empty if nothing does."""
+    loop = state.loop
+    if loop.paused:
+        return f"the loop is paused ({loop.paused})"
+    if trainings and now - trainings[0].created < timedelta(seconds=loop.cooldown_seconds):
+        return f"the last training was {trainings[0].created:%Y-%m-%d} and the cool-down is not over"
+    week = [training for training in trainings if now - training.created < timedelta(days=7)]
+    if len(week) >= loop.max_trainings_per_week:
+        return f"the budget of {loop.max_trainings_per_week} trainings a week is spent"
+    failed = [training for training in trainings[:3] if training.state == "failed"]
+    if len(failed) == 3:
+        return "its last three trainings failed; look at them and trigger one by hand"
+    return ""
+
+
+def _ref(state: LoopState) -> str:
+    return str(Ref(kind="loops", name=state.loop.name))

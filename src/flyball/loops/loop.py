@@ -1,0 +1,134 @@
+"""A loop: the declared whole of pipeline, triggers, gates, rollout and monitors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from flyball.alerts.channels.base import ChannelSpec
+from flyball.clock import parse_duration
+from flyball.deployment.rollout import RolloutSpec, immediate
+from flyball.errors import InvalidInput
+from flyball.monitoring.monitor import MonitorSpec
+from flyball.pipelines.declarations import declare
+from flyball.refs import check_name
+from flyball.registry.gates.base import GateSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerSpec:
+    """What may start a training, and its parameters."""
+
+    trigger: str
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """A declared loop.
+
+    Attributes:
+        name: Name of the loop; also of its model and its deployment.
+        pipeline: Name of the pipeline function in the project.
+        params: Parameters of the pipeline that differ from its defaults.
+        retrain: What may start a training.
+        gates: What a new version must pass before it is rolled out.
+        rollout: How a version takes over.
+        monitors: What is watched, window by window.
+        window_seconds: Length of a monitoring window.
+        label_delay_seconds: How long after a window its ground truth is waited for.
+        cooldown_seconds: How long after a training no other is started by itself.
+        max_trainings_per_week: Budget; further ones wait.
+        channels: Where alerts are sent.
+        code: Digest of the code snapshot that is run; set when the loop is applied.
+        module: File of the project that declares the loop.
+        source_root: Folder that the sources of datasets are relative to.
+        paused: Why nothing is started by itself; empty while the loop is live.
+    """
+
+    name: str
+    pipeline: str
+    params: dict[str, Any]
+    retrain: tuple[TriggerSpec, ...]
+    gates: tuple[GateSpec, ...]
+    rollout: RolloutSpec
+    monitors: tuple[MonitorSpec, ...]
+    window_seconds: float
+    label_delay_seconds: float
+    cooldown_seconds: float
+    max_trainings_per_week: int
+    channels: tuple[ChannelSpec, ...] = ()
+    sticky_key: str = ""
+    code: str = ""
+    module: str = ""
+    source_root: str = ""
+    paused: str = ""
+
+
+class _Named(Protocol):
+    name: str
+
+
+def loop(
+    name: str,
+    pipeline: _Named,
+    *,
+    retrain: Sequence[TriggerSpec] = (),
+    gates: Sequence[GateSpec] = (),
+    rollout: RolloutSpec | None = None,
+    monitors: Sequence[MonitorSpec] = (),
+    window: str = "1d",
+    label_delay: str = "0s",
+    cooldown: str = "0s",
+    max_trainings_per_week: int = 7,
+    channels: Sequence[ChannelSpec] = (),
+    sticky_key: str = "",
+    params: dict[str, Any] | None = None,
+) -> Loop:
+    """Declares a loop: what is trained, when, what it must pass, how it goes live, what is watched.
+
+    Args:
+        name: Name of the loop, its model and its deployment.
+        pipeline: A function marked with `fb.pipeline` that registers a version of the model of this name.
+        retrain: Triggers from `fb.on`; any one of them may start a training.
+        gates: Gates from `fb.gate`; all must pass.
+        rollout: `fb.canary(...)`, `fb.shadow(...)` or `fb.immediate()` (the default).
+        monitors: Monitors from `fb.monitor`.
+        window: Length of a monitoring window.
+        label_delay: How long after the end of a window its ground truth is waited for.
+        cooldown: How long after a training no other is started by itself.
+        max_trainings_per_week: Budget of trainings that the loop starts by itself.
+        channels: Where alerts are sent, from `fb.alert_to`.
+        sticky_key: Column whose value keeps a caller on one version during a canary.
+        params: Parameters of the pipeline that differ from its defaults.
+
+    Raises:
+        InvalidInput: the name, a duration or the pipeline cannot be used.
+    """
+    if not hasattr(pipeline, "bind"):
+        raise InvalidInput(
+            f"Loop '{name}' was given {pipeline!r} as its pipeline.", hint="Mark the function with @fb.pipeline."
+        )
+    if max_trainings_per_week < 1:
+        raise InvalidInput(f"Loop '{name}' may train {max_trainings_per_week} times a week.", hint="Give at least 1.")
+    length = parse_duration(window).total_seconds()
+    if length <= 0:
+        raise InvalidInput(f"Loop '{name}' has a window of '{window}'.", hint="Give a length such as '1d'.")
+    made = Loop(
+        name=check_name(name, "loop"),
+        pipeline=pipeline.name,
+        params=dict(params or {}),
+        retrain=tuple(retrain),
+        gates=tuple(gates),
+        rollout=rollout or immediate(),
+        monitors=tuple(monitors),
+        window_seconds=length,
+        label_delay_seconds=parse_duration(label_delay).total_seconds(),
+        cooldown_seconds=parse_duration(cooldown).total_seconds(),
+        max_trainings_per_week=max_trainings_per_week,
+        channels=tuple(channels),
+        sticky_key=sticky_key,
+    )
+    declare(made)
+    return made

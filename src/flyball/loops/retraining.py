@@ -1,0 +1,78 @@
+"""Attends a training: starts its worker, notices when the worker died, takes in what came of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+
+from flyball.executors.base import Executor, Job
+from flyball.loops.loop import Loop
+from flyball.loops.loops import Training
+from flyball.loops.services import Services
+from flyball.refs import Ref
+from flyball.settings import as_environment
+from flyball.storage.database import Lease
+
+_ATTEMPTS = 3
+_TIMEOUT_SECONDS = 6 * 3600.0
+
+
+class Retraining:
+    """Brings trainings to their end on an executor."""
+
+    def __init__(self, workspace: Services, executor: Executor) -> None:
+        self._workspace = workspace
+        self._executor = executor
+
+    def attend(self, loop: Loop, training: Training, lease: Lease) -> bool:
+        """Takes the next step of a training; always True, for it is under way."""
+        if training.state == "pending":
+            self._start(loop, training, lease)
+            return True
+        job = self._executor.poll(training.job)
+        if job.state in ("queued", "running"):
+            return True
+        if job.state == "finished":
+            self._end(loop, replace(training, state="succeeded", version=self._version(loop, training)), lease)
+        elif job.state in ("failed", "timed_out", "cancelled"):
+            error = _last_words(self._executor.logs(training.job)) or f"the worker {job.state.replace('_', ' ')}"
+            self._end(loop, replace(training, state="failed", error=error), lease)
+        elif training.attempt < _ATTEMPTS:
+            # The worker died without a word: killed, or the machine went down. What it finished is cached.
+            self._start(loop, training, lease)
+        else:
+            error = f"the worker died {training.attempt} times"
+            self._end(loop, replace(training, state="failed", error=error), lease)
+        return True
+
+    def _start(self, loop: Loop, training: Training, lease: Lease) -> None:
+        attempt = training.attempt + 1
+        job = Job(
+            id=f"{training.id}-{attempt}",
+            command=(sys.executable, "-m", "flyball.server.worker", training.id),
+            cwd=loop.source_root,
+            environment={**os.environ, **as_environment(self._workspace.settings)},
+            timeout_seconds=_TIMEOUT_SECONDS,
+        )
+        # The row first: a controller killed between the two finds a job that never was, and starts the next attempt.
+        self._workspace.loops.save_training(replace(training, state="running", attempt=attempt, job=job.id), lease)
+        self._executor.submit(job)
+
+    def _version(self, loop: Loop, training: Training) -> int | None:
+        made = [v for v in self._workspace.registry.find_by_run(training.id) if v.model == loop.name]
+        return made[-1].version if made else training.version
+
+    def _end(self, loop: Loop, training: Training, lease: Lease) -> None:
+        ended = replace(training, ended=self._workspace.time.now())
+        if ended.state == "failed":
+            self._workspace.alerts.open(
+                severity="critical", kind="training", subject=str(Ref(kind="loops", name=loop.name)), cause=f"training:{training.id}",
+                title="A training failed", detail=ended.error, facts={"training": training.id, "reason": training.reason},
+            )  # fmt: skip
+        self._workspace.loops.save_training(ended, lease)
+
+
+def _last_words(log: str) -> str:
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return lines[-1][:1000] if lines else ""

@@ -1,0 +1,53 @@
+"""What the governor works with: the rooms' services and the places where bytes rest, however they were wired."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from flyball.alerts.alert import Alerts
+from flyball.clock import Clock
+from flyball.data.catalog import Data
+from flyball.deployment.deployments import Deployments
+from flyball.loops.loops import Loops
+from flyball.monitoring.monitoring import Monitoring
+from flyball.registry.versions import Registry
+from flyball.settings import Settings
+from flyball.storage.database import Database
+from flyball.storage.object_store import ObjectStore
+from flyball.storage.objects import Blobs
+from flyball.storage.virtual_clock import VirtualClock
+from flyball.tracking.runs import Tracking
+
+
+class Services(Protocol):
+    """A workspace, as far as the governor needs it."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def database(self) -> Database: ...
+    @property
+    def store(self) -> ObjectStore: ...
+    @property
+    def blobs(self) -> Blobs: ...
+    @property
+    def cache(self) -> Path: ...
+    @property
+    def time(self) -> Clock: ...
+    @property
+    def clock(self) -> VirtualClock: ...
+    @property
+    def alerts(self) -> Alerts: ...
+    @property
+    def data(self) -> Data: ...
+    @property
+    def deployments(self) -> Deployments: ...
+    @property
+    def loops(self) -> Loops: ...
+    @property
+    def monitoring(self) -> Monitoring: ...
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def tracking(self) -> Tracking: ...
