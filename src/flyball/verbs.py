@@ -52,7 +52,7 @@ def change(method: F) -> F:
 
 
 @lru_cache(maxsize=64)
-def verbs_of(service: type) -> dict[str, Verb]:
+def verbs_of(service: Any) -> dict[str, Verb]:
     """The verbs that a service class offers, by name, with their types resolved."""
     found = {}
     for name, method in inspect.getmembers(service, inspect.isfunction):

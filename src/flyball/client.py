@@ -1,0 +1,229 @@
+"""A workspace on a server: the same attributes as a local one, each a remote double made from the service's type hints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+import urllib3
+
+from flyball.clock import Clock, SystemClock
+from flyball.errors import FlyballError, InvalidInput, NotFound, ServerUnreachable, by_code
+from flyball.serialization import convert, from_json, to_json, to_plain
+from flyball.settings import Settings
+from flyball.storage.object_store import ObjectStat
+from flyball.storage.objects import Blobs
+from flyball.verbs import Verb, verbs_of
+from flyball.workspace import SERVICES, service_class
+
+if TYPE_CHECKING:
+    from flyball.workspace import Workspace
+
+
+class RemoteWorkspace:
+    """The workspace that a server at `settings.url` holds."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.http = Connection(settings.url, settings.token)
+        self.store = RemoteObjects(self.http)
+        self.cache = settings.workspace / "cache"
+        self.blobs = Blobs(self.store, self.cache / "blobs")
+        self.time: Clock = SystemClock()
+        self._made: dict[str, RemoteService] = {}
+
+    @property
+    def project(self) -> Path:
+        """Root folder of the project on this machine."""
+        return self.settings.project
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in SERVICES:
+            raise AttributeError(name)
+        if name not in self._made:
+            self._made[name] = RemoteService(self.http, name)
+        return self._made[name]
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self.http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class RemoteService:
+    """A room's service on a server: the same verbs, sent over HTTP."""
+
+    def __init__(self, http: Connection, room: str) -> None:
+        self._http = http
+        self._room = room
+        self._verbs = verbs_of(service_class(room))
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        verb = self._verbs.get(name)
+        if verb is None:
+            raise AttributeError(f"The service '{self._room}' has no verb '{name}'.")
+
+        def call(*given: object, **named: object) -> Any:
+            return self._call(verb, given, named)
+
+        return call
+
+    def _call(self, verb: Verb, given: tuple[object, ...], named: dict[str, object]) -> Any:
+        names = [parameter.name for parameter in verb.parameters]
+        if len(given) > len(names):
+            raise TypeError(f"'{verb.name}' takes {len(names)} arguments, {len(given)} were given.")
+        arguments = {**dict(zip(names, given, strict=False)), **named}
+        path = f"/api/{self._room}/{verb.name}"
+        if verb.effect == "read":
+            answer = self._http.request("GET", path, fields=_query(arguments))
+        else:
+            answer = self._http.request("POST", path, body=to_json(arguments))
+        return from_json(answer, verb.returns)
+
+
+class Connection:
+    """HTTP to one server. Errors come back as the errors that were raised there.
+
+    Args:
+        url: Address of the server, `http://host:port`.
+        token: Sent as a bearer token, if there is one.
+    """
+
+    def __init__(self, url: str, token: str = "") -> None:
+        self.url = url.rstrip("/")
+        self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        # A change is not repeated by itself: only what never reached the server is.
+        self._pool = urllib3.PoolManager(
+            retries=urllib3.Retry(connect=2, read=0, redirect=0, backoff_factor=0.2), maxsize=8
+        )
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        fields: list[tuple[str, str]] | None = None,
+        body: bytes | Any = None,
+        timeout: float = 600.0,
+        headers: dict[str, str] | None = None,
+    ) -> bytes:
+        """Sends a request and gives the body of the answer.
+
+        Raises:
+            ServerUnreachable: nothing answers there.
+            FlyballError: the server answered with an error; it is raised as its own class.
+        """
+        sent = {
+            **self._headers,
+            **({"content-type": "application/json"} if body is not None else {}),
+            **(headers or {}),
+        }
+        query = "" if not fields else "?" + "&".join(f"{quote(k)}={quote(v, safe='')}" for k, v in fields)
+        try:
+            limit = urllib3.Timeout(connect=5.0, read=timeout)
+            answer = self._pool.request(method, f"{self.url}{path}{query}", body=body, headers=sent, timeout=limit)
+        except urllib3.exceptions.LocationValueError as error:
+            raise InvalidInput(f"'{self.url}' is no address.", hint="Write it as http://host:port.") from error
+        except urllib3.exceptions.HTTPError as error:
+            raise ServerUnreachable(
+                f"No server answers at {self.url}.",
+                hint="Start one with `flyball up`, or set FLYBALL_URL.",
+                url=self.url,
+            ) from error
+        if answer.status >= 400:
+            raise _error(answer.status, answer.data)
+        return answer.data
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._pool.clear()
+
+
+class RemoteObjects:
+    """The objects that a server keeps. Only blobs can be written; their digest is their name."""
+
+    def __init__(self, http: Connection) -> None:
+        self._http = http
+
+    def put(self, key: str, data: bytes | Path, *, if_absent: bool = False) -> bool:
+        """Sends a blob; the server already having it counts as absent-no-more."""
+        folder, _, name = key.rpartition("/")
+        if not folder.startswith("blobs/"):
+            raise InvalidInput("Only blobs can be sent to a server.", key=key)
+        if if_absent and self.stat(key) is not None:
+            return False
+        if isinstance(data, bytes):
+            self._http.request("PUT", f"/blobs/{name}", body=data, headers=_BYTES)
+        else:
+            with data.open("rb") as file:
+                self._http.request("PUT", f"/blobs/{name}", body=file, headers=_BYTES)
+        return True
+
+    def get(self, key: str) -> bytes:
+        """All bytes of an object."""
+        return self._http.request("GET", f"/objects/{quote(key)}")
+
+    def fetch(self, key: str, to: Path) -> None:
+        """Copies an object to a local file."""
+        to.write_bytes(self.get(key))
+
+    def stat(self, key: str) -> ObjectStat | None:
+        """Size and ETag of an object."""
+        folder, _, _ = key.rpartition("/")
+        found = [item for item in self.list(key) if item.key == key] if folder else []
+        return found[0] if found else None
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        """The objects whose key begins with the prefix, sorted by key."""
+        answer = self._http.request("GET", "/objects", fields=[("prefix", prefix)])
+        yield from from_json(answer, list[ObjectStat])
+
+    def delete(self, key: str) -> None:
+        """Objects of a server are removed by the server alone."""
+        raise InvalidInput("Objects of a server cannot be removed from outside.", key=key)
+
+
+_BYTES = {"content-type": "application/octet-stream"}
+
+
+def open_workspace(settings: Settings) -> Workspace | RemoteWorkspace:
+    """The workspace that the settings name: the server at `url`, or the local one."""
+    if settings.url:
+        return RemoteWorkspace(settings)
+    from flyball.workspace import Workspace
+
+    return Workspace(settings)
+
+
+def _query(arguments: dict[str, object]) -> list[tuple[str, str]]:
+    fields: list[tuple[str, str]] = []
+    for name, value in arguments.items():
+        plain = to_plain(value)
+        items = plain if isinstance(plain, list) else [plain]
+        fields += [(name, item if isinstance(item, str) else json.dumps(item)) for item in items if item is not None]
+    return fields
+
+
+def _error(status: int, body: bytes) -> FlyballError:
+    try:
+        found = convert(json.loads(body), dict[str, Any])
+        kind, message, hint = by_code(str(found["code"])), str(found["message"]), str(found.get("hint", ""))
+        facts = {str(key): value for key, value in dict(found.get("facts") or {}).items()}
+    except (ValueError, KeyError, FlyballError):
+        text = body[:200].decode("utf-8", "replace").strip()
+        if status == 404:
+            return NotFound(f"The server knows no such address: {text}")
+        return FlyballError(f"The server answered with status {status}: {text}")
+    facts = {key: value for key, value in facts.items() if key not in ("message", "hint")}
+    return kind(message, hint=hint, **facts)

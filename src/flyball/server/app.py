@@ -1,0 +1,177 @@
+"""The ASGI application of a workspace: one door for every mount, errors as JSON, strict headers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from importlib import resources
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from flyball.errors import FlyballError, InvalidInput, NotFound
+from flyball.serialization import to_json
+from flyball.server.objects_api import object_routes
+from flyball.server.openapi import describe_api
+from flyball.server.routes import error_response, json_response, verb_routes
+from flyball.version import __version__
+from flyball.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+_MAX_BODY = 256 << 20
+_HEADERS = [
+    (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+]
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "testserver"})
+
+ReadyCheck = Callable[[], str]
+"""Gives an empty text when a part is ready, else why it is not."""
+
+
+def create_app(
+    workspace: Workspace, *, ready: Sequence[ReadyCheck] = (), hosts: frozenset[str] = _LOOPBACK
+) -> Starlette:
+    """The application that serves a workspace.
+
+    Args:
+        ready: What must be ready before `/health` says so.
+        hosts: Names in the Host header that are answered; a foreign one is a page that rebound its name to us.
+    """
+    description: list[bytes] = []
+
+    async def health(_: Request) -> Response:
+        reasons = await run_in_threadpool(
+            lambda: [why for why in (_database_ready(workspace), *(c() for c in ready)) if why]
+        )
+        body = {"status": "starting" if reasons else "ok", "version": __version__, "waiting_for": reasons}
+        return json_response(body, 503 if reasons else 200)
+
+    async def openapi(_: Request) -> Response:
+        if not description:
+            description.append(await run_in_threadpool(lambda: to_json(describe_api())))
+        return Response(description[0], media_type="application/json")
+
+    async def stream(request: Request) -> Response:
+        after = request.query_params.get("after", "0")
+        if not after.isdigit():
+            raise InvalidInput(f"'{after[:40]}' is no event id.", hint="Give the id of the last event seen, or 0.")
+        return StreamingResponse(_events(workspace, request, int(after)), media_type="text/event-stream")
+
+    page = resources.files("flyball.server") / "page"
+
+    async def index(_: Request) -> Response:
+        return FileResponse(str(page / "index.html"))
+
+    async def docs(_: Request) -> Response:
+        return FileResponse(str(page / "api.html"))
+
+    routes = [
+        Route("/health", health),
+        Route("/api/openapi.json", openapi),
+        Route("/api/docs", docs),
+        Route("/api/events/stream", stream),
+        *verb_routes(workspace),
+        *object_routes(workspace),
+        Route("/", index),
+        Mount("/page", StaticFiles(directory=str(page))),
+    ]
+    app = Starlette(
+        routes=routes,
+        exception_handlers={FlyballError: _on_error, HTTPException: _on_http_error, Exception: _on_bug},
+    )
+    app.add_middleware(_Door, hosts=hosts)
+    return app
+
+
+class _Door:
+    """Refuses foreign hosts, cross-site changes and bodies without end, before any route is looked at."""
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *_HEADERS]
+            await send(message)
+
+        if refusal is not None:
+            await refusal(scope, receive, send_with_headers)
+        else:
+            await self._app(scope, receive, send_with_headers)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        host = headers.get(b"host", "")
+        if _host_name(host) not in self._hosts:
+            return error_response(InvalidInput(f"This server does not answer to the name '{host[:80]}'."))
+        origin = headers.get(b"origin")
+        unsafe = scope["method"] not in ("GET", "HEAD", "OPTIONS")
+        if unsafe and origin is not None and urlsplit(origin).netloc != host:
+            return json_response(
+                {"code": "permission_denied", "message": "A page of another site may not change things here."}, 403
+            )
+        length = headers.get(b"content-length", "0")
+        if not length.isdigit() or (int(length) > _MAX_BODY and not scope["path"].startswith("/blobs/")):
+            return json_response(
+                {"code": "invalid_input", "message": f"The body is larger than {_MAX_BODY >> 20} MiB."}, 413
+            )
+        return None
+
+
+def _host_name(host: str) -> str:
+    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+
+
+def _database_ready(workspace: Workspace) -> str:
+    try:
+        workspace.events.list(limit=1)
+    except Exception as error:  # noqa: BLE001 - whatever keeps the database from answering is the reason
+        return f"database: {error}"
+    return ""
+
+
+async def _events(workspace: Workspace, request: Request, after: int) -> AsyncIterator[bytes]:
+    yield b"retry: 2000\n\n"
+    while not await request.is_disconnected():
+        found = await run_in_threadpool(workspace.events.list, after=after, limit=200)
+        for event in found:
+            after = event.id
+            yield b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.kind.encode(), to_json(event))
+        await asyncio.sleep(0.0 if found else 0.5)
+
+
+async def _on_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, FlyballError)
+    return error_response(error)
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return error_response(NotFound(f"There is nothing at {request.url.path[:200]}.", hint="See /api/docs."))
+    body = {"code": "invalid_input", "message": f"{error.detail}: {request.method} {request.url.path[:200]}."}
+    return json_response(body, error.status_code)
+
+
+async def _on_bug(request: Request, error: Exception) -> Response:
+    logger.error("a request failed", exc_info=error, extra={"path": request.url.path})
+    body = {"code": "error", "message": "The server failed at this; its log says why.", "hint": "", "facts": {}}
+    return json_response(body, 500)

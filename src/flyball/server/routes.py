@@ -1,0 +1,112 @@
+"""The native HTTP API: one route for each verb of each room, made from the verb's type hints."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from flyball.errors import FlyballError, InvalidInput, did_you_mean
+from flyball.serialization import convert, error_to_plain, from_json, to_json
+from flyball.verbs import Parameter, Verb, verbs_of
+from flyball.workspace import SERVICES, Workspace, service_class
+
+STATUS = {
+    "invalid_input": 400,
+    "missing_extra": 501,
+    "permission_denied": 403,
+    "not_found": 404,
+    "conflict": 409,
+    "already_exists": 409,
+    "gate_refused": 409,
+    "cancelled": 409,
+    "lease_lost": 409,
+    "checks_failed": 422,
+    "overloaded": 429,
+    "server_unreachable": 503,
+    "timed_out": 504,
+}
+
+
+def verb_routes(workspace: Workspace) -> list[Route]:
+    """A route `/api/<room>/<verb>` for every verb: GET for a read, POST for a change."""
+    routes = []
+    for room in SERVICES:
+        for verb in verbs_of(service_class(room)).values():
+            method = "GET" if verb.effect == "read" else "POST"
+            routes.append(Route(f"/api/{room}/{verb.name}", _endpoint(workspace, room, verb), methods=[method]))
+    return routes
+
+
+def error_response(error: FlyballError) -> Response:
+    """The error as JSON, with the HTTP status of its code."""
+    return Response(to_json(error_to_plain(error)), STATUS.get(error.code, 500), media_type="application/json")
+
+
+def json_response(value: object, status: int = 200) -> Response:
+    """A value as JSON."""
+    return Response(to_json(value), status, media_type="application/json")
+
+
+def _endpoint(workspace: Workspace, room: str, verb: Verb) -> Any:
+    async def endpoint(request: Request) -> Response:
+        is_read = verb.effect == "read"
+        arguments = _from_query(request, verb) if is_read else _from_body(await request.body(), verb)
+        return json_response(await run_in_threadpool(_call, workspace, room, verb, arguments))
+
+    return endpoint
+
+
+def _call(workspace: Workspace, room: str, verb: Verb, arguments: dict[str, object]) -> object:
+    return getattr(getattr(workspace, room), verb.name)(**arguments)
+
+
+def _from_query(request: Request, verb: Verb) -> dict[str, object]:
+    given: dict[str, object] = {}
+    for parameter in verb.parameters:
+        values = request.query_params.getlist(parameter.name)
+        if values:
+            given[parameter.name] = values if _is_sequence(parameter.kind) else values[-1]
+    _refuse_unknown(set(request.query_params), verb)
+    return _arguments(given, verb, strict=False)
+
+
+def _from_body(body: bytes, verb: Verb) -> dict[str, object]:
+    given = from_json(body, dict[str, Any]) if body.strip() else {}
+    _refuse_unknown(set(given), verb)
+    return _arguments(given, verb, strict=True)
+
+
+def _arguments(given: dict[str, object], verb: Verb, *, strict: bool) -> dict[str, object]:
+    missing = [p.name for p in verb.parameters if p.required and p.name not in given]
+    if missing:
+        raise InvalidInput(f"'{verb.name}' needs '{missing[0]}'.", hint=_usage(verb))
+    return {p.name: _value(p, given[p.name], strict=strict) for p in verb.parameters if p.name in given}
+
+
+def _value(parameter: Parameter, value: object, *, strict: bool) -> object:
+    try:
+        return convert(value, parameter.kind, strict=strict)
+    except InvalidInput as error:
+        raise InvalidInput(f"'{parameter.name}': {error.message}") from error
+
+
+def _refuse_unknown(names: set[str], verb: Verb) -> None:
+    known = [parameter.name for parameter in verb.parameters]
+    for name in sorted(names - set(known)):
+        raise InvalidInput(
+            f"'{verb.name}' knows no '{name}'.", hint=did_you_mean(name, known) if known else _usage(verb)
+        )
+
+
+def _usage(verb: Verb) -> str:
+    return f"It takes: {', '.join(p.name for p in verb.parameters) or 'nothing'}."
+
+
+def _is_sequence(kind: object) -> bool:
+    return typing.get_origin(kind) in (list, tuple, set, Sequence)

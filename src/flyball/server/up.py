@@ -1,0 +1,148 @@
+"""Everything on one machine: server, controller and model server as supervised children of one process."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Self
+
+import urllib3
+
+from flyball.errors import Conflict, WorkFailed
+from flyball.server.main import check_host
+from flyball.server.supervisor import Child, Supervisor
+from flyball.settings import Settings, as_environment
+from flyball.workspace import Workspace
+
+_READY_SECONDS = 60.0
+
+
+class Up:
+    """A workspace brought up on this machine.
+
+    Args:
+        settings: What the workspace, the host and the port are; port 0 takes free ones.
+        say: Told in words when a child ends and is started again.
+
+    Raises:
+        Conflict: the workspace is up already, or a port is taken.
+        InvalidInput: the host can be reached from elsewhere.
+    """
+
+    def __init__(self, settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> None:
+        check_host(settings.host)
+        settings.workspace.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(settings.workspace)
+        port = settings.port or _free_port(settings.host)
+        model_port = port + 1 if settings.port else _free_port(settings.host)
+        for wanted in (port, model_port):
+            _check_port(settings.host, wanted)
+        self.settings = replace(settings, port=port, url="")
+        self.url = f"http://{settings.host}:{port}"
+        self.model_url = f"http://{settings.host}:{model_port}"
+        with Workspace(self.settings) as workspace:
+            # The tables are made before the children race for it.
+            workspace.database.close()
+        self._supervisor = Supervisor(self._children(model_port), settings.workspace / "logs", say=say)
+
+    def __enter__(self) -> Self:
+        self._supervisor.start()
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.close()
+            raise
+        facts = {"url": self.url, "model_url": self.model_url, "pid": os.getpid()}
+        (self.settings.workspace / "up.json").write_text(json.dumps(facts), encoding="utf-8")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def watch(self, stop: Callable[[], bool]) -> None:
+        """Keeps the children going until told to stop."""
+        while not stop():
+            self._supervisor.check()
+            time.sleep(0.2)
+
+    def close(self) -> None:
+        """Stops the children, first kindly."""
+        self._supervisor.stop()
+        (self.settings.workspace / "up.json").unlink(missing_ok=True)
+        self._lock.close()
+
+    def _children(self, model_port: int) -> list[Child]:
+        environment = {**os.environ, **as_environment(self.settings)}
+        environment.pop("FLYBALL_URL", None)
+        python = sys.executable
+        serve = [python, "-m", "flyball.server.main", "--with-parent", "--expect-controller"]
+        model_server = [
+            python, "-m", "flyball.serving.model_server", "--with-parent", "--objects", self.settings.objects,
+            "--host", self.settings.host, "--port", str(model_port), "--replica", "local-0",
+        ]  # fmt: skip
+        return [
+            Child("server", (*serve, "--expect-model-server", self.model_url), environment),
+            Child("controller", (python, "-m", "flyball.server.controller", "--with-parent"), environment),
+            Child("model-server", tuple(model_server), environment),
+        ]
+
+    def _wait_until_ready(self) -> None:
+        deadline, waiting = time.monotonic() + _READY_SECONDS, "the server does not answer"
+        while time.monotonic() < deadline:
+            self._supervisor.check()
+            try:
+                answer = urllib3.request("GET", f"{self.url}/health", timeout=2.0, retries=False)
+                if answer.status == 200:
+                    return
+                waiting = "; ".join(answer.json().get("waiting_for", [])) or waiting
+            except (urllib3.exceptions.HTTPError, ValueError):
+                pass
+            time.sleep(0.05)
+        raise WorkFailed(
+            f"The workspace was not ready after {_READY_SECONDS:.0f} seconds: {waiting}.",
+            hint=f"See the logs in {self.settings.workspace / 'logs'}.",
+        )
+
+
+def _lock(workspace: Path) -> IO[str]:
+    file = (workspace / "up.lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise Conflict(
+            f"The workspace {workspace} is up already{_address(workspace)}.", hint="Stop it first."
+        ) from None
+    return file
+
+
+def _address(workspace: Path) -> str:
+    try:
+        return f" at {json.loads((workspace / 'up.json').read_text(encoding='utf-8'))['url']}"
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _check_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Conflict(
+                f"Port {port} of {host} is taken: {error.strerror}.", hint="Choose another with --port."
+            ) from error

@@ -1,0 +1,112 @@
+"""The process that does one training of a loop: the applied code, from its snapshot, then the gates.
+
+Started by the controller as `python -m flyball.server.worker TRAINING`, with the settings in its environment.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flyball.clock import Clock
+from flyball.errors import FlyballError, WorkFailed
+from flyball.loops.judging import judge_version
+from flyball.loops.loop import Loop
+from flyball.loops.loops import Training
+from flyball.pipelines.code_snapshot import checkout_code, load_project
+from flyball.pipelines.engine import run_pipeline
+from flyball.registry.versions import ModelVersion
+from flyball.settings import load_settings
+from flyball.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunServices:
+    """What a pipeline run works with: the workspace's services, and where its code and data stand.
+
+    Attributes:
+        project_root: Folder that the project's code is loaded from.
+        source_root: Folder that the sources of datasets are relative to.
+        code: Digest of the code snapshot.
+    """
+
+    workspace: Any
+    project_root: Path
+    source_root: Path
+    code: str = ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.workspace, name)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that rules here."""
+        found: Clock = self.workspace.time
+        return found
+
+
+def work(workspace: Workspace, training: Training) -> ModelVersion | None:
+    """Does the training and judges what came of it; None if the pipeline registered no version.
+
+    Raises:
+        WorkFailed: the pipeline failed.
+    """
+    loop = workspace.loops.get(training.loop).loop
+    version = _train(workspace, loop, training) if training.kind == "train" else _to_judge(workspace, loop, training)
+    if version is not None and version.verdict is None:
+        champion = _champion(workspace, loop)
+        if champion is None or champion.version != version.version:
+            judge_version(
+                version, champion, loop.gates, registry=workspace.registry, blobs=workspace.blobs, clock=workspace.time
+            )
+    return version
+
+
+def _train(workspace: Workspace, loop: Loop, training: Training) -> ModelVersion | None:
+    folder = workspace.cache / "code" / loop.code
+    checkout_code(loop.code, workspace.blobs, folder)
+    project = load_project(folder, loop.module)
+    if loop.pipeline not in project.pipelines:
+        raise WorkFailed(f"The applied code has no pipeline '{loop.pipeline}'.", hint="Run `flyball apply` again.")
+    pipeline = project.pipelines[loop.pipeline]
+    services = RunServices(workspace=workspace, project_root=folder, source_root=Path(loop.source_root), code=loop.code)
+    run_pipeline(pipeline, pipeline.bind(loop.params), services=services, experiment=loop.name, run_id=training.id)
+    made = [version for version in workspace.registry.find_by_run(training.id) if version.model == loop.name]
+    return made[-1] if made else None
+
+
+def _to_judge(workspace: Workspace, loop: Loop, training: Training) -> ModelVersion:
+    return workspace.registry.get_version(f"models:/{loop.name}/{training.version}")
+
+
+def _champion(workspace: Workspace, loop: Loop) -> ModelVersion | None:
+    found = [deployment for deployment in workspace.deployments.list(limit=1000) if deployment.name == loop.name]
+    if not found:
+        return None
+    return workspace.registry.get_version(f"models:/{loop.name}/{found[0].champion}")
+
+
+def main() -> int:
+    """Does the training named on the command line; 0 if it was done."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    threading.current_thread().name = "worker"
+    with Workspace(load_settings()) as workspace:
+        training = workspace.loops.get_training(sys.argv[1])
+        try:
+            version = work(workspace, training)
+        except FlyballError as error:
+            # The last line of the output is what the controller shows as the reason.
+            sys.stderr.write(f"{error}\n")
+            return 1
+        logger.info("done", extra={"training": training.id, "version": version and version.version})
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,230 @@
+"""One place where all rooms are wired together: which database, which bucket, which clock.
+
+A `Workspace` is made from settings; its attributes are the rooms' services, each made when it is first asked for. A remote
+workspace (`client.py`) has the same attributes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from flyball.clock import Clock, SystemClock
+from flyball.errors import InvalidInput
+from flyball.settings import Settings
+
+if TYPE_CHECKING:
+    from flyball.alerts.alert import Alerts
+    from flyball.data.catalog import Data
+    from flyball.deployment.deployments import Deployments
+    from flyball.features.views import Features
+    from flyball.lineage import Lineage
+    from flyball.loops.loops import Loops
+    from flyball.monitoring.monitoring import Monitoring
+    from flyball.pipelines.cache import StepCache
+    from flyball.registry.versions import Registry
+    from flyball.storage.database import Database
+    from flyball.storage.event_log import EventLog
+    from flyball.storage.object_store import ObjectStore
+    from flyball.storage.objects import Blobs
+    from flyball.storage.virtual_clock import VirtualClock
+    from flyball.tracking.runs import Tracking
+
+T = TypeVar("T")
+
+SERVICES = {
+    "alerts": "flyball.alerts.alert:Alerts",
+    "clock": "flyball.storage.virtual_clock:VirtualClock",
+    "data": "flyball.data.catalog:Data",
+    "deployments": "flyball.deployment.deployments:Deployments",
+    "events": "flyball.storage.event_log:EventLog",
+    "features": "flyball.features.views:Features",
+    "lineage": "flyball.lineage:Lineage",
+    "loops": "flyball.loops.loops:Loops",
+    "monitoring": "flyball.monitoring.monitoring:Monitoring",
+    "registry": "flyball.registry.versions:Registry",
+    "step_cache": "flyball.pipelines.cache:StepCache",
+    "tracking": "flyball.tracking.runs:Tracking",
+}
+"""Every service by the name of its attribute and route, and where its class stands."""
+
+
+def service_class(name: str) -> type[Any]:
+    """The class of a service, imported when it is asked for."""
+    module, _, attribute = SERVICES[name].partition(":")
+    found: type[Any] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+class Workspace:
+    """A workspace on this machine, or on the database and bucket that the settings name.
+
+    Args:
+        settings: What `settings.load_settings` read.
+        durable: Whether writes wait for the disk; only tests turn it off.
+    """
+
+    def __init__(self, settings: Settings, *, durable: bool = True) -> None:
+        self.settings = settings
+        self._durable = durable
+        self._made: dict[str, Any] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def project(self) -> Path:
+        """Root folder of the project."""
+        return self.settings.project
+
+    @property
+    def cache(self) -> Path:
+        """Folder for what can be made again."""
+        return self.settings.workspace / "cache"
+
+    @property
+    def database(self) -> Database:
+        """The metadata database, brought to this release's tables."""
+        return self._once("database", self._open_database)
+
+    @property
+    def store(self) -> ObjectStore:
+        """Where named bytes rest."""
+        return self._once("store", self._open_store)
+
+    @property
+    def blobs(self) -> Blobs:
+        """Content-addressed bytes."""
+        from flyball.storage.objects import Blobs
+
+        return self._once("blobs", lambda: Blobs(self.store, self.cache / "blobs"))
+
+    @property
+    def time(self) -> Clock:
+        """The clock that the settings choose."""
+        return SystemClock() if self.settings.clock == "system" else self.clock
+
+    @property
+    def clock(self) -> VirtualClock:
+        """The workspace's virtual clock; it rules only where the settings say so."""
+        from flyball.storage.virtual_clock import VirtualClock
+
+        return self._once("clock", lambda: VirtualClock(self.database, SystemClock()))
+
+    @property
+    def events(self) -> EventLog:
+        """The event log."""
+        from flyball.storage.event_log import EventLog
+
+        return self._once("events", lambda: EventLog(self.database, self.time))
+
+    @property
+    def alerts(self) -> Alerts:
+        """Findings that someone should know of."""
+        return self._once("alerts", lambda: service_class("alerts")(self.database, self.events, self.time))
+
+    @property
+    def data(self) -> Data:
+        """Datasets and their snapshots."""
+        return self._service("data")
+
+    @property
+    def deployments(self) -> Deployments:
+        """What is served, and how it gets there."""
+        return self._service("deployments")
+
+    @property
+    def features(self) -> Features:
+        """Feature views."""
+        return self._service("features")
+
+    @property
+    def lineage(self) -> Lineage:
+        """What was made from what."""
+        return self._once("lineage", lambda: service_class("lineage")(self.database, self.events, self.time))
+
+    @property
+    def loops(self) -> Loops:
+        """Declared loops and what became of them."""
+        return self._service("loops")
+
+    @property
+    def monitoring(self) -> Monitoring:
+        """Windows of predictions, ground truth, findings."""
+        return self._service("monitoring")
+
+    @property
+    def registry(self) -> Registry:
+        """Models and their versions."""
+        return self._service("registry")
+
+    @property
+    def step_cache(self) -> StepCache:
+        """What steps have given before."""
+        return self._service("step_cache")
+
+    @property
+    def tracking(self) -> Tracking:
+        """Runs, params, metrics, artifacts."""
+        return self._service("tracking")
+
+    def close(self) -> None:
+        """Closes the database's connections."""
+        database = self._made.get("database")
+        if database is not None:
+            database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _service(self, name: str) -> Any:
+        return self._once(name, lambda: service_class(name)(self.database, self.blobs, self.events, self.time))
+
+    def _once(self, name: str, make: Callable[[], T]) -> T:
+        if name not in self._made:
+            with self._lock:
+                if name not in self._made:
+                    self._made[name] = make()
+        made: T = self._made[name]
+        return made
+
+    def _open_database(self) -> Database:
+        from flyball.storage.database import Database
+        from flyball.storage.upgrades import prepare
+
+        self._check_folder()
+        database = Database(self.settings.database)
+        prepare(database)
+        return database
+
+    def _open_store(self) -> ObjectStore:
+        from flyball.storage.local_objects import LocalObjects
+        from flyball.storage.objects import open_objects
+
+        if "://" not in self.settings.objects:
+            self._check_folder()
+            return LocalObjects(Path(self.settings.objects), durable=self._durable)
+        settings = self.settings
+        return open_objects(settings.objects, s3_endpoint=settings.s3_endpoint, s3_region=settings.s3_region)
+
+    def _check_folder(self) -> None:
+        folder = self.settings.workspace
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidInput(
+                f"The workspace folder {folder} cannot be made: {error.strerror}.",
+                hint="Choose another with --workspace.",
+            ) from error
+        if not os.access(folder, os.W_OK):
+            raise InvalidInput(
+                f"The workspace folder {folder} cannot be written to.", hint="Choose another with --workspace."
+            )
