@@ -1,0 +1,79 @@
+"""`flyball apply`: hands over what the project declares."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from flyball.cli.output import print_json, print_table, workspace_options
+from flyball.errors import InvalidInput, NotFound
+
+
+@click.command()
+@click.option("--plan", is_flag=True, help="Only show what would change.")
+@workspace_options
+def apply(workspace: Any, plan: bool, as_json: bool) -> None:
+    """Hand the project's loops, datasets and feature views to the workspace.
+
+    The code is kept as a snapshot: the loop retrains with what was applied, whatever happens to the folder.
+    """
+    from flyball.data.catalog import Dataset
+    from flyball.features.views import FeatureView
+    from flyball.loops.loop import Loop
+    from flyball.pipelines.code_snapshot import load_project, snapshot_code
+
+    settings = workspace.settings
+    project = load_project(settings.project, settings.module)
+    loops = [item for item in project.declarations if isinstance(item, Loop)]
+    if not loops:
+        raise InvalidInput(
+            f"{settings.project / settings.module} declares no loop.", hint="Call fb.loop(...) at its top level."
+        )
+    code = snapshot_code(settings.project, workspace.blobs)
+    declared: list[tuple[str, str, Any]] = [
+        *(("dataset", item.name, item) for item in project.declarations if isinstance(item, Dataset)),
+        *(("feature view", item.name, item) for item in project.declarations if isinstance(item, FeatureView)),
+    ]
+    for loop in loops:
+        if loop.pipeline not in project.pipelines:
+            raise InvalidInput(
+                f"Loop '{loop.name}' names the pipeline '{loop.pipeline}', which is not in {settings.module}."
+            )
+        project.pipelines[loop.pipeline].bind(loop.params)
+        whole = replace(loop, code=code.digest, module=settings.module, source_root=str(settings.project))
+        declared.append(("loop", loop.name, whole))
+    rows = [(kind, name, _change(workspace, kind, name, noun)) for kind, name, noun in declared]
+    if not plan:
+        for (kind, _, noun), (_, _, what) in zip(declared, rows, strict=True):
+            if what != "unchanged":
+                {
+                    "dataset": workspace.data.declare,
+                    "feature view": workspace.features.declare,
+                    "loop": workspace.loops.apply,
+                }[kind](noun)
+    if as_json:
+        print_json(
+            {
+                "code": code.digest,
+                "planned": plan,
+                "changes": [dict(zip(("kind", "name", "change"), r, strict=True)) for r in rows],
+            }
+        )
+        return
+    print_table(["kind", "name", "would be" if plan else "is"], rows)
+    if not plan:
+        click.echo(f"Code {code.digest[:12]} is applied. `flyball up` keeps the loops going.")
+
+
+def _change(workspace: Any, kind: str, name: str, noun: Any) -> str:
+    try:
+        if kind == "loop":
+            before = workspace.loops.get(name).loop
+            noun = replace(noun, paused=before.paused)
+        else:
+            before = (workspace.data if kind == "dataset" else workspace.features).get(name)
+    except NotFound:
+        return "new"
+    return "unchanged" if before == noun else "changed"

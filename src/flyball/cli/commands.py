@@ -1,0 +1,45 @@
+"""The table of commands: name, where it stands, what it does. `flyball --help` reads it and imports nothing else."""
+
+from __future__ import annotations
+
+COMMANDS = {
+    "init": ("flyball.cli.init:init", "Start a project in a folder."),
+    "run": ("flyball.cli.run:run", "Run a pipeline of the project."),
+    "apply": ("flyball.cli.apply:apply", "Hand the project's loops to the workspace."),
+    "up": ("flyball.cli.up:up", "Run server, controller, workers and model server on this machine."),
+    "predict": ("flyball.cli.predict:predict", "Score a file with a model version or a deployment."),
+    "replay": ("flyball.cli.replay:replay", "Send history through a deployment as live traffic, in virtual time."),
+    "clock": ("flyball.cli.clock:clock", "The workspace's time; moves it on where it is virtual."),
+    "trace": ("flyball.cli.trace:trace", "Follow a prediction back to model, run, code and data."),
+    "data": ("flyball.cli.data:data", "Datasets and snapshots."),
+    "features": ("flyball.cli.features:features", "Feature views."),
+    "runs": ("flyball.cli.runs:runs", "Runs, their metrics, artifacts and logs."),
+    "models": ("flyball.cli.models:models", "Models, versions, aliases, gates."),
+    "deployments": ("flyball.cli.deployments:deployments", "What is served: revisions, rollouts, rollback."),
+    "loops": ("flyball.cli.loops:loops", "Loops: state, history, why, pause, trigger."),
+    "monitor": ("flyball.cli.monitor:monitor", "Windows of predictions: drift, quality, performance; ground truth."),
+    "alerts": ("flyball.cli.alerts:alerts", "Alerts: list, acknowledge, resolve."),
+    "events": ("flyball.cli.events:events", "The event log."),
+    "plugins": ("flyball.cli.plugins:plugins", "The plug-ins of each kind."),
+    "db": ("flyball.cli.db:db", "The metadata database: state and upgrade."),
+    "demo": ("flyball.cli.demo:demo", "A year of flights round the whole loop, on real data."),
+}
+
+
+def help_text() -> str:
+    """What `flyball --help` prints."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "Usage: flyball [--version] [--help] COMMAND [ARGS]...",
+            "",
+            "  Takes a model round the whole loop, and keeps taking it round.",
+            "",
+            "Commands:",
+            *lines,
+            "",
+            "`flyball COMMAND --help` tells more. Every command takes --json for programs.",
+            "",
+        ]
+    )

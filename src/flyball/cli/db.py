@@ -1,0 +1,44 @@
+"""`flyball db`: the metadata database."""
+
+from __future__ import annotations
+
+import click
+
+from flyball.cli.output import print_facts, print_json
+from flyball.settings import load_settings
+
+
+@click.group()
+def db() -> None:
+    """The metadata database: state and upgrade."""
+
+
+@db.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def show(as_json: bool) -> None:
+    """Show where the database stands, and what this release needs."""
+    from flyball.storage.database import Database
+    from flyball.storage.upgrades import HEAD, revision
+
+    database = Database(load_settings().database)
+    facts = {
+        "database": database.url.render_as_string(hide_password=True),
+        "revision": revision(database),
+        "needed": HEAD,
+    }
+    print_json(facts) if as_json else print_facts(facts)
+
+
+@db.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def upgrade(as_json: bool) -> None:
+    """Bring the database to the tables of this release. Back it up first."""
+    from flyball.storage.database import Database
+    from flyball.storage.upgrades import HEAD
+    from flyball.storage.upgrades import upgrade as bring_up
+
+    before = bring_up(Database(load_settings().database))
+    if as_json:
+        print_json({"before": before, "now": HEAD})
+    else:
+        click.echo(f"The database was at {before or 'nothing'} and is at {HEAD}.")

@@ -1,0 +1,155 @@
+"""`flyball deployments`: what is served, and how it changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from flyball.cli.output import print_facts, print_json, print_table, workspace_options
+from flyball.refs import Ref
+
+
+@click.group()
+def deployments() -> None:
+    """What is served: revisions, rollouts, rollback."""
+
+
+@deployments.command("list")
+@workspace_options
+def list_deployments(workspace: Any, as_json: bool) -> None:
+    """List what is served."""
+    found = workspace.deployments.list(limit=1000)
+    if as_json:
+        print_json(found)
+        return
+    rows = [[d.name, d.model, d.champion, _rollout(d), d.generation, d.updated] for d in found]
+    print_table(["deployment", "model", "champion", "rollout", "generation", "since"], rows)
+
+
+@deployments.command()
+@click.argument("name")
+@workspace_options
+def show(workspace: Any, name: str, as_json: bool) -> None:
+    """Show a deployment: its model servers, its history, its rollouts."""
+    from flyball.deployment.manifest import followers
+
+    found = workspace.deployments.get(name)
+    history, rollouts = (
+        workspace.deployments.history(name, limit=20),
+        workspace.deployments.list_rollouts(name, limit=10),
+    )
+    servers = followers(workspace.store, name)
+    if as_json:
+        print_json({"deployment": found, "history": history, "rollouts": rollouts, "model_servers": servers})
+        return
+    print_facts(
+        {"deployment": found.name, "model": found.model, "champion": found.champion, "rollout": _rollout(found)}
+    )
+    rows = [[s.replica, s.address, s.state, s.generation, s.requests, s.errors, s.at] for s in servers]
+    print_table(
+        ["model server", "address", "state", "generation", "requests", "errors", "seen"], rows, empty="No model server."
+    )
+    print_table(
+        ["generation", "champion", "percent", "since", "because"],
+        [[h.generation, h.champion, h.percent, h.at, h.reason] for h in history],
+    )
+    rows = [[r.to_version, r.spec.strategy, r.state, r.percent, r.started, r.ended, r.reason] for r in rollouts]
+    print_table(
+        ["version", "rollout", "state", "percent", "started", "ended", "because"], rows, empty="No rollout yet."
+    )
+
+
+@deployments.command()
+@click.argument("name")
+@click.argument("version")
+@click.option("--reason", default="", help="Why; kept in the history.")
+@workspace_options
+def deploy(workspace: Any, name: str, version: str, reason: str, as_json: bool) -> None:
+    """Let VERSION (`model/3`, `model@champion`) answer under NAME at once."""
+    found = workspace.registry.get_version(version)
+    made = workspace.deployments.deploy(name, found.model, found.version, reason)
+    _publish(workspace, name)
+    _say(made, as_json, f"'{name}' answers with version {made.champion}.")
+
+
+@deployments.command()
+@click.argument("name")
+@click.option("--to", "version", type=int, default=0, help="Version to go back to; by default the champion before.")
+@click.option("--reason", default="", help="Why; kept in the history.")
+@workspace_options
+def rollback(workspace: Any, name: str, version: int, reason: str, as_json: bool) -> None:
+    """Go back: end the rollout under way, or let the champion before answer again."""
+    made = workspace.deployments.roll_back(name, reason, version)
+    _publish(workspace, name)
+    _say(made, as_json, f"'{name}' answers with version {made.champion}.")
+
+
+@deployments.command()
+@click.argument("name")
+@click.option("--reason", default="", help="Why; kept in the history.")
+@workspace_options
+def promote(workspace: Any, name: str, reason: str, as_json: bool) -> None:
+    """End the rollout under way by letting the new version answer all."""
+    made = workspace.deployments.promote(name, reason)
+    _publish(workspace, name)
+    _say(made, as_json, f"'{name}' answers with version {made.to_version}.")
+
+
+@deployments.command()
+@click.argument("name")
+@click.option("--reason", default="", help="Why; kept in the history.")
+@workspace_options
+def abort(workspace: Any, name: str, reason: str, as_json: bool) -> None:
+    """End the rollout under way by letting the champion answer all again."""
+    made = workspace.deployments.abort(name, reason)
+    _publish(workspace, name)
+    _say(made, as_json, f"The rollout of version {made.to_version} is ended.")
+
+
+@deployments.command()
+@click.argument("name")
+@click.option("--reason", default="", help="Why.")
+@workspace_options
+def pause(workspace: Any, name: str, reason: str, as_json: bool) -> None:
+    """Keep the rollout under way at its present step."""
+    _say(workspace.deployments.pause(name, reason), as_json, "The rollout is paused.")
+
+
+@deployments.command()
+@click.argument("name")
+@workspace_options
+def resume(workspace: Any, name: str, as_json: bool) -> None:
+    """Let a paused rollout go on."""
+    _say(workspace.deployments.resume(name), as_json, "The rollout goes on.")
+
+
+@deployments.command()
+@click.argument("name")
+@click.confirmation_option(prompt="Nothing will answer under this name any more. Go on?")
+@workspace_options
+def remove(workspace: Any, name: str, as_json: bool) -> None:
+    """Take a deployment down; its history stays."""
+    workspace.deployments.remove(name)
+    _say({"removed": str(Ref(kind="deployments", name=name))}, as_json, f"'{name}' is taken down.")
+
+
+def _rollout(deployment: Any) -> str:
+    rollout = deployment.rollout
+    return "" if rollout is None else f"version {rollout.to_version} at {rollout.percent} % ({rollout.state})"
+
+
+def _publish(workspace: Any, name: str) -> None:
+    """Lets model servers know at once; without a store of our own, the server's controller does it."""
+    if workspace.settings.url:
+        return
+    from flyball.deployment.manifest import publish
+
+    publish(workspace.store, workspace.deployments.get(name), workspace.registry)
+
+
+def _say(noun: object, as_json: bool, words: str) -> None:
+    if as_json:
+        print_json(noun)
+    else:
+        click.echo(words)

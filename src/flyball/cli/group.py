@@ -1,0 +1,70 @@
+"""Runs a command, imported when it is named, and turns errors into words and exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from flyball.cli.commands import COMMANDS
+from flyball.errors import FlyballError, did_you_mean
+from flyball.serialization import error_to_plain, to_json
+
+EXIT_CODES = {
+    "invalid_input": 2,
+    "missing_extra": 2,
+    "gate_refused": 3,
+    "not_found": 4,
+    "server_unreachable": 5,
+}
+
+
+class LazyGroup(click.Group):
+    """The group of all commands; each is imported when it is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments name; a misspelt one is answered with near names."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"There is no command '{args[0]}'. {did_you_mean(args[0], COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+flyball = LazyGroup("flyball", help="Takes a model round the whole loop, and keeps taking it round.")
+
+
+def invoke(arguments: list[str]) -> int:
+    """Runs the command; gives the exit code. A user's mistake never shows a traceback."""
+    wants_json = "--json" in arguments
+    try:
+        result = flyball.main(args=arguments, prog_name="flyball", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("Interrupted.\n")
+        return 130
+    except FlyballError as error:
+        if wants_json:
+            sys.stdout.write(to_json({"error": error_to_plain(error)}).decode() + "\n")
+        sys.stderr.write(f"Error: {error.message}\n" + (f"  {error.hint}\n" if error.hint else ""))
+        return EXIT_CODES.get(error.code, 1)
+    except BrokenPipeError:
+        return 1

@@ -1,0 +1,111 @@
+"""`flyball loops`: loops, what they did and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from flyball.cli.output import print_facts, print_json, print_table, workspace_options
+
+
+@click.group()
+def loops() -> None:
+    """Loops: state, history, why, pause, trigger."""
+
+
+@loops.command("list")
+@workspace_options
+def list_loops(workspace: Any, as_json: bool) -> None:
+    """List the loops and where they stand."""
+    found = workspace.loops.list(limit=1000)
+    if as_json:
+        print_json(found)
+        return
+    rows = [[s.loop.name, s.state, s.loop.pipeline, s.last_decision and s.last_decision.reason] for s in found]
+    print_table(
+        ["loop", "state", "pipeline", "last decision"], rows, empty="There is none yet; `flyball apply` hands one over."
+    )
+
+
+@loops.command()
+@click.argument("name")
+@workspace_options
+def show(workspace: Any, name: str, as_json: bool) -> None:
+    """Show a loop: its plan, its trainings."""
+    state, trainings = workspace.loops.get(name), workspace.loops.list_trainings(name, limit=20)
+    if as_json:
+        print_json({"state": state, "trainings": trainings})
+        return
+    loop = state.loop
+    print_facts({
+        "loop": loop.name, "state": state.state, "paused because": loop.paused, "pipeline": loop.pipeline, "code": loop.code[:16],
+        "retrain on": [f"{t.trigger} {t.params or ''}".strip() for t in loop.retrain],
+        "gates": [f"{g.gate} {g.params or ''}".strip() for g in loop.gates],
+        "rollout": f"{loop.rollout.strategy} {list(loop.rollout.steps)}",
+        "monitors": [m.monitor for m in loop.monitors], "applied": state.applied,
+    })  # fmt: skip
+    rows = [[t.created, t.trigger, t.state, t.version, t.reason, t.error] for t in trainings]
+    print_table(["training", "trigger", "state", "version", "because", "error"], rows, empty="No training yet.")
+
+
+@loops.command()
+@click.argument("name")
+@click.option("--limit", default=50, show_default=True, help="How many decisions to tell.")
+@workspace_options
+def why(workspace: Any, name: str, limit: int, as_json: bool) -> None:
+    """Tell what was decided for the loop NAME, and why, in sentences."""
+    workspace.loops.get(name)
+    found = list(reversed(workspace.loops.history(name, limit=limit)))
+    if as_json:
+        print_json(found)
+        return
+    for decision in found:
+        click.echo(f"{decision.at:%Y-%m-%d %H:%M}  {decision.decision:<9}  {decision.reason}")
+    if not found:
+        click.echo("Nothing has been decided yet.")
+
+
+@loops.command()
+@click.argument("name")
+@click.option("--reason", default="", help="Why; shown wherever the loop is.")
+@workspace_options
+def pause(workspace: Any, name: str, reason: str, as_json: bool) -> None:
+    """Keep the loop from starting trainings and rollouts by itself."""
+    made = workspace.loops.pause(name, reason or "paused by hand")
+    _say(made, as_json, f"'{name}' is paused.")
+
+
+@loops.command()
+@click.argument("name")
+@workspace_options
+def resume(workspace: Any, name: str, as_json: bool) -> None:
+    """Let a paused loop act by itself again."""
+    _say(workspace.loops.resume(name), as_json, f"'{name}' acts by itself again.")
+
+
+@loops.command()
+@click.argument("name")
+@click.option("--reason", default="asked for by hand", help="Why; kept in the history.")
+@workspace_options
+def trigger(workspace: Any, name: str, reason: str, as_json: bool) -> None:
+    """Ask for a training now, whatever cool-down and budget say."""
+    made = workspace.loops.trigger(name, reason)
+    _say(made, as_json, f"Training {made.id} is asked for; a controller (`flyball up`) does it.")
+
+
+@loops.command()
+@click.argument("name")
+@click.confirmation_option(prompt="Its trainings and decisions will be forgotten. Go on?")
+@workspace_options
+def remove(workspace: Any, name: str, as_json: bool) -> None:
+    """Take a loop back; model, deployment and runs stay."""
+    workspace.loops.remove(name)
+    _say({"removed": name}, as_json, f"'{name}' is taken back.")
+
+
+def _say(noun: object, as_json: bool, words: str) -> None:
+    if as_json:
+        print_json(noun)
+    else:
+        click.echo(words)

@@ -1,0 +1,119 @@
+"""`flyball models`: models, versions, aliases, gates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from flyball.cli.output import print_facts, print_json, print_table, workspace_options
+from flyball.errors import GateRefused
+from flyball.refs import Ref
+
+
+@click.group()
+def models() -> None:
+    """Models, versions, aliases, gates."""
+
+
+@models.command("list")
+@click.argument("model", required=False)
+@click.option("--limit", default=50, show_default=True, help="How many to show.")
+@workspace_options
+def list_models(workspace: Any, model: str | None, limit: int, as_json: bool) -> None:
+    """List the models, or the versions of MODEL."""
+    if model is None:
+        found = workspace.registry.list_models(limit=limit)
+        if as_json:
+            print_json(found)
+        else:
+            print_table(["model", "versions", "champion"], [[m.name, m.versions, m.champion] for m in found])
+        return
+    versions = workspace.registry.list_versions(model, limit=limit)
+    if as_json:
+        print_json(versions)
+        return
+    rows = [[v.version, v.stage, v.aliases, v.created, _scores(v), _verdict(v)] for v in versions]
+    print_table(["version", "stage", "aliases", "registered", "scores", "gates"], rows)
+
+
+@models.command()
+@click.argument("version")
+@workspace_options
+def show(workspace: Any, version: str, as_json: bool) -> None:
+    """Show VERSION (`name/3`, `name@champion`): lineage, scores, slices, gates."""
+    found = workspace.registry.get_version(version)
+    if as_json:
+        print_json(found)
+        return
+    print_facts({
+        "model": found.model, "version": found.version, "stage": found.stage, "aliases": found.aliases,
+        "registered": found.created, "flavor": found.package.flavor, "bytes": found.package.size, "run": found.run,
+        "data": found.snapshots, "code": found.code[:16], "description": found.description,
+    })  # fmt: skip
+    if found.evaluation is not None:
+        rows = [[m.name, m.value, m.low, m.high, m.n] for m in found.evaluation.metrics]
+        print_table(["metric", "value", "low", "high", "rows"], rows)
+    if found.verdict is not None:
+        rows = [[d.gate, "pass" if d.passed else "hold", d.reason] for d in found.verdict.decisions]
+        print_table(["gate", "says", "because"], rows, empty="No gate was asked.")
+    columns = found.package.signature.inputs.columns
+    print_table(["input", "type", "nullable"], [[c.name, c.type, c.nullable] for c in columns])
+
+
+@models.command()
+@click.argument("version")
+@workspace_options
+def gate(workspace: Any, version: str, as_json: bool) -> None:
+    """Say what the gates said of VERSION; exit code 3 if they held it back."""
+    found = workspace.registry.get_version(version)
+    decisions = () if found.verdict is None else found.verdict.decisions
+    if as_json:
+        print_json(found.verdict)
+    else:
+        rows = [[d.gate, "pass" if d.passed else "hold", d.reason] for d in decisions]
+        print_table(["gate", "says", "because"], rows, empty="It has not been judged yet.")
+    if found.verdict is not None and not found.verdict.passed:
+        held = next(decision for decision in decisions if not decision.passed)
+        raise GateRefused(f"{held.gate} held version {found.version} of '{found.model}' back: {held.reason}")
+
+
+@models.command()
+@click.argument("model")
+@click.argument("alias")
+@click.argument("version", type=int)
+@workspace_options
+def alias(workspace: Any, model: str, alias: str, version: int, as_json: bool) -> None:
+    """Let ALIAS of MODEL point at VERSION."""
+    workspace.registry.set_alias(model, alias, version)
+    ref = str(Ref(kind="models", name=model, alias=alias))
+    if as_json:
+        print_json({"ref": ref, "version": version})
+    else:
+        click.echo(f"{ref} is version {version}.")
+
+
+@models.command()
+@click.argument("version")
+@workspace_options
+def delete(workspace: Any, version: str, as_json: bool) -> None:
+    """Delete VERSION (`name/3`); the champion is refused."""
+    found = workspace.registry.get_version(version)
+    workspace.registry.delete_version(found.model, found.version)
+    if as_json:
+        print_json({"deleted": f"models:/{found.model}/{found.version}"})
+    else:
+        click.echo(f"Version {found.version} of '{found.model}' is deleted.")
+
+
+def _scores(version: Any) -> dict[str, float]:
+    if version.evaluation is None:
+        return {}
+    return {metric.name: metric.value for metric in version.evaluation.metrics[:3]}
+
+
+def _verdict(version: Any) -> str:
+    if version.verdict is None:
+        return ""
+    held = [decision.gate for decision in version.verdict.decisions if not decision.passed]
+    return "passed" if not held else f"held by {', '.join(held)}"

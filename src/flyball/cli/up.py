@@ -1,0 +1,41 @@
+"""`flyball up`: everything on this machine."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import click
+
+from flyball.cli.output import print_json
+from flyball.settings import load_settings
+
+
+@click.command()
+@click.option("--host", help="Address to listen on (default 127.0.0.1).")
+@click.option(
+    "--port", type=int, help="Port of the server; the model server takes the next one (default 8080; 0 for free ones)."
+)
+@click.option("--workspace", "workspace_folder", metavar="DIR", help="Folder of the workspace (default .flyball).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def up(host: str | None, port: int | None, workspace_folder: str | None, as_json: bool) -> None:
+    """Run server, controller, workers and model server on this machine, until Ctrl-C.
+
+    A part that ends is started again; after a kill -9 the next `flyball up` goes on where the last one was.
+    """
+    from flyball.server.up import Up
+
+    settings = load_settings({"host": host, "port": port, "workspace": workspace_folder})
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with Up(settings, say=lambda words: click.echo(words, err=True)) as running:
+        if as_json:
+            print_json({"url": running.url, "model_url": running.model_url, "workspace": str(settings.workspace)})
+        else:
+            click.echo(f"Flyball is up at {running.url}")
+            click.echo(
+                f"  workspace {settings.workspace}, models answer at {running.model_url}, Ctrl-C stops it.", err=True
+            )
+        running.watch(stop.is_set)
+    click.echo("Stopped.", err=True)
