@@ -131,10 +131,14 @@ class Table:
         """
         return _frame(self.arrow)
 
-    def x(self, label: str | None = None) -> pd.DataFrame:
-        """What a model may look at: all columns but those with a role, and but the label."""
+    def inputs(self, label: str | None = None) -> pa.Table:
+        """What a model may look at, as Arrow: all columns but those with a role, and but the label."""
         roles = {*self.roles.values(), label}
-        return _frame(self.arrow.select([name for name in self.column_names if name not in roles]))
+        return self.arrow.select([name for name in self.column_names if name not in roles])
+
+    def x(self, label: str | None = None) -> pd.DataFrame:
+        """What a model may look at, as a pandas frame: see `inputs`."""
+        return _frame(self.inputs(label))
 
     def xy(self, label: str | None = None) -> tuple[pd.DataFrame, npt.NDArray[Any]]:
         """What a model may look at, and what it shall predict.

@@ -1,0 +1,239 @@
+"""The ready-made steps of a pipeline: training set, validate, evaluate, register.
+
+They are steps like a user's own. What they work with (data, registry, blobs, clock) they take from the run they are part of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from flyball.clock import parse_duration, parse_time
+from flyball.data.catalog import Dataset
+from flyball.data.checks.base import CheckSpec
+from flyball.data.snapshot import Snapshot, load_snapshot, take_snapshot
+from flyball.data.split import split as split_table
+from flyball.data.table import Table, as_moments, write_table
+from flyball.data.validate import ensure_valid
+from flyball.errors import InvalidInput
+from flyball.evaluation.scores import Evaluation
+from flyball.evaluation.scores import evaluate as score
+from flyball.features.join import join_features
+from flyball.features.views import FeatureView
+from flyball.models.package import load_model, save_model
+from flyball.monitoring.profile import Reference
+from flyball.monitoring.reference import fit_reference, windows_of
+from flyball.pipelines.context import current_run
+from flyball.pipelines.step import step
+from flyball.pipelines.values import Model
+from flyball.refs import Ref
+from flyball.registry.versions import ModelVersion
+from flyball.serialization import to_json
+from flyball.storage.objects import Blobs
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+_EXAMPLE_ROWS = 20
+_HOLDOUT_ROWS = 50_000
+_TIME = "__time__"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """An evaluation, with what a gate needs to judge another model on the same rows.
+
+    Attributes:
+        holdout: The held-out rows.
+        label: Column that holds the truth.
+        slices: Columns whose values were scored one by one.
+    """
+
+    evaluation: Evaluation
+    holdout: Table
+    label: str
+    slices: tuple[str, ...]
+
+
+@step(cache=False)
+def training_set(dataset: Dataset, features: Sequence[FeatureView] = (), window: str = "", until: str = "") -> Table:
+    """The labelled rows of a dataset as they were known, with features joined point in time.
+
+    Takes a snapshot of the dataset and of each feature view's source (nothing happens where nothing changed). Rows whose label
+    was not yet known at the moment of the run are left out, as they would have been then.
+
+    Args:
+        dataset: Where rows and labels come from.
+        features: Views whose latest values at each row's time are joined.
+        window: Only the rows of this long before the run, such as `90d`; all by default.
+        until: As if the run were at this moment; by default it is now.
+
+    Raises:
+        InvalidInput: no labelled row is left.
+    """
+    services = current_run().services
+    now = services.clock.now() if not until else parse_time(until)
+    rows = _load(dataset, dataset.source)
+    rows = _known(rows, dataset, now, window)
+    if rows.num_rows == 0:
+        raise InvalidInput(
+            f"Dataset '{dataset.name}' has no row whose label was known by {now:%Y-%m-%d %H:%M}.",
+            hint="Check its time and label_time columns, and the window.",
+        )
+    views = [
+        (view, _load(Dataset(name=view.name, source=view.source, time=view.time), view.source)) for view in features
+    ]
+    for view in features:
+        services.features.declare(view)
+    if views:
+        rows = join_features(rows, views, time=dataset.time)
+    return Table(rows, key=dataset.key, time=dataset.time, label=dataset.label, label_time=dataset.label_time)
+
+
+@step
+def validate(rows: Table, checks: Sequence[CheckSpec] = ()) -> Table:
+    """The rows, if they pass the checks.
+
+    Raises:
+        ChecksFailed: a check whose severity is `fail` did not pass; the message names each.
+    """
+    ensure_valid(rows.arrow, list(checks) or None, now=current_run().services.clock.now())
+    return rows
+
+
+@step
+def split(rows: Table, holdout: str = "14d") -> tuple[Table, Table]:
+    """The earlier rows to learn from, and the latest ones to be judged on.
+
+    Args:
+        holdout: How much of the latest time is held out, such as `14d`, or a share such as `20%`.
+    """
+    return split_table(rows, holdout=holdout)
+
+
+@step
+def evaluate(
+    model: Model, rows: Table, slices: Sequence[str] = (), metrics: Sequence[str] = (), label: str = ""
+) -> Scored:
+    """How good a model is on rows it has not learned from, over all and slice by slice.
+
+    Args:
+        model: Anything with `predict` (and `predict_proba`).
+        rows: The held-out rows, with their label.
+        slices: Columns whose values are scored one by one.
+        metrics: Names of metrics; those usual for the task by default.
+        label: Column of the truth; the table's own by default.
+    """
+    truth_column = label or rows.label
+    if not truth_column:
+        raise InvalidInput(
+            "The rows to evaluate on have no label.", hint="Give `label=`, or declare it on the dataset."
+        )
+    truth = rows.arrow[truth_column].to_numpy(zero_copy_only=False)
+    columns = {name: rows.arrow[name].to_pylist() for name in slices}
+    run = current_run()
+    predicted = _predict(model, rows.inputs(truth_column), run.services.blobs)
+    evaluation = score(truth, predicted, metrics=list(metrics) or None, slices=columns)
+    run.log_metrics({metric.name: metric.value for metric in evaluation.metrics if metric.value is not None})
+    kept = rows.with_arrow(rows.arrow.slice(max(0, len(rows) - _HOLDOUT_ROWS)))
+    return Scored(evaluation=evaluation, holdout=kept, label=truth_column, slices=tuple(slices))
+
+
+@step(cache=False)
+def register(
+    name: str,
+    model: Model,
+    scored: Scored | None = None,
+    reference: Table | None = None,
+    description: str = "",
+    window: str = "1d",
+) -> ModelVersion:
+    """Registers a model as a new version, with what it takes to judge, serve, watch and reproduce it.
+
+    Args:
+        name: Name of the model; that of the loop it belongs to.
+        model: The trained model.
+        scored: What `evaluate` gave: evaluation and held-out rows, which the gates need.
+        reference: The rows it learned from, whose distribution live traffic is compared with; the held-out ones by default.
+        description: A sentence for people.
+        window: Length of the windows that live traffic will be compared in; how far such windows of the reference itself
+            lie apart is what counts as normal.
+    """
+    run = current_run()
+    services = run.services
+    rows = reference if reference is not None else scored.holdout if scored is not None else None
+    if rows is None:
+        raise InvalidInput(f"Model '{name}' is registered without any rows.", hint="Hand over what `fb.evaluate` gave.")
+    inputs = rows.inputs(scored.label if scored is not None else None)
+    package = save_model(model, services.blobs, example=inputs.slice(0, _EXAMPLE_ROWS))
+    drift_reference = services.blobs.put(to_json(_fit_reference(rows, inputs, window)))
+    version: ModelVersion = services.registry.register(
+        model=name,
+        package=package,
+        run=run.pipeline_run,
+        evaluation=None if scored is None else scored.evaluation,
+        holdout="" if scored is None else services.blobs.put(write_table(scored.holdout)),
+        label="" if scored is None else scored.label,
+        slices=() if scored is None else scored.slices,
+        reference=drift_reference,
+        snapshots=tuple(run.snapshots),
+        code=services.code,
+        params=run.params,
+        description=description,
+    )
+    return version
+
+
+def _load(dataset: Dataset, source: str) -> pa.Table:
+    run = current_run()
+    services = run.services
+    if dataset.name == source or not source:
+        snapshot: Snapshot = services.data.get_snapshot(dataset.name)
+    else:
+        snapshot = take_snapshot(
+            services.data, services.blobs, dataset, root=services.source_root, cache=services.cache
+        )
+    run.use_snapshot(str(Ref(kind="snapshots", name=snapshot.dataset, version=snapshot.id)))
+    return load_snapshot(services.blobs, snapshot)
+
+
+def _known(rows: pa.Table, dataset: Dataset, now: datetime, window: str) -> pa.Table:
+    import pyarrow.compute as pc
+
+    keep = None
+    if dataset.label_time:
+        keep = pc.less_equal(as_moments(rows[dataset.label_time]), now)
+    if dataset.time:
+        past = pc.less_equal(as_moments(rows[dataset.time]), now)
+        keep = past if keep is None else pc.and_(keep, past)
+        if window:
+            recent = pc.greater_equal(as_moments(rows[dataset.time]), now - parse_duration(window))
+            keep = pc.and_(keep, recent)
+    elif window:
+        raise InvalidInput(f"Dataset '{dataset.name}' has no time column for a window of '{window}'.")
+    if dataset.label:
+        labelled = pc.is_valid(rows[dataset.label])
+        keep = labelled if keep is None else pc.and_(keep, labelled)
+    return rows if keep is None else rows.filter(keep)
+
+
+def _predict(model: Any, inputs: pa.Table, blobs: Blobs) -> np.ndarray[Any, Any]:
+    """Scores as they will be served: through the package, not through the object in memory."""
+    package = save_model(model, blobs, example=inputs.slice(0, _EXAMPLE_ROWS))
+    predicted = load_model(package, blobs).predict(inputs)
+    column = "probability" if "probability" in predicted.column_names else "prediction"
+    scores: np.ndarray[Any, Any] = predicted[column].to_numpy(zero_copy_only=False)
+    return scores
+
+
+def _fit_reference(rows: Table, inputs: pa.Table, period: str) -> Reference:
+    """What live windows are compared with; the rows' own windows tell how much is normal."""
+    windows: Sequence[pa.Table] = ()
+    if rows.time:
+        timed = inputs.append_column(_TIME, as_moments(rows.arrow[rows.time]))
+        cut = windows_of(timed, time=_TIME, period=parse_duration(period))
+        windows = [window.drop_columns([_TIME]) for window in cut]
+    return fit_reference(inputs, windows=windows if len(windows) > 2 else ())
