@@ -1,0 +1,70 @@
+"""Sends what the outbox holds through the declared channels."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from flyball.alerts.alert import SEVERITIES, Alert, Alerts
+from flyball.alerts.channels.base import CHANNELS, ChannelSpec
+from flyball.alerts.outbox import Notice
+from flyball.serialization import canonical_json, digest
+
+logger = logging.getLogger(__name__)
+
+
+def deliver(alerts: Alerts, channels: Mapping[str, Sequence[ChannelSpec]], *, limit: int = 100) -> int:
+    """Sends each change of an alert through each channel of its owner at least once; gives how many were sent.
+
+    What cannot be sent is tried again at a later call, with growing pauses, and given up after a day or so.
+
+    Args:
+        alerts: Where the alerts are kept.
+        channels: Channels by the name of what the alerts are about: for `loops:/churn` that is `churn`.
+        limit: At most so many changes in one call.
+    """
+    wanted = {name: specs for name, specs in channels.items() if specs}
+    if not wanted:
+        return 0
+    sent, silent = 0, set[str]()
+    for notice in alerts.outbox.pending(wanted, limit):
+        specs = {channel_key(spec): spec for spec in wanted[notice.owner]}
+        alert = alerts.get(notice.alert)
+        for key, spec in specs.items():
+            # A channel that does not answer is not waited for again and again within one call.
+            if key not in silent and _is_wanted(alert, spec):
+                outcome = _send(alerts, notice, alert, spec, key)
+                sent += outcome is True
+                silent |= {key} if outcome is False else set()
+        if all(not _is_wanted(alert, spec) or alerts.outbox.is_done(notice, key) for key, spec in specs.items()):
+            alerts.outbox.settle(notice)
+    return sent
+
+
+def channel_key(spec: ChannelSpec) -> str:
+    """The name of a channel with its settings: kind and fingerprint, without any secret.
+
+    >>> channel_key(ChannelSpec(channel="log"))
+    'log:6e46dd10defc'
+    """
+    told = {name: value for name, value in spec.settings.items() if name != "secret"}
+    return f"{spec.channel}:{digest(canonical_json(told))[:12]}"
+
+
+def _is_wanted(alert: Alert, spec: ChannelSpec) -> bool:
+    return SEVERITIES.index(alert.severity) >= SEVERITIES.index(spec.at_least)
+
+
+def _send(alerts: Alerts, notice: Notice, alert: Alert, spec: ChannelSpec, key: str) -> bool | None:
+    """Whether it was sent; None if there was nothing to do now."""
+    attempt = alerts.outbox.claim(notice, key)
+    if not attempt:
+        return None
+    try:
+        CHANNELS.get(spec.channel).send(alert, spec.settings)
+    except Exception as error:  # noqa: BLE001 - a plug-in of someone else must not stop the other channels
+        logger.warning("an alert was not sent", extra={"channel": key, "alert": alert.id, "error": str(error)})
+        alerts.outbox.failed(notice, key, attempt, str(error))
+        return False
+    alerts.outbox.sent(notice, key)
+    return True
