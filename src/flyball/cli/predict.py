@@ -22,8 +22,15 @@ _PIECE = 65_536
 )
 @click.option("--output", "target", metavar="FILE", help="Parquet or CSV; by default the first rows are shown.")
 @click.option("--keep", multiple=True, metavar="COLUMN", help="Column of the input to keep beside the prediction.")
+@click.option(
+    "--features", "views", multiple=True, metavar="VIEW", help="Feature view of the project whose values are joined."
+)
+@click.option("--time", "time_column", metavar="COLUMN", help="Column with the time at which features are looked up.")
 @workspace_options
-def predict(workspace: Any, model: str, source: str, target: str | None, keep: tuple[str, ...], as_json: bool) -> None:
+def predict(
+    workspace: Any, model: str, source: str, target: str | None, keep: tuple[str, ...], views: tuple[str, ...],
+    time_column: str | None, as_json: bool,
+) -> None:  # fmt: skip
     """Score a file with MODEL: `models:/name@champion`, `models:/name/3`, or a deployment's name."""
     import pyarrow as pa
 
@@ -33,6 +40,8 @@ def predict(workspace: Any, model: str, source: str, target: str | None, keep: t
     version = workspace.registry.get_version(_ref(workspace, model))
     loaded = load_model(version.package, workspace.blobs)
     rows = read_files(Path.cwd(), source)
+    if views:
+        rows = _join(workspace, rows, views, time_column)
     unknown = [name for name in keep if name not in rows.column_names]
     if unknown:
         raise InvalidInput(f"'{source}' has no column '{unknown[0]}'.", hint=f"It has: {', '.join(rows.column_names)}.")
@@ -61,6 +70,17 @@ def predict(workspace: Any, model: str, source: str, target: str | None, keep: t
             click.echo(f"... and {result.num_rows - 20:,} more; give --output to keep them.", err=True)
     else:
         click.echo(f"{result.num_rows:,} predictions of {used} in {target}.")
+
+
+def _join(workspace: Any, rows: Any, views: tuple[str, ...], time_column: str | None) -> Any:
+    from flyball.data.snapshot import read_files
+    from flyball.features.join import join_features
+
+    if time_column is None:
+        raise InvalidInput("Features are looked up at a time.", hint="Name its column with --time.")
+    root = workspace.project
+    found = [workspace.features.get(name) for name in views]
+    return join_features(rows, [(view, read_files(root, view.source)) for view in found], time=time_column)
 
 
 def _ref(workspace: Any, model: str) -> str:

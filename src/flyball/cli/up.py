@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 
 import click
@@ -17,8 +18,9 @@ from flyball.settings import load_settings
     "--port", type=int, help="Port of the server; the model server takes the next one (default 8080; 0 for free ones)."
 )
 @click.option("--workspace", "workspace_folder", metavar="DIR", help="Folder of the workspace (default .flyball).")
+@click.option("--with-parent", is_flag=True, help="Stop when standard input closes: for programs that start it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def up(host: str | None, port: int | None, workspace_folder: str | None, as_json: bool) -> None:
+def up(host: str | None, port: int | None, workspace_folder: str | None, with_parent: bool, as_json: bool) -> None:
     """Run server, controller, workers and model server on this machine, until Ctrl-C.
 
     A part that ends is started again; after a kill -9 the next `flyball up` goes on where the last one was.
@@ -29,6 +31,8 @@ def up(host: str | None, port: int | None, workspace_folder: str | None, as_json
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    if with_parent:
+        threading.Thread(target=_follow_parent, args=(stop,), name="parent", daemon=True).start()
     with Up(settings, say=lambda words: click.echo(words, err=True)) as running:
         if as_json:
             print_json({"url": running.url, "model_url": running.model_url, "workspace": str(settings.workspace)})
@@ -39,3 +43,10 @@ def up(host: str | None, port: int | None, workspace_folder: str | None, as_json
             )
         running.watch(stop.is_set)
     click.echo("Stopped.", err=True)
+
+
+def _follow_parent(stop: threading.Event) -> None:
+    # The parent holds the other end; when it dies, however it dies, the end closes.
+    while sys.stdin.buffer.read(1):
+        pass
+    stop.set()
