@@ -62,11 +62,11 @@ class Database:
     def __init__(self, url: str) -> None:
         try:
             parsed = sa.make_url(url)
-        except sa.exc.ArgumentError as error:
+        except (sa.exc.ArgumentError, ValueError):
             raise InvalidInput(
                 f"'{_without_password(url)}' is no database address.",
                 hint="Write it as sqlite:///path/flyball.db or postgresql://user@host/name.",
-            ) from error
+            ) from None  # the cause's message holds the password
         self.dialect = _dialect(parsed)
         self.url = parsed
         self.engine = self.dialect.engine(parsed)
@@ -96,7 +96,8 @@ class Database:
     def execute(self, statement: sa.Executable, rows: Sequence[Mapping[str, Any]] | None = None) -> int:
         """Runs one statement in a transaction of its own; gives the number of rows it touched."""
         with self.transaction() as connection:
-            return connection.execute(statement, rows).rowcount if rows else connection.execute(statement).rowcount
+            # Without the option PostgreSQL does not count what goes in batches.
+            return connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
 
     def insert(self, table: sa.Table) -> Any:
         """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`."""

@@ -26,6 +26,9 @@ events = sa.Table(
 )
 
 
+_IN_ORDER = 0x0F1C
+
+
 class EventLog:
     """Appends events and reads them back, oldest first."""
 
@@ -42,6 +45,10 @@ class EventLog:
             subject: `Ref` of the thing it is about.
             facts: What happened, in plain values.
         """
+        if self._database.dialect.name == "postgresql":
+            # Ids must become visible in their order, or one who reads on from the last id misses what a slower
+            # transaction writes under a smaller one. SQLite has one writer at a time anyway.
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_IN_ORDER)))
         row = {"kind": kind, "subject": str(subject), "at": self._clock.now(), "facts": facts}
         connection.execute(sa.insert(events), [row])
 

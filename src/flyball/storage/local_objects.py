@@ -6,10 +6,11 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_ISREG
 
-from flyball.errors import NotFound
+from flyball.errors import Conflict, NotFound
 from flyball.refs import new_id
-from flyball.storage.object_store import ObjectStat, check_key
+from flyball.storage.object_store import ObjectStat, check_key, check_prefix, is_key
 
 _FRESH = ".fresh"
 
@@ -29,9 +30,10 @@ class LocalObjects:
     def put(self, key: str, data: bytes | Path, *, if_absent: bool = False) -> bool:
         """Writes an object; with `if_absent`, False and no write if the key exists."""
         target = self._path(key)
-        if if_absent and target.exists():
+        if if_absent and target.is_file():
+            self._sync_folders(target, target.parent)  # the one who put it may not be that far yet
             return False
-        target.parent.mkdir(parents=True, exist_ok=True)
+        first = self._make_folder(target)
         fresh = self.folder / _FRESH / new_id()
         fresh.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -40,14 +42,16 @@ class LocalObjects:
                 try:
                     os.link(fresh, target)  # unlike a rename, a link never replaces what another writer put there
                 except FileExistsError:
+                    if target.is_dir():
+                        raise _in_the_way(key) from None
                     return False
-                finally:
-                    fresh.unlink()
             else:
                 fresh.replace(target)
+        except IsADirectoryError as error:
+            raise _in_the_way(key) from error
         finally:
             fresh.unlink(missing_ok=True)
-        self._sync_folder(target.parent)
+            self._sync_folders(target, first)
         return True
 
     def get(self, key: str) -> bytes:
@@ -64,24 +68,27 @@ class LocalObjects:
             found = self._path(key).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
+        if not S_ISREG(found.st_mode):
+            return None
         return ObjectStat(key=key, size=found.st_size, etag=f"{found.st_mtime_ns:x}-{found.st_ino:x}-{found.st_size:x}")
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """The objects whose key begins with the prefix, sorted by key."""
-        start = self.folder / prefix.rpartition("/")[0]
+        start = self.folder / check_prefix(prefix).rpartition("/")[0]
         keys = []
-        for parent, folders, files in os.walk(start):
-            folders[:] = [name for name in folders if name != _FRESH]
+        for parent, _, files in os.walk(start):
             base = Path(parent).relative_to(self.folder)
             keys += [(base / name).as_posix() for name in files]
-        for key in sorted(key for key in keys if key.startswith(prefix)):
+        for key in sorted(key for key in keys if key.startswith(prefix) and is_key(key)):
             found = self.stat(key)
             if found is not None:
                 yield found
 
     def delete(self, key: str) -> None:
         """Removes an object."""
-        self._path(key).unlink(missing_ok=True)
+        path = self._path(key)
+        if path.is_file():
+            path.unlink(missing_ok=True)
 
     def existing_path(self, key: str) -> Path:
         """The file of an object, to be read only; NotFound if there is none."""
@@ -105,12 +112,30 @@ class LocalObjects:
                 os.fsync(file.fileno())
         path.chmod(0o444)
 
-    def _sync_folder(self, folder: Path) -> None:
-        # Without it the rename itself does not survive a power cut.
+    def _make_folder(self, target: Path) -> Path:
+        """Makes the folder of a file; gives the nearest folder above it that was there before."""
+        there = target.parent
+        while not there.exists() and there != there.parent:
+            there = there.parent
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise _in_the_way(target.relative_to(self.folder).as_posix()) from error
+        return there
+
+    def _sync_folders(self, target: Path, first: Path) -> None:
+        # Without it neither the rename nor a new folder survives a power cut.
         if not self._durable:
             return
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        for folder in target.parents:
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            if folder == first:
+                return
+
+
+def _in_the_way(key: str) -> Conflict:
+    return Conflict(f"'{key}' cannot be written: an object cannot be a folder of others too.", key=key)

@@ -10,7 +10,11 @@ from typing import Protocol
 
 from flyball.errors import InvalidInput
 
-_KEY = re.compile(r"[A-Za-z0-9_=@.-]+(/[A-Za-z0-9_=@.-]+)*")
+# No part begins with a dot: nothing climbs, and what stores keep for themselves stays out of reach.
+_PART = r"[A-Za-z0-9_=@-][A-Za-z0-9_=@.-]{0,254}"
+_KEY = re.compile(rf"{_PART}(/{_PART})*")
+_PREFIX = re.compile(rf"({_PART}/)*({_PART})?")
+_LONGEST = 900
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,7 @@ class ObjectStore(Protocol):
         ...
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
-        """The objects whose key begins with the prefix, sorted by key."""
+        """The objects whose key begins with the prefix, sorted by key; what is not a key is left out."""
         ...
 
     def delete(self, key: str) -> None:
@@ -54,8 +58,24 @@ def check_key(key: str) -> str:
     """Gives the key back if it may name an object.
 
     Raises:
-        InvalidInput: it is empty, absolute, climbs with `..`, or holds odd characters.
+        InvalidInput: it is empty, absolute, too long, holds odd characters or a part that begins with a dot.
     """
-    if len(key) > 900 or not _KEY.fullmatch(key) or any(part.strip(".") == "" for part in key.split("/")):
+    if not is_key(key):
         raise InvalidInput(f"{key[:80]!r} cannot be the key of an object.")
     return key
+
+
+def is_key(text: str) -> bool:
+    """Whether the text may name an object."""
+    return len(text) <= _LONGEST and _KEY.fullmatch(text) is not None
+
+
+def check_prefix(prefix: str) -> str:
+    """Gives the prefix back if keys may begin with it; the empty one stands for all.
+
+    Raises:
+        InvalidInput: no key begins like this.
+    """
+    if len(prefix) > _LONGEST or not _PREFIX.fullmatch(prefix):
+        raise InvalidInput(f"{prefix[:80]!r} cannot be the prefix of a key.")
+    return prefix

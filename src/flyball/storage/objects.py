@@ -7,7 +7,9 @@ shows. Named objects are for what must be found without a database: deployment m
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -66,7 +68,8 @@ class Blobs:
 
     Args:
         store: Where the bytes rest.
-        cache: Folder for local copies of blobs that are needed as files; used where the store is not local.
+        cache: Folder for local copies of blobs that are needed as files; used where the store is not local. By default
+            one of its own, which goes with the value.
     """
 
     def __init__(self, store: ObjectStore, cache: Path | None = None) -> None:
@@ -109,8 +112,7 @@ class Blobs:
         key = _blob_key(check_digest(name))
         if isinstance(self.store, LocalObjects):
             return self._found(name, self.store.existing_path)
-        folder = self._cache or Path(tempfile.gettempdir()) / "flyball-blobs"
-        target = folder / name[:2] / name
+        target = self._cache_folder() / name[:2] / name
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=target.parent) as fresh:
@@ -120,6 +122,13 @@ class Blobs:
                     raise _corrupt(name)
                 copy.replace(target)
         return target
+
+    def _cache_folder(self) -> Path:
+        if self._cache is None:
+            # Never a fixed place in the shared folder for temporary files: anybody could put a model there before us.
+            self._cache = Path(tempfile.mkdtemp(prefix="flyball-blobs-"))
+            weakref.finalize(self, shutil.rmtree, self._cache, ignore_errors=True)
+        return self._cache
 
     def has(self, name: str) -> bool:
         """Whether the bytes of that digest are kept."""

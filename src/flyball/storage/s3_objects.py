@@ -10,7 +10,7 @@ from obstore.exceptions import AlreadyExistsError
 from obstore.store import S3Store
 
 from flyball.errors import NotFound
-from flyball.storage.object_store import ObjectStat, check_key
+from flyball.storage.object_store import ObjectStat, check_key, check_prefix, is_key
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
@@ -80,9 +80,10 @@ class S3Objects:
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """The objects whose key begins with the prefix, sorted by key."""
         # The service filters by whole path segments only; what remains of the prefix is filtered here.
-        folder = prefix.rpartition("/")[0]
-        found = [item for page in self._store.list(folder or None) for item in page if item["path"].startswith(prefix)]
-        for item in sorted(found, key=lambda item: item["path"]):
+        folder = check_prefix(prefix).rpartition("/")[0]
+        found = [item for page in self._store.list(folder or None) for item in page]
+        fit = [item for item in found if item["path"].startswith(prefix) and is_key(item["path"])]
+        for item in sorted(fit, key=lambda item: item["path"]):
             yield ObjectStat(key=item["path"], size=item["size"], etag=item["e_tag"] or "")
 
     def delete(self, key: str) -> None:
