@@ -1,0 +1,114 @@
+"""What is watched, as a user writes it: `fb.monitor.drift()`, `fb.monitor.performance("roc_auc")`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from flyball.errors import InvalidInput, did_you_mean
+from flyball.evaluation.scores import find_metric
+from flyball.monitoring.drift.base import DRIFT_METRICS
+from flyball.monitoring.windows import GroupMetric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorSpec:
+    """The kind of a monitor and its parameters."""
+
+    monitor: str
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+def drift(
+    *,
+    columns: Sequence[str] = (),
+    metric: str = "jensen_shannon",
+    threshold: float | None = None,
+    alpha: float = 0.01,
+) -> MonitorSpec:
+    """Whether the inputs of a window are those that the champion was trained on.
+
+    Args:
+        columns: Only these; all that the reference has by default.
+        metric: Name of the drift metric that measures the size.
+        threshold: The size that matters; the metric's own by default.
+        alpha: Share of quiet windows that may alarm.
+
+    Raises:
+        InvalidInput: there is no such metric, or a number is out of range.
+    """
+    if isinstance(columns, str):
+        raise InvalidInput(f"columns is the text '{columns}'.", hint=f"Give a list: columns=['{columns}'].")
+    if metric not in DRIFT_METRICS.names():
+        raise InvalidInput(f"There is no drift metric '{metric}'.", hint=did_you_mean(metric, DRIFT_METRICS.names()))
+    if threshold is not None and not 0 < threshold < math.inf:
+        raise InvalidInput(f"threshold is {threshold}.", hint="Give a number above 0, or leave it out.")
+    if not 0 < alpha < 1:
+        raise InvalidInput(f"alpha is {alpha}.", hint="Give a share between 0 and 1, such as 0.01.")
+    params = {"columns": list(columns), "metric": metric, "threshold": threshold, "alpha": alpha}
+    return MonitorSpec(monitor="drift", params=params)
+
+
+def quality(*, floor: float = 0.005) -> MonitorSpec:
+    """Faults of the data: missing, misspelt, out of range, stuck, too few.
+
+    Args:
+        floor: Share of the rows by which a fault must have grown.
+
+    Raises:
+        InvalidInput: the share is none.
+    """
+    if not 0 <= floor < 1:
+        raise InvalidInput(f"floor is {floor}.", hint="Give a share from 0 to below 1, such as 0.005.")
+    return MonitorSpec(monitor="quality", params={"floor": floor})
+
+
+def performance(*metrics: str, loss: float = 0.05) -> MonitorSpec:
+    """How good the predictions were, once their truth is known.
+
+    Args:
+        metrics: Names of metrics; those usual for the task by default.
+        loss: Share of a metric's usual value that a version must lose, beyond chance, to be told.
+
+    Raises:
+        InvalidInput: there is no such metric, or they are of different tasks.
+    """
+    kinds = {find_metric(name).kind for name in metrics}
+    if len(kinds) > 1:
+        raise InvalidInput(
+            f"The metrics {', '.join(metrics)} are of different tasks.",
+            hint="Name metrics of classification or of regression.",
+        )
+    if not 0 < loss < math.inf:
+        raise InvalidInput(f"loss is {loss}.", hint="Give a share above 0, such as 0.05.")
+    return MonitorSpec(monitor="performance", params={"metrics": list(dict.fromkeys(metrics)), "loss": loss})
+
+
+def bias(
+    column: str, *, metric: GroupMetric = "positive_rate", threshold: float = 0.8, min_group: int = 50
+) -> MonitorSpec:
+    """Whether the groups of a column are treated alike.
+
+    Args:
+        column: An input whose values, or ranges, are the groups.
+        metric: `positive_rate`, `accuracy`, `true_positive_rate` or `false_positive_rate`.
+        threshold: Least ratio to the best group's rate; four fifths is the usual rule of disparate impact.
+        min_group: Groups of fewer rows are put together, and rates of fewer rows are not judged.
+
+    Raises:
+        InvalidInput: there is no such metric, or a number is out of range.
+    """
+    if not isinstance(column, str) or not column:
+        raise InvalidInput(f"{column!r} is no column.", hint="Give the name of an input.")
+    if metric not in get_args(GroupMetric):
+        raise InvalidInput(
+            f"Groups cannot be compared by '{metric}'.", hint=did_you_mean(metric, get_args(GroupMetric))
+        )
+    if not 0 < threshold <= 1:
+        raise InvalidInput(f"threshold is {threshold}.", hint="Give a ratio from 0 to 1, such as 0.8.")
+    if min_group < 1:
+        raise InvalidInput(f"min_group is {min_group}.", hint="Give at least 1.")
+    params = {"column": column, "metric": metric, "threshold": threshold, "min_group": min_group}
+    return MonitorSpec(monitor="bias", params=params)

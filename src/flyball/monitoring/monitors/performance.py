@@ -1,0 +1,120 @@
+"""Performance: how good the predictions were, over those whose truth is known."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from flyball.errors import InvalidInput
+from flyball.evaluation.scores import METRICS, MetricValue, evaluate
+from flyball.monitoring.monitors.base import Contribution, Finding, Material, Monitor
+from flyball.monitoring.outcomes import Outcomes, read_outcomes
+from flyball.monitoring.windows import Window
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_LEAST_LABELS = 50  # of an unfinished window, and of one version
+_LEAST_WINDOWS = 2
+
+
+class Performance:
+    """Scores the labelled predictions, all together and version by version."""
+
+    def examine(self, material: Material, params: dict[str, Any]) -> Contribution:
+        """Metrics; nothing while too few labels are known."""
+        outcomes = read_outcomes(material.rows)
+        if outcomes is None:
+            return Contribution()
+        labelled = outcomes.is_labelled
+        count = int(labelled.sum())
+        if not count or (not material.complete and count < _LEAST_LABELS):
+            return Contribution()
+        try:
+            performance = _scored(outcomes, labelled, params)
+            by_version = _by_version(material, outcomes, params, performance)
+        except InvalidInput as error:
+            return Contribution(notes=(f"performance could not be scored: {error.message}",))
+        finding = _decay(performance, by_version, material, params.get("loss", 0.05))
+        return Contribution(performance=performance, performance_by_version=by_version, findings=finding)
+
+
+def _scored(outcomes: Outcomes, rows: npt.NDArray[np.bool_], params: dict[str, Any]) -> tuple[MetricValue, ...]:
+    metrics = params.get("metrics") or None
+    task = METRICS.get(metrics[0]).kind if metrics else None
+    if task is None:
+        task = "classification" if outcomes.task == "classification" else "regression"
+    return evaluate(outcomes.truth[rows], outcomes.scores[rows], metrics=metrics, task=task).metrics
+
+
+def _by_version(
+    material: Material, outcomes: Outcomes, params: dict[str, Any], whole: tuple[MetricValue, ...]
+) -> dict[str, tuple[MetricValue, ...]]:
+    import numpy as np
+
+    versions = material.rows["model_version"].to_numpy()
+    present = np.unique(versions).tolist()
+    found = {}
+    for version in present:
+        rows = outcomes.is_labelled & (versions == version)
+        if len(present) == 1:
+            found[str(version)] = whole
+        elif rows.sum() >= _LEAST_LABELS:
+            found[str(version)] = _scored(outcomes, rows, params)
+    return found
+
+
+def _decay(
+    performance: tuple[MetricValue, ...],
+    by_version: dict[str, tuple[MetricValue, ...]],
+    material: Material,
+    loss: float,
+) -> tuple[Finding, ...]:
+    """Whether the version that answered most does worse than it used to."""
+    if not material.complete or not performance or not by_version:
+        return ()
+    version, now = max(by_version.items(), key=lambda item: (item[1][0].n, item[0]))
+    before = [window.performance_by_version[version] for window in _of_version(material.earlier(), version)]
+    if len(before) < _LEAST_WINDOWS:
+        return ()
+    sentences, facts = [], {}
+    for metric in now:
+        usual = _usual(before, metric.name)
+        if usual is not None and _is_worse(metric, usual, loss):
+            sentences.append(f"{metric.name} of version {version}: usually {usual:.3f}, now {metric.value:.3f}")
+            facts[metric.name] = {"usual": usual, "now": metric.value, "low": metric.low, "high": metric.high}
+    return (
+        Finding(
+            kind="decay",
+            cause="decay",
+            title=f"Version {version} does worse than it used to",
+            sentences=tuple(sentences),
+            facts={"version": int(version), "metrics": facts},
+            needs_truth=True,
+        ),
+    )
+
+
+def _of_version(earlier: Sequence[Window], version: str) -> list[Window]:
+    return [window for window in earlier if window.complete and version in window.performance_by_version]
+
+
+def _usual(before: list[tuple[MetricValue, ...]], name: str) -> float | None:
+    values = [
+        metric.value for window in before for metric in window if metric.name == name and metric.value is not None
+    ]
+    return statistics.median(values) if values else None
+
+
+def _is_worse(now: MetricValue, usual: float, loss: float) -> bool:
+    if now.value is None or now.low is None or now.high is None:
+        return False
+    sign = 1.0 if METRICS.get(now.name).greater_is_better else -1.0
+    nearest = now.high if sign > 0 else now.low
+    # Large enough to matter, and the interval leaves out what is usual.
+    return sign * (usual - now.value) >= loss * abs(usual) and sign * (usual - nearest) > 0
+
+
+plugin: Monitor = Performance()
