@@ -6,13 +6,16 @@ live in *virtual time*, in which months of history are replayed in minutes (`sto
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from flyball.errors import InvalidInput
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([smhdw])")
+_DURATION = re.compile(rf"(?:{_PART.pattern} *)+")
 
 
 class Clock(Protocol):
@@ -62,20 +65,12 @@ def parse_duration(text: str | timedelta) -> timedelta:
     """
     if isinstance(text, timedelta):
         return text
-    seconds, number = 0.0, ""
-    for character in text.strip():
-        if character.isdigit() or character == ".":
-            number += character
-        elif character in _UNITS and number not in ("", "."):
-            seconds += float(number) * _UNITS[character]
-            number = ""
-        elif character == " " and not number:
-            continue
-        else:
-            raise _not_a_duration(text)
-    if number or not text.strip():
+    if not isinstance(text, str) or not _DURATION.fullmatch(text.strip()):
         raise _not_a_duration(text)
-    return timedelta(seconds=seconds)
+    try:
+        return sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in _PART.findall(text)), timedelta())
+    except OverflowError as error:
+        raise _not_a_duration(text) from error
 
 
 def format_duration(duration: timedelta) -> str:
@@ -84,11 +79,14 @@ def format_duration(duration: timedelta) -> str:
     >>> format_duration(timedelta(days=1, hours=12))
     '1d12h'
     """
-    left, parts = duration.total_seconds(), ""
-    for unit in ("d", "h", "m"):
-        whole, left = divmod(left, _UNITS[unit])
-        parts += f"{int(whole)}{unit}" if whole else ""
-    return parts + (f"{left:g}s" if left or not parts else "")
+    if duration < timedelta():
+        raise InvalidInput(f"A duration cannot be negative: {duration}.")
+    days, left = divmod(duration, timedelta(days=1))
+    hours, left = divmod(left, timedelta(hours=1))
+    minutes, left = divmod(left, timedelta(minutes=1))
+    parts = "".join(f"{number}{unit}" for number, unit in ((days, "d"), (hours, "h"), (minutes, "m")) if number)
+    seconds = f"{left.seconds}.{left.microseconds:06d}".rstrip("0").rstrip(".") if left else ""
+    return parts + (f"{seconds}s" if seconds else "" if parts else "0s")
 
 
 def parse_time(text: str | datetime) -> datetime:
@@ -102,12 +100,12 @@ def parse_time(text: str | datetime) -> datetime:
     """
     try:
         moment = text if isinstance(text, datetime) else datetime.fromisoformat(text)
-    except ValueError as error:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError) as error:
         raise InvalidInput(
             f"'{text}' is not a time.", hint="Write it as 2013-03-01 or 2013-03-01T12:00:00Z."
         ) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _not_a_duration(text: str) -> InvalidInput:
+def _not_a_duration(text: object) -> InvalidInput:
     return InvalidInput(f"'{text}' is not a duration.", hint="Write it as 90s, 10m, 3h, 14d or 2w.")

@@ -17,7 +17,8 @@ KINDS = (
     "rollouts", "runs", "snapshots", "windows",
 )  # fmt: skip
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_TEXT = re.compile(r"(?P<kind>[a-z]+):/(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))?")
+_PART = r"[^/@\s\x00-\x1f\x7f]{1,200}"
+_TEXT = re.compile(rf"(?P<kind>[a-z]+):/(?P<name>{_PART})(?:/(?P<version>{_PART})|@(?P<alias>{_PART}))?")
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -48,7 +49,7 @@ class Ref:
         match = _TEXT.fullmatch(text)
         if match is None:
             raise InvalidInput(
-                f"'{text}' is not a reference.", hint="Write it as models:/name/3 or models:/name@champion."
+                f"'{text[:300]}' is not a reference.", hint="Write it as models:/name/3 or models:/name@champion."
             )
         found = cls(kind=match["kind"], name=match["name"], version=match["version"] or "", alias=match["alias"] or "")
         if found.kind not in KINDS:

@@ -74,8 +74,15 @@ def json_schema(kinds: list[Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]
 
 def error_to_plain(error: FlyballError) -> dict[str, JsonValue]:
     """An error as plain values: what goes over the wire and into the database."""
-    facts = {key: str(fact) for key, fact in error.facts.items()}
+    facts = {key: _plain_fact(fact) for key, fact in error.facts.items()}
     return {"code": error.code, "message": error.message, "hint": error.hint, "facts": facts}
+
+
+def _plain_fact(fact: object) -> JsonValue:
+    try:
+        return to_plain(fact)
+    except (InvalidInput, TypeError, RecursionError):
+        return str(fact)
 
 
 def _encode_unknown(value: object) -> object:

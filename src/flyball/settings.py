@@ -1,6 +1,7 @@
 """What can be set, and from where: flag > `FLYBALL_*` environment variable > `flyball.toml` > default.
 
 The settings are read once, into one frozen value that `workspace.py` hands down. No room reads the environment.
+A relative path in the project file counts from the project; one in a flag or variable, from the folder one stands in.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from flyball.errors import InvalidInput, did_you_mean
 
 FILE = "flyball.toml"
 ClockKind = Literal["system", "virtual"]
+LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ class Settings:
     clock: ClockKind = "system"
     host: str = "127.0.0.1"
     port: int = 8080
-    log_level: str = "info"
+    log_level: LogLevel = "info"
 
 
 SETTABLE = tuple(field.name for field in fields(Settings) if field.name != "project")
@@ -91,13 +93,13 @@ def load_settings(
         variable = f"FLYBALL_{name.upper()}"
         flag = (flags or {}).get(name)
         if flag is not None:
-            chosen[name] = _read(name, flag, "the command line")
+            chosen[name] = _absolute(name, _read(name, flag, "the command line"), start)
         elif environment.get(variable):
-            chosen[name] = _read(name, environment[variable], f"the environment variable {variable}")
+            value = _read(name, environment[variable], f"the environment variable {variable}")
+            chosen[name] = _absolute(name, value, start)
         elif name in in_file:
-            chosen[name] = _read(name, in_file[name], source)
-    workspace = project / Path(str(chosen.get("workspace", ".flyball"))).expanduser()
-    chosen["workspace"] = workspace
+            chosen[name] = _absolute(name, _read(name, in_file[name], source), project)
+    workspace = chosen["workspace"] = Path(str(chosen.get("workspace", project / ".flyball")))
     chosen.setdefault("name", project.name)
     chosen.setdefault("database", f"sqlite:///{workspace / 'flyball.db'}")
     chosen.setdefault("objects", str(workspace / "objects"))
@@ -106,17 +108,30 @@ def load_settings(
 
 def _read(name: str, value: object, source: str) -> object:
     if name == "port":
-        if isinstance(value, bool) or not str(value).isdigit() or int(str(value)) > 65_535:
+        if isinstance(value, bool) or not str(value).isdecimal() or int(str(value)) > 65_535:
             raise InvalidInput(f"{source} sets port to {value!r}.", hint="Give a number from 0 to 65535.")
         return int(str(value))
     if not isinstance(value, str | Path):
         raise InvalidInput(f"{source} sets {name} to {value!r}.", hint="Give a text.")
     text = str(value)
-    if name == "clock" and text not in get_args(ClockKind):
-        raise InvalidInput(f"{source} sets clock to '{text}'.", hint="Use 'system' or 'virtual'.")
+    for choice, kind in (("clock", ClockKind), ("log_level", LogLevel)):
+        if name == choice and text not in get_args(kind):
+            known = ", ".join(repr(value) for value in get_args(kind))
+            raise InvalidInput(f"{source} sets {name} to '{text}'.", hint=f"Use one of {known}.")
     if name == "url" and not text.startswith(("http://", "https://")):
         raise InvalidInput(f"{source} sets url to '{text}'.", hint="Write it as http://host:port.")
     return text
+
+
+def _absolute(name: str, value: object, folder: Path) -> object:
+    # Parts of one workspace are run from different folders; they must mean the same place.
+    if name == "workspace" or (name == "objects" and "://" not in str(value)):
+        return str(folder / Path(str(value)).expanduser())
+    if name == "database" and str(value).startswith("sqlite:///"):
+        path, question, query = str(value).removeprefix("sqlite:///").partition("?")
+        if path and path != ":memory:":
+            return f"sqlite:///{folder / Path(path).expanduser()}{question}{query}"
+    return value
 
 
 def _read_file(project: Path) -> tuple[str, dict[str, object]]:

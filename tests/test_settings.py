@@ -1,0 +1,153 @@
+"""Flag before variable before file before default; what cannot be used says where it stands."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from flyball.errors import InvalidInput
+from flyball.settings import SETTABLE, Settings, as_environment, find_project, load_settings
+
+NOTHING: dict[str, str] = {}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = tmp_path / "shop"
+    (root / "sub" / "folder").mkdir(parents=True)
+    (root / "flyball.toml").write_text('name = "shop-models"\nport = 1000\n', encoding="utf-8")
+    return root
+
+
+def test_defaults_are_a_local_workspace_in_the_project(tmp_path: Path) -> None:
+    root = tmp_path / "bare"
+    root.mkdir()
+    assert load_settings(environment=NOTHING, start=root) == Settings(
+        project=root,
+        name="bare",
+        workspace=root / ".flyball",
+        database=f"sqlite:///{root}/.flyball/flyball.db",
+        objects=f"{root}/.flyball/objects",
+    )
+
+
+def test_the_project_is_found_from_a_folder_beneath_it(project: Path) -> None:
+    found = load_settings(environment=NOTHING, start=project / "sub" / "folder")
+    assert (found.project, found.name, found.workspace) == (project, "shop-models", project / ".flyball")
+
+
+def test_the_nearest_project_counts(project: Path) -> None:
+    (project / "sub" / "pyproject.toml").write_text("[tool.flyball]\nport = 7\n", encoding="utf-8")
+    assert find_project(project / "sub" / "folder") == project / "sub"
+    assert load_settings(environment=NOTHING, start=project / "sub").port == 7
+
+
+def test_a_pyproject_of_something_else_is_no_project(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.other]\n", encoding="utf-8")
+    assert find_project(tmp_path) is None
+
+
+def test_a_flag_goes_before_a_variable_before_the_file(project: Path) -> None:
+    environment = {"FLYBALL_PORT": "2000"}
+    assert load_settings(environment=NOTHING, start=project).port == 1000
+    assert load_settings(environment=environment, start=project).port == 2000
+    assert load_settings({"port": 3000}, environment=environment, start=project).port == 3000
+
+
+def test_a_flag_that_was_not_given_and_an_empty_variable_do_not_count(project: Path) -> None:
+    assert load_settings({"port": None}, environment={"FLYBALL_PORT": ""}, start=project).port == 1000
+
+
+@pytest.mark.parametrize("name", SETTABLE)
+def test_every_setting_has_a_variable(name: str, tmp_path: Path) -> None:
+    example = {"url": "https://team", "clock": "virtual", "port": "9", "log_level": "debug"}.get(name, "/some/where")
+    found = load_settings(environment={f"FLYBALL_{name.upper()}": example}, start=tmp_path)
+    assert str(getattr(found, name)) == example
+
+
+def test_relative_paths_in_the_file_count_from_the_project(project: Path) -> None:
+    text = 'workspace = "ws"\nobjects = "bytes"\ndatabase = "sqlite:///rows.db?timeout=5"\n'
+    (project / "flyball.toml").write_text(text, encoding="utf-8")
+    found = load_settings(environment=NOTHING, start=project / "sub")
+    assert found.workspace == project / "ws"
+    assert found.objects == f"{project}/bytes"
+    assert found.database == f"sqlite:///{project}/rows.db?timeout=5"
+
+
+def test_relative_paths_in_flags_and_variables_count_from_where_one_stands(project: Path) -> None:
+    found = load_settings({"workspace": "ws"}, environment={"FLYBALL_OBJECTS": "bytes"}, start=project / "sub")
+    assert found.workspace == project / "sub" / "ws"
+    assert found.objects == f"{project}/sub/bytes"
+    assert found.database == f"sqlite:///{project}/sub/ws/flyball.db"
+
+
+def test_a_path_may_begin_at_home(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert load_settings({"workspace": "~/ws"}, environment=NOTHING, start=project).workspace == Path("/home/me/ws")
+
+
+def test_addresses_stay_as_they_are(project: Path) -> None:
+    given = {"objects": "s3://bucket/prefix", "database": "postgresql://me@host/flyball"}
+    found = load_settings(given, environment=NOTHING, start=project)
+    assert (found.objects, found.database) == (given["objects"], given["database"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "many"),
+        ("port", "-1"),
+        ("port", "65536"),
+        ("port", "²"),
+        ("clock", "sundial"),
+        ("url", "team:8080"),
+        ("log_level", "loud"),
+    ],
+)
+def test_an_unusable_value_says_where_it_stands(name: str, value: str, project: Path) -> None:
+    with pytest.raises(InvalidInput, match=f"the command line sets {name}") as caught:
+        load_settings({name: value}, environment=NOTHING, start=project)
+    assert caught.value.hint
+    variable = f"FLYBALL_{name.upper()}"
+    with pytest.raises(InvalidInput, match=f"the environment variable {variable} sets {name}"):
+        load_settings(environment={variable: value}, start=project)
+    (project / "flyball.toml").write_text(f'{name} = "{value}"\n', encoding="utf-8")
+    with pytest.raises(InvalidInput, match=rf"flyball\.toml sets {name}"):
+        load_settings(environment=NOTHING, start=project)
+
+
+@pytest.mark.parametrize("line", ["port = true", "port = 1.5", "name = 3", "workspace = []"])
+def test_a_value_of_another_type_is_refused(line: str, project: Path) -> None:
+    (project / "flyball.toml").write_text(line, encoding="utf-8")
+    with pytest.raises(InvalidInput, match=r"flyball\.toml sets"):
+        load_settings(environment=NOTHING, start=project)
+
+
+def test_an_unknown_setting_is_told_with_the_nearest(project: Path) -> None:
+    (project / "flyball.toml").write_text('databse = "x"', encoding="utf-8")
+    with pytest.raises(InvalidInput, match="Did you mean 'database'"):
+        load_settings(environment=NOTHING, start=project)
+
+
+def test_the_project_is_no_setting(project: Path) -> None:
+    (project / "flyball.toml").write_text('project = "x"', encoding="utf-8")
+    with pytest.raises(InvalidInput, match="no setting"):
+        load_settings(environment=NOTHING, start=project)
+
+
+@pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe"])
+def test_a_broken_file_is_told(content: bytes, project: Path) -> None:
+    (project / "flyball.toml").write_bytes(content)
+    with pytest.raises(InvalidInput, match="not readable as TOML"):
+        load_settings(environment=NOTHING, start=project)
+
+
+def test_another_process_gets_the_same_settings(project: Path) -> None:
+    flags = {"clock": "virtual", "port": 9, "workspace": "elsewhere", "objects": "s3://bucket", "log_level": "debug"}
+    settings = load_settings(flags, environment=NOTHING, start=project)
+    handed_on = as_environment(settings)
+    assert load_settings(environment=handed_on, start=project) == settings
+    from_another_folder = load_settings(environment=handed_on, start=project.parent)
+    assert dataclasses.replace(from_another_folder, project=project) == settings
