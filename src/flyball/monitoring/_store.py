@@ -67,7 +67,8 @@ def read_truth(connection: sa.Connection, deployment: str, ids: Sequence[str]) -
     found: list[sa.Row[Any]] = []
     for start in range(0, len(ids), _IDS_PER_QUERY):
         part = ground_truth.c.prediction_id.in_(ids[start : start + _IDS_PER_QUERY])
-        found += connection.execute(sa.select(ground_truth).where(ground_truth.c.deployment == deployment, part))
+        query = sa.select(ground_truth).where(ground_truth.c.deployment == deployment, part)
+        found += connection.execute(query).all()
     return found
 
 
