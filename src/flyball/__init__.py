@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flyball.version import __version__
 
 if TYPE_CHECKING:
-    from flyball.alerts import channels as alert_to
+    from flyball.alerts import alert_to as alert_to
     from flyball.data import expect as expect
     from flyball.data.catalog import Dataset, dataset
     from flyball.data.table import Table

@@ -82,8 +82,10 @@ def log(
         InvalidInput: there is no run around it, or a metric is no number.
     """
     for key, value in metrics.items():
-        if isinstance(value, bool) or (not isinstance(value, int | float) and not hasattr(value, "__float__")):
-            raise InvalidInput(f"Metric '{key}' is {value!r}, which is no number.")
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            raise InvalidInput(f"Metric '{key}' is {value!r}, which is no number.") from None
     from flyball.pipelines.context import find_run
 
     inside = find_run()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
@@ -51,9 +51,13 @@ def change(method: F) -> F:
     return method
 
 
-@lru_cache(maxsize=64)
 def verbs_of(service: Any) -> dict[str, Verb]:
     """The verbs that a service class offers, by name, with their types resolved."""
+    return _described(service)
+
+
+@lru_cache(maxsize=64)
+def _described(service: Hashable) -> dict[str, Verb]:
     found = {}
     for name, method in inspect.getmembers(service, inspect.isfunction):
         effect = getattr(method, _MARK, None)

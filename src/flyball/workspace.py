@@ -124,52 +124,72 @@ class Workspace:
     @property
     def alerts(self) -> Alerts:
         """Findings that someone should know of."""
-        return self._once("alerts", lambda: service_class("alerts")(self.database, self.events, self.time))
+        from flyball.alerts.alert import Alerts
+
+        return self._once("alerts", lambda: Alerts(self.database, self.events, self.time))
 
     @property
     def data(self) -> Data:
         """Datasets and their snapshots."""
-        return self._service("data")
+        from flyball.data.catalog import Data
+
+        return self._room("data", Data)
 
     @property
     def deployments(self) -> Deployments:
         """What is served, and how it gets there."""
-        return self._service("deployments")
+        from flyball.deployment.deployments import Deployments
+
+        return self._room("deployments", Deployments)
 
     @property
     def features(self) -> Features:
         """Feature views."""
-        return self._service("features")
+        from flyball.features.views import Features
+
+        return self._room("features", Features)
 
     @property
     def lineage(self) -> Lineage:
         """What was made from what."""
-        return self._once("lineage", lambda: service_class("lineage")(self.database, self.events, self.time))
+        from flyball.lineage import Lineage
+
+        return self._once("lineage", lambda: Lineage(self.database, self.events, self.time))
 
     @property
     def loops(self) -> Loops:
         """Declared loops and what became of them."""
-        return self._service("loops")
+        from flyball.loops.loops import Loops
+
+        return self._room("loops", Loops)
 
     @property
     def monitoring(self) -> Monitoring:
         """Windows of predictions, ground truth, findings."""
-        return self._service("monitoring")
+        from flyball.monitoring.monitoring import Monitoring
+
+        return self._room("monitoring", Monitoring)
 
     @property
     def registry(self) -> Registry:
         """Models and their versions."""
-        return self._service("registry")
+        from flyball.registry.versions import Registry
+
+        return self._room("registry", Registry)
 
     @property
     def step_cache(self) -> StepCache:
         """What steps have given before."""
-        return self._service("step_cache")
+        from flyball.pipelines.cache import StepCache
+
+        return self._room("step_cache", StepCache)
 
     @property
     def tracking(self) -> Tracking:
         """Runs, params, metrics, artifacts."""
-        return self._service("tracking")
+        from flyball.tracking.runs import Tracking
+
+        return self._room("tracking", Tracking)
 
     def close(self) -> None:
         """Closes the database's connections."""
@@ -185,8 +205,8 @@ class Workspace:
     ) -> None:
         self.close()
 
-    def _service(self, name: str) -> Any:
-        return self._once(name, lambda: service_class(name)(self.database, self.blobs, self.events, self.time))
+    def _room(self, name: str, kind: Callable[..., T]) -> T:
+        return self._once(name, lambda: kind(self.database, self.blobs, self.events, self.time))
 
     def _once(self, name: str, make: Callable[[], T]) -> T:
         if name not in self._made:

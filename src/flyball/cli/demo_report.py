@@ -39,7 +39,7 @@ def collect(root: Path, *, seconds: float) -> dict[str, Any]:
         alerts = workspace.alerts.list(state="", limit=1000)
         rollouts = workspace.deployments.list_rollouts(_LOOP, limit=1000)
         story = workspace.loops.history(_LOOP, limit=1000, newest_first=False)
-    months = []
+    months: list[dict[str, Any]] = []
     for month, count, auc_loop, auc_frozen in scores:
         own = [window for window in windows if window.start.month == month and window.predictions]
         drifted = [window for window in own if window.drift is not None and window.drift.drifted]
@@ -62,9 +62,9 @@ def collect(root: Path, *, seconds: float) -> dict[str, Any]:
         "mean_auc_frozen": round(sum(m["auc_frozen"] for m in months) / len(months), 4),
         "predictions": sum(m["predictions"] for m in months),
         "trainings": len(trainings),
-        "refused": sum(verdict is not None and not verdict.passed for verdict in judged),
-        "promoted": sum(rollout.state == "promoted" for rollout in rollouts),
-        "rolled_back": sum(rollout.state == "rolled_back" for rollout in rollouts),
+        "refused": len([verdict for verdict in judged if verdict is not None and not verdict.passed]),
+        "promoted": len([r for r in rollouts if r.state == "promoted"]),
+        "rolled_back": len([r for r in rollouts if r.state == "rolled_back"]),
         "seconds": round(seconds, 1),
     }
     told = [{"at": d.at, "decision": d.decision, "reason": d.reason} for d in story]
@@ -168,7 +168,7 @@ def _plot(months: list[dict[str, Any]], story: list[dict[str, Any]]) -> str:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(9, 3.6))
-    places = [datetime.fromisoformat(f"{month['month']}-15") for month in months]
+    places: Any = [datetime.fromisoformat(f"{month['month']}-15") for month in months]
     axes.plot(places, [m["auc_loop"] for m in months], marker="o", color="#0b7285", label="with the loop")
     axes.plot(places, [m["auc_frozen"] for m in months], marker="o", color="#adb5bd", label="first version, frozen")
     colours = {

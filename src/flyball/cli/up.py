@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import sys
 import threading
 
 import click
@@ -47,6 +47,6 @@ def up(host: str | None, port: int | None, workspace_folder: str | None, with_pa
 
 def _follow_parent(stop: threading.Event) -> None:
     # The parent holds the other end; when it dies, however it dies, the end closes.
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 1):
         pass
     stop.set()

@@ -13,7 +13,7 @@ from flyball.monitoring.monitoring import Monitoring
 from flyball.refs import Ref
 from flyball.registry.versions import ModelVersion, Registry
 from flyball.serving.prediction_log import find_prediction
-from flyball.storage.objects import ObjectStore
+from flyball.storage.object_store import ObjectStore
 from flyball.tracking.runs import Run, Tracking
 
 

@@ -26,7 +26,7 @@ def gather(store: ObjectStore, monitoring: Monitoring, rollout: Rollout, until: 
 
     shadow = rollout.spec.strategy == "shadow"
     rows = labelled_predictions(
-        store, monitoring, rollout.deployment, start=rollout.started, end=until, with_shadow=shadow
+        store, monitoring, rollout.deployment, start=rollout.started, end=until, with_shadow=shadow, inputs=()
     )
     with duckdb.connect() as connection:
         connection.register("rows", rows)

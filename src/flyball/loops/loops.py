@@ -241,9 +241,8 @@ class Loops:
             "reason": reason,
             "evidence": evidence,
         }
-        is_new = bool(
-            connection.execute(self._database.insert(_store.decisions).values(row).on_conflict_do_nothing()).rowcount
-        )
+        insert = self._database.insert(_store.decisions).values(row).on_conflict_do_nothing()
+        is_new = connection.execute(insert.returning(_store.decisions.c.id)).first() is not None
         if is_new:
             self._tell(connection, "decided", name, decision=decision, cause=cause, reason=reason)
         return is_new

@@ -28,12 +28,13 @@ from flyball.workspace import Workspace
 logger = logging.getLogger(__name__)
 
 _MAX_BODY = 256 << 20
+_TOO_LARGE = f"The body is larger than {_MAX_BODY >> 20} MiB."
 _HEADERS = [
     (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 ]
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "testserver"})
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 ReadyCheck = Callable[[], str]
 """Gives an empty text when a part is ready, else why it is not."""
@@ -63,8 +64,9 @@ def create_app(
         return Response(description[0], media_type="application/json")
 
     async def stream(request: Request) -> Response:
-        after = request.query_params.get("after", "0")
-        if not after.isdigit():
+        # A browser that lost the stream asks for it again with the same address, and says in a header how far it was.
+        after = request.headers.get("last-event-id") or request.query_params.get("after", "0")
+        if not after.isdecimal() or len(after) > 18:
             raise InvalidInput(f"'{after[:40]}' is no event id.", hint="Give the id of the last event seen, or 0.")
         return StreamingResponse(_events(workspace, request, int(after)), media_type="text/event-stream")
 
@@ -114,8 +116,10 @@ class _Door:
 
         if refusal is not None:
             await refusal(scope, receive, send_with_headers)
-        else:
+        elif scope["path"].startswith("/blobs/"):
             await self._app(scope, receive, send_with_headers)
+        else:
+            await self._app(scope, _limited(receive), send_with_headers)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
@@ -130,10 +134,23 @@ class _Door:
             )
         length = headers.get(b"content-length", "0")
         if not length.isdigit() or (int(length) > _MAX_BODY and not scope["path"].startswith("/blobs/")):
-            return json_response(
-                {"code": "invalid_input", "message": f"The body is larger than {_MAX_BODY >> 20} MiB."}, 413
-            )
+            return json_response({"code": "invalid_input", "message": _TOO_LARGE}, 413)
         return None
+
+
+def _limited(receive: Receive) -> Receive:
+    """Counts what is received: a body that comes in pieces does not say its length beforehand."""
+    received = 0
+
+    async def receive_and_count() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > _MAX_BODY:
+            raise HTTPException(413, _TOO_LARGE)
+        return message
+
+    return receive_and_count
 
 
 def _host_name(host: str) -> str:
@@ -168,7 +185,9 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return error_response(NotFound(f"There is nothing at {request.url.path[:200]}.", hint="See /api/docs."))
     body = {"code": "invalid_input", "message": f"{error.detail}: {request.method} {request.url.path[:200]}."}
-    return json_response(body, error.status_code)
+    response = json_response(body, error.status_code)
+    response.headers.update(error.headers or {})
+    return response
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:

@@ -70,7 +70,7 @@ def main() -> int:
 
 def _follow_parent() -> None:
     # The parent holds the other end; when it dies, however it dies, the end closes.
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
+from io import BufferedWriter
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -12,8 +12,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from flyball.errors import InvalidInput, NotFound
+from flyball.refs import new_id
 from flyball.server.routes import json_response
-from flyball.storage.object_store import check_key
+from flyball.storage.object_store import check_key, check_prefix
 from flyball.storage.objects import check_digest, digest_file
 from flyball.workspace import Workspace
 
@@ -25,21 +26,21 @@ def object_routes(workspace: Workspace) -> list[Route]:
 
     async def get_blob(request: Request) -> Response:
         path = await run_in_threadpool(workspace.blobs.path, request.path_params["digest"])
-        return _file(path, request.method)
+        size = await run_in_threadpool(lambda: path.stat().st_size)
+        headers = {"content-length": str(size), **_ATTACHED}
+        if request.method == "HEAD":
+            return Response(headers=headers, media_type=_BYTES)
+        return StreamingResponse(_pieces(path), headers=headers, media_type=_BYTES)
 
     async def put_blob(request: Request) -> Response:
         name = check_digest(request.path_params["digest"])
-        folder = workspace.settings.workspace / "incoming"
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as fresh:
-            path = Path(fresh) / "blob"
-            with path.open("wb") as file:
-                async for piece in request.stream():
-                    await run_in_threadpool(file.write, piece)
-            found = await run_in_threadpool(digest_file, path)
-            if found != name:
-                raise InvalidInput(f"The bytes sent have the digest {found[:12]}..., not {name[:12]}....")
-            await run_in_threadpool(workspace.blobs.put_file, path)
+        file = await run_in_threadpool(_fresh_file, workspace.settings.workspace / "incoming")
+        try:
+            async for piece in request.stream():
+                await run_in_threadpool(file.write, piece)
+            await run_in_threadpool(_keep, workspace, file, name)
+        finally:
+            await run_in_threadpool(_remove, file)
         return json_response({"digest": name}, 201)
 
     async def get_object(request: Request) -> Response:
@@ -47,15 +48,13 @@ def object_routes(workspace: Workspace) -> list[Route]:
         found = await run_in_threadpool(workspace.store.stat, key)
         if found is None:
             raise NotFound(f"There is no object '{key}'.")
-        headers = {"etag": f'"{found.etag}"', "x-flyball-size": str(found.size)}
+        headers = {"etag": '"' + found.etag.strip('"') + '"', **_ATTACHED}
         if request.method == "HEAD":
-            return Response(headers=headers)
-        return Response(await run_in_threadpool(workspace.store.get, key), headers=headers, media_type=_OPAQUE)
+            return Response(headers={**headers, "content-length": str(found.size)}, media_type=_BYTES)
+        return Response(await run_in_threadpool(workspace.store.get, key), headers=headers, media_type=_BYTES)
 
     async def list_objects(request: Request) -> Response:
-        prefix = request.query_params.get("prefix", "")
-        if ".." in prefix or prefix.startswith("/"):
-            raise InvalidInput(f"{prefix[:80]!r} cannot be the prefix of a key.")
+        prefix = check_prefix(request.query_params.get("prefix", ""))
         return json_response(await run_in_threadpool(lambda: list(workspace.store.list(prefix))))
 
     return [
@@ -67,17 +66,30 @@ def object_routes(workspace: Workspace) -> list[Route]:
 
 
 # What is kept is somebody's file: it is handed out as bytes, never as something a browser would run.
-_OPAQUE = "application/octet-stream"
+_BYTES = "application/octet-stream"
+_ATTACHED = {"content-disposition": "attachment"}
 
 
-def _file(path: Path, method: str) -> Response:
-    headers = {"content-length": str(path.stat().st_size), "content-disposition": "attachment"}
-    if method == "HEAD":
-        return Response(headers=headers)
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            yield piece
 
-    def pieces() -> Iterator[bytes]:
-        with path.open("rb") as file:
-            while piece := file.read(_PIECE):
-                yield piece
 
-    return StreamingResponse(pieces(), headers=headers, media_type=_OPAQUE)
+def _fresh_file(folder: Path) -> BufferedWriter:
+    folder.mkdir(parents=True, exist_ok=True)
+    return (folder / new_id()).open("xb")
+
+
+def _keep(workspace: Workspace, file: BufferedWriter, name: str) -> None:
+    file.close()
+    path = Path(file.name)
+    found = digest_file(path)
+    if found != name:
+        raise InvalidInput(f"The bytes sent have the digest {found[:12]}..., not {name[:12]}....")
+    workspace.blobs.put_file(path)
+
+
+def _remove(file: BufferedWriter) -> None:
+    file.close()
+    Path(file.name).unlink()

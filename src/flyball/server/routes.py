@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 import typing
 from collections.abc import Sequence
 from typing import Any
@@ -91,9 +92,26 @@ def _arguments(given: dict[str, object], verb: Verb, *, strict: bool) -> dict[st
 
 def _value(parameter: Parameter, value: object, *, strict: bool) -> object:
     try:
-        return convert(value, parameter.kind, strict=strict)
+        converted = convert(value, parameter.kind, strict=strict)
+        _refuse_unkeepable(value if strict else converted)
     except InvalidInput as error:
         raise InvalidInput(f"'{parameter.name}': {error.message}") from error
+    return converted
+
+
+def _refuse_unkeepable(value: object) -> None:
+    """Refuses what no database keeps, before one fails at it: the character NUL, and numbers beyond 64 bits."""
+    if isinstance(value, str) and "\0" in value:
+        raise InvalidInput("A text cannot hold the character NUL.")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise InvalidInput("A whole number cannot be beyond 64 bits.")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_unkeepable(key)
+            _refuse_unkeepable(item)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            _refuse_unkeepable(item)
 
 
 def _refuse_unknown(names: set[str], verb: Verb) -> None:
@@ -109,4 +127,7 @@ def _usage(verb: Verb) -> str:
 
 
 def _is_sequence(kind: object) -> bool:
-    return typing.get_origin(kind) in (list, tuple, set, Sequence)
+    origin = typing.get_origin(kind)
+    if origin in (typing.Union, types.UnionType):
+        return any(_is_sequence(choice) for choice in typing.get_args(kind))
+    return (origin or kind) in (list, tuple, set, frozenset, Sequence)
