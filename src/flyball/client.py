@@ -12,7 +12,7 @@ from urllib.parse import quote
 import urllib3
 
 from flyball.clock import Clock, SystemClock
-from flyball.errors import FlyballError, InvalidInput, NotFound, ServerUnreachable, by_code
+from flyball.errors import FlyballError, InvalidInput, NotFound, ServerUnreachable, TimedOut, by_code
 from flyball.serialization import convert, from_json, to_json, to_plain
 from flyball.settings import Settings
 from flyball.storage.object_store import ObjectStat
@@ -122,6 +122,7 @@ class Connection:
 
         Raises:
             ServerUnreachable: nothing answers there.
+            TimedOut: it did not answer in time; it may still be at work.
             FlyballError: the server answered with an error; it is raised as its own class.
         """
         sent = {
@@ -136,6 +137,8 @@ class Connection:
         except urllib3.exceptions.LocationValueError as error:
             raise InvalidInput(f"'{self.url}' is no address.", hint="Write it as http://host:port.") from error
         except urllib3.exceptions.HTTPError as error:
+            if isinstance(getattr(error, "reason", error), urllib3.exceptions.ReadTimeoutError):
+                raise TimedOut(f"{self.url} did not answer within {timeout:g} seconds.", url=self.url) from error
             raise ServerUnreachable(
                 f"No server answers at {self.url}.",
                 hint="Start one with `flyball up`, or set FLYBALL_URL.",
@@ -210,7 +213,7 @@ def _query(arguments: dict[str, object]) -> list[tuple[str, str]]:
     fields: list[tuple[str, str]] = []
     for name, value in arguments.items():
         plain = to_plain(value)
-        items = plain if isinstance(plain, list) else [plain]
+        items = plain if isinstance(plain, list | tuple) else [plain]
         fields += [(name, item if isinstance(item, str) else json.dumps(item)) for item in items if item is not None]
     return fields
 
