@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from flyball.cli.output import print_json, workspace_options
 from flyball.clock import parse_duration, parse_time
 from flyball.errors import InvalidInput, NotFound, did_you_mean
+
+
+T = TypeVar("T")
 
 
 @click.command()
@@ -33,20 +37,19 @@ def replay(
     Predictions are asked for over HTTP; each row's truth is handed in when it became known. The workspace's clock moves with
     the rows, and stands still while the controller acts. Started again, a replay goes on where it was.
     """
+    from flyball.data.catalog import Dataset
     from flyball.data.snapshot import read_files
     from flyball.features.join import join_features
+    from flyball.features.views import FeatureView
     from flyball.loops.replay import Replay, find_model_server
     from flyball.pipelines.code_snapshot import load_project
 
     settings = workspace.settings
     project = load_project(settings.project, settings.module)
-    declared = {item.name: item for item in project.declarations if hasattr(item, "name")}
-    for name in (dataset_name, *view_names):
-        if name not in declared:
-            raise NotFound(f"The project declares no '{name}'.", hint=did_you_mean(name, declared))
-    dataset = declared[dataset_name]
+    dataset = _declared(project.declarations, Dataset, dataset_name)
+    found = [_declared(project.declarations, FeatureView, name) for name in view_names]
     raw = read_files(settings.project, history)
-    views = [(declared[name], read_files(settings.project, declared[name].source)) for name in view_names]
+    views = [(view, read_files(settings.project, view.source)) for view in found]
     rows = join_features(raw, views, time=dataset.time) if views else raw
     if rows.num_rows == 0:
         raise InvalidInput(f"'{history}' holds no rows.")
@@ -71,6 +74,13 @@ def replay(
         print_json({"predictions": predictions, "labels": labels, "until": end})
     else:
         click.echo(f"{predictions:,} predictions, {labels:,} labels.")
+
+
+def _declared(declarations: Sequence[object], kind: type[T], name: str) -> T:
+    known = {getattr(item, "name", ""): item for item in declarations if isinstance(item, kind)}
+    if name not in known:
+        raise NotFound(f"The project declares no {kind.__name__} '{name}'.", hint=did_you_mean(name, known))
+    return known[name]
 
 
 class _bar:  # noqa: N801 - used as a function
