@@ -1,137 +1,227 @@
-"""Keeps a few long-running child processes going, and stops them all when it is time."""
+"""Keeps long-running child processes alive: starts them again when they end, and stops them all in good order."""
 
 from __future__ import annotations
 
-import logging
+import contextlib
+import os
+import signal
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from flyball.errors import WorkFailed
+from flyball.errors import Conflict, InvalidInput
 
-logger = logging.getLogger(__name__)
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-_STEADY_SECONDS = 60.0
-_LOOPS = 8
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 30.0
+_STEADY_SECONDS = 30.0
+_MANY_ENDS = 5
+_MOST_LOG_BYTES = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One process to keep going.
+    """A process to keep alive.
 
     Attributes:
-        name: For people, and for its log file.
-        command: The program and its arguments. Its standard input closes when this process ends.
-        environment: All of its environment.
+        name: Its name, also that of its log file.
+        command: Program and arguments. The process should end when its standard input closes: that is how it learns that
+            the supervisor is dead, however it died.
+        environment: All of its environment; that of this process by default.
     """
 
     name: str
     command: tuple[str, ...]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildState:
+    """How a child stands.
+
+    Attributes:
+        state: `crashing` means that it has ended many times within a short while and is tried again ever more seldom.
+        restarts: How often it was started again.
+        reason: How it ended the last time.
+    """
+
+    name: str
+    state: Literal["running", "waiting", "crashing", "stopped"]
+    pid: int | None
+    restarts: int
+    reason: str
 
 
 @dataclass(slots=True)
-class _Running:
+class _Kept:
     child: Child
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
+    next_start: float = 0.0
     pause: float = _FIRST_PAUSE
-    again_at: float = 0.0
-    ends: list[float] = field(default_factory=list)
+    restarts: int = 0
+    reason: str = ""
+    ends: deque[float] = field(default_factory=lambda: deque(maxlen=_MANY_ENDS))
+    was_told: bool = False
+
+    @property
+    def is_crashing(self) -> bool:
+        """Whether it has ended many times within a short while."""
+        return len(self.ends) == _MANY_ENDS and self.ends[-1] - self.ends[0] < _MANY_ENDS * _LONGEST_PAUSE
 
 
 class Supervisor:
-    """Starts children, starts those that end again with growing pauses, and stops them all.
+    """Keeps children alive.
 
     Args:
-        children: What to keep going.
-        logs: Folder for what they print, a file each.
-        say: Told in words when one ends.
+        children: The processes to keep alive.
+        logs: Folder for what they print, one file each.
+        say: Told in words when a child ends and when it is started again.
+        first_pause: Seconds before a child that ended is started again; doubled each time, up to half a minute.
+        grace: Seconds that a child has to stop by itself.
+
+    Raises:
+        InvalidInput: two children have one name.
     """
 
-    def __init__(self, children: Sequence[Child], logs: Path, *, say: Callable[[str], None] = lambda _: None) -> None:
-        self._running = [_Running(child) for child in children]
+    def __init__(
+        self,
+        children: Sequence[Child],
+        logs: Path,
+        *,
+        say: Callable[[str], None] = lambda _: None,
+        first_pause: float = _FIRST_PAUSE,
+        grace: float = 5.0,
+    ) -> None:
+        names = [child.name for child in children]
+        if len(set(names)) < len(names):
+            raise InvalidInput(f"Two children have the same name: {', '.join(sorted(names))}.")
+        self._kept = [_Kept(child, pause=first_pause) for child in children]
         self._logs = logs
         self._say = say
+        self._first_pause = first_pause
+        self._grace = grace
+        self._is_stopped = True
 
     def start(self) -> None:
-        """Starts every child."""
-        self._logs.mkdir(parents=True, exist_ok=True)
-        for running in self._running:
-            self._start(running)
-
-    def check(self) -> None:
-        """Starts again what has ended, once its pause is over.
+        """Starts every child.
 
         Raises:
-            WorkFailed: a child ends again and again right after its start.
+            Conflict: they are started already.
+            InvalidInput: a program cannot be started.
         """
-        now = time.monotonic()
-        for running in self._running:
-            if running.process is not None and running.process.poll() is not None:
-                self._ended(running, now)
-            if running.process is None and now >= running.again_at:
-                self._start(running)
+        if not self._is_stopped:
+            raise Conflict("The children are started already.")
+        self._logs.mkdir(parents=True, exist_ok=True)
+        self._is_stopped = False
+        try:
+            for kept in self._kept:
+                self._start(kept)
+        except BaseException:
+            self.stop()
+            raise
 
-    def stop(self, seconds: float = 10.0) -> None:
-        """Asks every child to stop, and kills those that have not done so in time."""
-        living = [running.process for running in self._running if running.process is not None]
-        for process in living:
+    def check(self) -> None:
+        """Notices the children that have ended, and starts again those whose pause is over; never waits."""
+        if self._is_stopped:
+            return
+        now = time.monotonic()
+        for kept in self._kept:
+            if kept.process is not None:
+                if kept.process.poll() is not None:
+                    self._take_in_end(kept, now)
+                elif now - kept.started > _STEADY_SECONDS:
+                    kept.pause, kept.was_told = self._first_pause, False
+                    kept.ends.clear()
+            elif now >= kept.next_start:
+                kept.restarts += 1
+                try:
+                    self._start(kept)
+                except InvalidInput as error:  # its program is gone for now
+                    self._wait(kept, now, error.message)
+
+    def stop(self) -> None:
+        """Stops all children: asks all, waits for the grace time, then kills what is left."""
+        self._is_stopped = True
+        alive = [kept.process for kept in self._kept if kept.process is not None]
+        for process in alive:
+            _signal(process, signal.SIGTERM)
+        deadline = time.monotonic() + self._grace
+        for process in alive:
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                _signal(process, signal.SIGKILL)
+                process.wait()
+            _signal(process, signal.SIGKILL)  # what it left behind in its group
             if process.stdin is not None:
                 process.stdin.close()
-            process.terminate()
-        deadline = time.monotonic() + seconds
-        for process in living:
+        for kept in self._kept:
+            kept.process = None
+
+    def states(self) -> tuple[ChildState, ...]:
+        """How each child stands."""
+        return tuple(self._state(kept) for kept in self._kept)
+
+    def log_path(self, name: str) -> Path:
+        """The file that a child's output goes to."""
+        return self._logs / f"{name}.log"
+
+    def _state(self, kept: _Kept) -> ChildState:
+        running = kept.process is not None and kept.process.poll() is None
+        waits: Literal["crashing", "waiting"] = "crashing" if kept.is_crashing else "waiting"
+        return ChildState(
+            name=kept.child.name,
+            state="stopped" if self._is_stopped else "running" if running else waits,
+            pid=kept.process.pid if running and kept.process else None,
+            restarts=kept.restarts,
+            reason=kept.reason,
+        )
+
+    def _start(self, kept: _Kept) -> None:
+        path = self.log_path(kept.child.name)
+        if path.exists() and path.stat().st_size > _MOST_LOG_BYTES:
+            path.replace(path.with_suffix(".log.1"))
+        with path.open("ab") as log:
             try:
-                process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        for running in self._running:
-            running.process = None
+                kept.process = subprocess.Popen(
+                    kept.child.command,
+                    env=kept.child.environment,
+                    stdin=subprocess.PIPE,  # held open and never written to: it closes when we die
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,  # Ctrl-C is for us; the children are then stopped in good order
+                )
+            except OSError as error:
+                raise InvalidInput(f"{kept.child.command[0]} cannot be started: {error.strerror}.") from error
+        kept.started = time.monotonic()
 
-    def pids(self) -> dict[str, int]:
-        """The process ids of the children that run."""
-        return {running.child.name: running.process.pid for running in self._running if running.process is not None}
+    def _take_in_end(self, kept: _Kept, now: float) -> None:
+        assert kept.process is not None
+        code = kept.process.returncode
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        _signal(kept.process, signal.SIGKILL)
+        if kept.process.stdin is not None:
+            kept.process.stdin.close()
+        kept.process = None
+        self._wait(kept, now, how)
 
-    def _start(self, running: _Running) -> None:
-        log = self._logs / f"{running.child.name}.log"
-        with log.open("ab") as out:
-            running.process = subprocess.Popen(
-                running.child.command,
-                stdin=subprocess.PIPE,
-                stdout=out,
-                stderr=out,
-                env=dict(running.child.environment),
-                # Ctrl-C in a terminal goes to the whole group; the children are told by us, in order.
-                start_new_session=True,
-            )
-        running.started = time.monotonic()
-
-    def _ended(self, running: _Running, now: float) -> None:
-        assert running.process is not None
-        code = running.process.returncode
-        if running.process.stdin is not None:
-            running.process.stdin.close()
-        running.process = None
-        if now - running.started > _STEADY_SECONDS:
-            running.pause, running.ends = _FIRST_PAUSE, []
-        running.ends.append(now)
-        log = self._logs / f"{running.child.name}.log"
-        if len(running.ends) >= _LOOPS:
-            raise WorkFailed(
-                f"The {running.child.name} ends right after each start (exit code {code}): {_last_line(log)}",
-                hint=f"See {log}.",
-            )
-        self._say(f"the {running.child.name} ended (exit code {code}) and is started again")
-        logger.warning("a child ended", extra={"child": running.child.name, "code": code})
-        running.again_at = now + running.pause
-        running.pause = min(running.pause * 2, _LONGEST_PAUSE)
+    def _wait(self, kept: _Kept, now: float, reason: str) -> None:
+        kept.reason = reason
+        kept.ends.append(now)
+        kept.next_start = now + kept.pause
+        log = self.log_path(kept.child.name)
+        if kept.is_crashing and not kept.was_told:
+            kept.was_told = True
+            self._say(f"{kept.child.name} keeps ending ({reason}); it is tried again ever more seldom. See {log}.")
+        elif not kept.is_crashing:
+            self._say(f"{kept.child.name} ended ({reason}); it is started again in {kept.pause:g} s. See {log}.")
+        kept.pause = min(_LONGEST_PAUSE, kept.pause * 2)
 
 
-def _last_line(log: Path) -> str:
-    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "it said nothing"
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
