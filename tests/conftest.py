@@ -4,7 +4,7 @@ Real servers, each on loopback and gone at the end: `postgres_url`, `page` (and 
 for one carries its marker by itself: `-m "not browser"` leaves the slow ones out.
 
 What rooms are made with: `database` (once on SQLite, once on PostgreSQL, with every table), `clock`, `store`, `blobs`,
-`events`.
+`events`; and a whole `workspace`, at `url` or as a `remote` one.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ pytest_plugins = (
     "tests.servers.absent",
     "tests.servers.chromium",
     "tests.servers.databases",
+    "tests.servers.flyball_server",
     "tests.servers.postgres",
     "tests.servers.s3",
 )

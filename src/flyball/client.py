@@ -61,6 +61,9 @@ class RemoteWorkspace:
         self.close()
 
 
+_LONGEST_QUERY = 2000  # characters; proxies on the way cut longer addresses off
+
+
 class RemoteService:
     """A room's service on a server: the same verbs, sent over HTTP."""
 
@@ -85,8 +88,9 @@ class RemoteService:
             raise TypeError(f"'{verb.name}' takes {len(names)} arguments, {len(given)} were given.")
         arguments = {**dict(zip(names, given, strict=False)), **named}
         path = f"/api/{self._room}/{verb.name}"
-        if verb.effect == "read":
-            answer = self._http.request("GET", path, fields=_query(arguments))
+        fields = _query(arguments) if verb.effect == "read" else []
+        if verb.effect == "read" and sum(len(name) + len(value) for name, value in fields) < _LONGEST_QUERY:
+            answer = self._http.request("GET", path, fields=fields)
         else:
             answer = self._http.request("POST", path, body=to_json(arguments))
         return from_json(answer, verb.returns)
@@ -223,7 +227,7 @@ def _error(status: int, body: bytes) -> FlyballError:
         found = convert(json.loads(body), dict[str, Any])
         kind, message, hint = by_code(str(found["code"])), str(found["message"]), str(found.get("hint", ""))
         facts = {str(key): value for key, value in dict(found.get("facts") or {}).items()}
-    except (ValueError, KeyError, FlyballError):
+    except (ValueError, TypeError, KeyError, FlyballError):
         text = body[:200].decode("utf-8", "replace").strip()
         if status == 404:
             return NotFound(f"The server knows no such address: {text}")

@@ -18,11 +18,14 @@ import sqlalchemy as sa
 
 import flyball
 from flyball.clock import FixedClock
+from flyball.settings import load_settings
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.local_objects import LocalObjects
 from flyball.storage.objects import Blobs
 from flyball.storage.tables import metadata
+from flyball.storage.upgrades import HEAD
+from flyball.workspace import Workspace
 
 if TYPE_CHECKING:  # pytest prepares the module of a plug-in itself, and cannot once it is imported
     from tests.servers.postgres import PostgresServer
@@ -38,10 +41,13 @@ def import_all_tables() -> None:
 
 
 def make_tables(url: str) -> None:
-    """Makes every table in an empty database."""
+    """Makes every table in an empty database, and says that it is this release's."""
     import_all_tables()
     database = Database(url)
     metadata.create_all(database.engine)
+    with database.transaction() as connection:
+        connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)"))
+        connection.execute(sa.text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
     database.close()
 
 
@@ -105,6 +111,14 @@ def database(database_url: str) -> Iterator[Database]:
         sa.event.listen(made.engine, "connect", _need_not_survive_a_power_cut)
     yield made
     made.close()
+
+
+@pytest.fixture
+def workspace(database_url: str, tmp_path: Path) -> Iterator[Workspace]:
+    """An empty workspace, on a database of each kind."""
+    settings = load_settings({"database": database_url}, environment={}, start=tmp_path)
+    with Workspace(settings, durable=False) as made:
+        yield made
 
 
 @pytest.fixture

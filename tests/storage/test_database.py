@@ -164,6 +164,24 @@ def test_a_row_that_does_not_fit_its_noun_is_refused(db: Database) -> None:
         db.rows(sa.select(values.c.point))
 
 
+def test_a_number_that_no_column_holds_is_bad_input(db: Database) -> None:
+    for number in (2**63, 10**30):
+        with pytest.raises(InvalidInput, match="cannot keep a value"):
+            db.execute(sa.insert(counts).values(name="b", value=number))
+        with pytest.raises(InvalidInput, match="cannot keep a value"):
+            db.rows(sa.select(counts).where(counts.c.value == number))
+    assert count(db) == 0
+
+
+def test_a_text_that_postgres_cannot_keep_is_bad_input(postgres_tables_url: str) -> None:
+    database = Database(postgres_tables_url)
+    own.create_all(database.engine)
+    for text in ("x" * 21, "a\0b"):
+        with pytest.raises(InvalidInput, match="cannot keep a value"):
+            database.execute(sa.insert(counts).values(name=text, value=1))
+    database.close()
+
+
 def test_only_one_holds_a_lease(database: Database) -> None:
     mine = database.lease("controller", "me", HOUR)
     assert mine is not None

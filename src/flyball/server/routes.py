@@ -35,12 +35,15 @@ STATUS = {
 
 
 def verb_routes(workspace: Workspace) -> list[Route]:
-    """A route `/api/<room>/<verb>` for every verb: GET for a read, POST for a change."""
+    """A route `/api/<room>/<verb>` for every verb: GET for a read, POST for a change.
+
+    A read is answered to a POST too: an address has no room for a thousand ids.
+    """
     routes = []
     for room in SERVICES:
         for verb in verbs_of(service_class(room)).values():
-            method = "GET" if verb.effect == "read" else "POST"
-            routes.append(Route(f"/api/{room}/{verb.name}", _endpoint(workspace, room, verb), methods=[method]))
+            methods = ["GET", "POST"] if verb.effect == "read" else ["POST"]
+            routes.append(Route(f"/api/{room}/{verb.name}", _endpoint(workspace, room, verb), methods=methods))
     return routes
 
 
@@ -56,8 +59,8 @@ def json_response(value: object, status: int = 200) -> Response:
 
 def _endpoint(workspace: Workspace, room: str, verb: Verb) -> Any:
     async def endpoint(request: Request) -> Response:
-        is_read = verb.effect == "read"
-        arguments = _from_query(request, verb) if is_read else _from_body(await request.body(), verb)
+        posted = request.method == "POST"
+        arguments = _from_body(await request.body(), verb) if posted else _from_query(request, verb)
         return json_response(await run_in_threadpool(_call, workspace, room, verb, arguments))
 
     return endpoint

@@ -73,14 +73,19 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """A transaction that may write: all of it becomes visible at the end, or none."""
-        with self.engine.connect().execution_options(flyball_writes=True) as connection, connection.begin():
+        """A transaction that may write: all of it becomes visible at the end, or none.
+
+        Raises:
+            InvalidInput: a value cannot be kept.
+        """
+        connected = self.engine.connect().execution_options(flyball_writes=True)
+        with _unkeepable_refused(), connected as connection, connection.begin():
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that only reads."""
-        with self.engine.connect() as connection, connection.begin():
+        with _unkeepable_refused(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     def rows(self, statement: sa.Executable) -> list[sa.Row[Any]]:
@@ -141,6 +146,20 @@ class Database:
     def close(self) -> None:
         """Closes every connection."""
         self.engine.dispose()
+
+
+@contextmanager
+def _unkeepable_refused() -> Iterator[None]:
+    """Tells a value that no column can hold (too large a number, too long a text) as what it is: bad input."""
+    try:
+        yield
+    except sa.exc.DataError as error:
+        said = str(error.orig).partition("\n")[0]
+        raise InvalidInput(f"The database cannot keep a value: {said}.") from error
+    except OverflowError as error:
+        if "SQLite" not in str(error):
+            raise
+        raise InvalidInput("The database cannot keep a value: integer out of range.") from error
 
 
 def _dialect(url: sa.URL) -> Dialect:

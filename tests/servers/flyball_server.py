@@ -1,0 +1,39 @@
+"""Our own server on a real port, and a workspace seen through it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+
+from flyball.client import RemoteWorkspace
+from flyball.server.app import create_app
+from flyball.settings import load_settings
+from flyball.workspace import Workspace
+from tests.servers.processes import free_port
+
+
+@pytest.fixture
+def url(workspace: Workspace) -> Iterator[str]:
+    """The address of a real server of the workspace."""
+    port = free_port()
+    app = create_app(workspace)
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        thread.join(0.01)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def remote(url: str, workspace: Workspace) -> Iterator[RemoteWorkspace]:
+    """The workspace as one sees it from another machine."""
+    cache = workspace.project / "another-machine"
+    with RemoteWorkspace(load_settings({"url": url, "workspace": str(cache)}, environment={})) as made:
+        yield made
