@@ -64,8 +64,9 @@ fb.loop(
         fb.monitor.drift(),
         fb.monitor.quality(),
         fb.monitor.performance("roc_auc", "log_loss"),
-        fb.monitor.bias("carrier"),
+        fb.monitor.bias("carrier", metric="accuracy"),
     ],
     window="7d",
+    label_delay="1d",
     cooldown="13d",
 )

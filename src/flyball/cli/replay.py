@@ -13,7 +13,6 @@ from flyball.cli.output import print_json, workspace_options
 from flyball.clock import parse_duration, parse_time
 from flyball.errors import InvalidInput, NotFound, did_you_mean
 
-
 T = TypeVar("T")
 
 

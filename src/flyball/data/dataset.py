@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from flyball.declarations import declare
 from flyball.errors import InvalidInput
 from flyball.refs import check_name
 
@@ -70,6 +71,7 @@ def dataset(
         description=description,
     )
     check_dataset(declared)
+    declare(declared)
     return declared
 
 

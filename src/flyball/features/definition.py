@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from flyball.clock import parse_duration
+from flyball.declarations import declare
 from flyball.errors import InvalidInput
 from flyball.refs import check_name
 
@@ -78,6 +79,7 @@ def feature_view(
         owner=owner,
     )
     check_view(declared)
+    declare(declared)
     return declared
 
 

@@ -11,7 +11,7 @@ from flyball.monitoring.monitoring import Monitoring
 from flyball.storage.object_store import ObjectStore
 
 _SQL = """
-SELECT date_trunc('hour', "at") AS hour, model_version AS version, count(*) AS predictions, count(truth) AS labelled,
+SELECT epoch_us("at") // 3600000000 AS hour, model_version AS version, count(*) AS predictions, count(truth) AS labelled,
        count(*) FILTER (truth IS DISTINCT FROM prediction AND truth IS NOT NULL) AS wrong
 FROM rows GROUP BY ALL ORDER BY ALL
 """
@@ -31,7 +31,7 @@ def gather(store: ObjectStore, monitoring: Monitoring, rollout: Rollout, until: 
     with duckdb.connect() as connection:
         connection.register("rows", rows)
         found = connection.execute(_SQL).fetchall()
-    hours: dict[datetime, dict[int, ArmOutcomes]] = {}
+    hours: dict[int, dict[int, ArmOutcomes]] = {}
     for hour, version, predictions, labelled, wrong in found:
         arm = ArmOutcomes(predictions=predictions, labelled=labelled, wrong=wrong)
         hours.setdefault(hour, {})[version] = arm

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from flyball.alerts.channels.base import ChannelSpec
 from flyball.clock import parse_duration
+from flyball.declarations import declare
 from flyball.deployment.rollout import RolloutSpec, immediate
 from flyball.errors import InvalidInput
 from flyball.monitoring.monitor import MonitorSpec
-from flyball.pipelines.declarations import declare
 from flyball.refs import check_name
 from flyball.registry.gates.base import GateSpec
 

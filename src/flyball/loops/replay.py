@@ -9,7 +9,7 @@ twice, and the end is the same.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -76,8 +76,7 @@ class Replay:
         self._labels = _ByTime(rows.select([dataset.key, dataset.label, dataset.label_time]), dataset.label_time)
         self._raw = None if raw is None else _ByTime(raw, dataset.label_time)
         self._collect = collect
-        hidden = {dataset.key, dataset.label, dataset.label_time}
-        self._inputs = [name for name in rows.column_names if name not in hidden]
+        self._inputs = self._asked_for(rows.column_names)
         self._http = urllib3.PoolManager(retries=urllib3.Retry(connect=5, read=0, backoff_factor=0.2))
 
     def run(self, start: datetime, end: datetime, *, tick: timedelta, batch: timedelta) -> Iterator[Tick]:
@@ -109,6 +108,13 @@ class Replay:
             self._settle()
             at = until
             yield Tick(at=at, done=(at - start) / (end - start), predictions=predictions, labels=labels)
+
+    def _asked_for(self, columns: Sequence[str]) -> list[str]:
+        """The columns that the deployed model asks for; rows of a history often hold more."""
+        deployment = self._workspace.deployments.get(self._deployment)
+        version = self._workspace.registry.get_version(f"models:/{deployment.model}/{deployment.champion}")
+        wanted = {*version.package.signature.inputs.names, deployment.sticky_key}
+        return [name for name in columns if name in wanted]
 
     def _send(self, start: datetime, end: datetime, batch: timedelta) -> int:
         sent = 0
