@@ -1,0 +1,82 @@
+"""What a step prints, kept apart from what others print at the same time."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+_MOST = 10_000_000
+
+_page: ContextVar[Page | None] = ContextVar("flyball_page", default=None)
+
+
+class Page:
+    """What one step has printed, up to ten million characters."""
+
+    def __init__(self) -> None:
+        self._text = io.StringIO()
+        self._lock = threading.Lock()
+
+    def write(self, text: str) -> None:
+        """Adds a text."""
+        with self._lock:
+            left = _MOST - self._text.tell()
+            self._text.write(text[: max(0, left)])
+
+    def text(self) -> str:
+        """All of it so far."""
+        with self._lock:
+            return self._text.getvalue()
+
+
+class _Tee:
+    """Stands for a standard stream: writes to the page of the step that prints, and passes the rest through."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.users = 1
+
+    def write(self, text: str) -> int:
+        page = _page.get()
+        if page is None:
+            self.stream.write(text)
+        else:
+            page.write(text)
+        return len(text)
+
+    def writelines(self, lines: list[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def capturing() -> Iterator[None]:
+    """Inside the block, what a step prints goes to its page."""
+    for name in ("stdout", "stderr"):
+        present = getattr(sys, name)
+        if isinstance(present, _Tee):
+            present.users += 1
+        else:
+            setattr(sys, name, _Tee(present))
+    try:
+        yield
+    finally:
+        for name in ("stdout", "stderr"):
+            present = getattr(sys, name)
+            if isinstance(present, _Tee):
+                present.users -= 1
+                if not present.users:
+                    setattr(sys, name, present.stream)
+
+
+def print_to(page: Page) -> None:
+    """From here on, in this context, what is printed goes to the page."""
+    _page.set(page)

@@ -1,0 +1,381 @@
+"""One run of one pipeline: takes the calls of its steps, runs them as they become ready, and ends each once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flyball.errors import Cancelled, InvalidInput, TimedOut, WorkFailed
+from flyball.pipelines._calls import Call, State
+from flyball.pipelines._capture import print_to
+from flyball.pipelines._dependencies import facts_of, why
+from flyball.pipelines._failures import described, step_failure
+from flyball.pipelines._journal import Ended, Journal, loggable
+from flyball.pipelines._workers import Stopped, Workers
+from flyball.pipelines.cache import CachedStep
+from flyball.pipelines.code import ProjectCode
+from flyball.pipelines.context import RunContext, enter_step
+from flyball.pipelines.materials import save
+from flyball.pipelines.output import handles_in, resolved
+from flyball.pipelines.result import StepEvent, StepRecord
+from flyball.pipelines.step import Step
+from flyball.tracking.runs import Run
+
+logger = logging.getLogger(__name__)
+_LONGEST_PAUSE = 30.0
+_MOST_WHY = 8_000
+
+
+class Engine:
+    """Runs the steps that a pipeline function calls.
+
+    Args:
+        run: The pipeline's run.
+        params: The pipeline's parameters.
+        use_cache: Whether what other runs' steps gave is taken.
+        on_event: Told when a step begins or ends.
+        max_workers: How many steps run at once.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        pipeline: str,
+        params: dict[str, Any],
+        services: Any,
+        *,
+        use_cache: bool,
+        on_event: Callable[[StepEvent], None] | None,
+        max_workers: int,
+    ) -> None:
+        self._run = run
+        self._pipeline = pipeline
+        self._services = services
+        self._use_cache = use_cache
+        self._on_event = on_event
+        self._context = RunContext(run, services, params)
+        self._code = ProjectCode(services.project_root)
+        self._source_root = Path(getattr(services, "source_root", services.project_root))
+        self._journal = Journal(run, services)
+        self._workers = Workers(max_workers)
+        self._calls: list[Call] = []
+        self._names: Counter[str] = Counter()
+        self._under_way: dict[str, Call] = {}
+        self._lock = threading.Lock()
+        self._stopping: WorkFailed | None = None
+        self._is_closing = False
+
+    def submit(self, step: Step[Any, Any], given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """A handle on what the step will give, or a tuple of them.
+
+        Raises:
+            InvalidInput: the arguments do not fit the step.
+            Cancelled: the run was asked to stop.
+        """
+        try:
+            bound = step.signature.bind(*given, **named)
+        except TypeError as error:
+            raise InvalidInput(f"Step '{step.name}' cannot be called like this: {error}.") from None
+        bound.apply_defaults()
+        with self._lock:
+            if self._stopping is not None:
+                raise self._stopping
+            self._names[step.name] += 1
+            count = self._names[step.name]
+            name = step.name if count == 1 else f"{step.name}#{count}"
+            call = Call(step, name, bound, copy_context(), self._services.blobs)
+            self._calls.append(call)
+        sources = (handle.source for value in bound.arguments.values() for handle in handles_in(value))
+        self._start_when_ready(call, [source for source in dict.fromkeys(sources) if isinstance(source, Call)])
+        return call.handles()
+
+    def finish(self) -> None:
+        """Waits for every step; raises the first failure that the pipeline function has not gone round."""
+        for call in self._calls:
+            call.done.wait()
+        if self._stopping is not None:
+            raise self._stopping
+        for call in self._calls:
+            if call.error is not None and call.state == "failed" and not call.was_raised:
+                raise call.error
+
+    def stop(self, error: WorkFailed) -> None:
+        """Starts nothing more, and makes what runs leave its work."""
+        with self._lock:
+            self._is_closing = True
+            self._stopping = self._stopping or error
+            calls = list(self._calls)
+        for call in calls:
+            self._give_up(call, error)
+
+    def close(self) -> None:
+        """Starts nothing more, waits for what runs, and until all is written down."""
+        self._is_closing = True
+        for call in list(self._calls):
+            call.done.wait()
+        self._workers.close()
+        self._journal.close()
+
+    def records(self) -> tuple[StepRecord, ...]:
+        """How each step ended."""
+        return tuple(
+            StepRecord(
+                name=call.name,
+                state=call.state,  # type: ignore[arg-type]  # one of the ends, by the condition below
+                seconds=call.seconds,
+                reason=call.reason,
+                outputs=call.artifacts,
+                run=call.run,
+            )
+            for call in self._calls
+            if call.state not in ("waiting", "running")
+        )
+
+    def running(self) -> Iterator[str]:
+        """The runs of the steps that run now, after handing on what they have logged."""
+        for call in list(self._calls):
+            if call.state == "running" and call.run and call.around is not None:
+                points = call.around.take_points()
+                if points:
+                    self._journal.logged(call.run, points)
+                yield call.run
+
+    def _start_when_ready(self, call: Call, before: list[Call]) -> None:
+        left = len(before) + 1
+
+        def one_less() -> None:
+            nonlocal left
+            with self._lock:
+                left -= 1
+                is_ready = left == 0
+            if is_ready:
+                self._workers.submit(lambda: self._process(call, before))
+
+        for earlier in before:
+            earlier.when_done(one_less)
+        one_less()
+
+    # From here on, on a worker's thread.
+
+    def _process(self, call: Call, before: list[Call]) -> None:
+        failed = next((earlier for earlier in before if earlier.error is not None), None)
+        if failed is not None:
+            self._end(call, "skipped", error=failed.error, reason=f"'{failed.name}' has no result")
+        elif self._is_closing:
+            stopped = self._stopping or Cancelled(f"Step '{call.name}' was not begun.", step=call.name)
+            self._end(call, "skipped", error=stopped, reason="the run was ending")
+        elif call.begin():
+            try:
+                self._settle(call)
+            except (Stopped, Exception) as error:
+                # Whatever happens, a step ends: otherwise the run would wait for ever.
+                self._fail(call, error)
+                if isinstance(error, Stopped):
+                    raise
+
+    def _settle(self, call: Call) -> None:
+        """Takes what the step gave before, or runs it."""
+        facts = call.facts = facts_of(
+            call, pipeline=self._pipeline, run=self._run.id, code=self._code, blobs=self._services.blobs,
+            source_root=self._source_root,
+        )  # fmt: skip
+        with self._lock:
+            first = self._under_way.get(facts.key)
+            if first is None or (first.done.is_set() and first.error is not None):
+                first = self._under_way[facts.key] = call
+        if first is not call:
+            self._share(call, first)
+            return
+        found = self._services.step_cache.lookup(facts.key)
+        if found is not None and (self._use_cache or found.run == self._run.id):
+            self._take(call, found)
+            return
+        call.reason = self._why(call, facts)[:_MOST_WHY]
+        self._execute(call, facts)
+
+    def _why(self, call: Call, facts: CachedStep) -> str:
+        if not call.step.cache:
+            return "it runs in every run"
+        if not self._use_cache:
+            return "the cache is not used in this run"
+        return why(self._services.step_cache.latest(self._pipeline, call.name), facts)
+
+    def _share(self, call: Call, first: Call) -> None:
+        first.done.wait()
+        reason = f"it is the same as '{first.name}'"
+        if first.error is not None:
+            self._end(call, "skipped", error=first.error, reason=f"{reason}, which has no result")
+            return
+        call.share(first)
+        call.seconds = first.seconds
+        self._hit(call, reason)
+
+    def _take(self, call: Call, found: CachedStep) -> None:
+        call.keep(found.artifacts)
+        call.seconds = found.seconds
+        for ref in found.snapshots:
+            self._context.use_snapshot(ref)
+        reason = "this run had finished it" if found.run == self._run.id else "nothing it depends on has changed"
+        self._hit(call, reason, found.metrics)
+
+    def _hit(self, call: Call, reason: str, metrics: dict[str, float] | None = None) -> None:
+        assert call.facts is not None
+        tags = {"cache": "hit", "why": reason, "key": call.facts.key}
+        call.run = self._journal.started(call.name, params=_params(call.facts), tags=tags)
+        self._end(call, "cached", reason=reason, entry=Ended(run=call.run, state="finished", last=metrics or {}))
+
+    def _execute(self, call: Call, facts: CachedStep) -> None:
+        tags = {"cache": "miss" if call.step.cache else "off", "why": call.reason, "key": facts.key}
+        around = call.around = self._context.for_step(call.name)
+        call.run = self._journal.started(call.name, params=_params(facts), tags=tags)
+        self._say(StepEvent(name=call.name, state="running", reason=call.reason))
+        with self._time_limit(call):
+            value = call.context.run(self._attempts, call)
+        call.seconds = time.monotonic() - call.started
+        values = _parts(call, value)
+        artifacts = tuple(save(item, self._services.blobs, code_of=self._code_of) for item in values)
+        call.keep(artifacts, values)
+        result = None
+        if all(artifact.kind != "live" for artifact in artifacts):
+            logged = around.logged
+            result = replace(
+                facts,
+                artifacts=artifacts,
+                seconds=call.seconds,
+                metrics=dict(logged.last),
+                snapshots=tuple(logged.snapshots),
+            )
+        self._end(call, "finished", entry=Ended(run=call.run, state="finished", result=result, artifacts=artifacts))
+
+    def _attempts(self, call: Call) -> Any:
+        assert call.around is not None
+        enter_step(call.around)
+        print_to(call.page)
+        given, named = resolved(call.bound.args), resolved(call.bound.kwargs)
+        for attempt in range(call.step.retries + 1):
+            try:
+                return call.step.function(*given, **named)
+            except SystemExit as error:
+                raise WorkFailed(f"It asked Python to exit with {error.code!r}.") from error
+            except Exception as error:
+                if attempt == call.step.retries or self._is_closing or isinstance(error, Cancelled):
+                    raise
+                call.page.write(f"Attempt {attempt + 1} failed: {type(error).__name__}: {error}\n")
+                time.sleep(min(_LONGEST_PAUSE, 0.1 * 2**attempt))
+        raise AssertionError("the last attempt returns or raises")
+
+    @contextlib.contextmanager
+    def _time_limit(self, call: Call) -> Iterator[None]:
+        if call.step.timeout is None:
+            yield
+            return
+        error = TimedOut(f"Step '{call.name}' took longer than {call.step.timeout:g} s.", step=call.name)
+        timer = threading.Timer(call.step.timeout, self._give_up, (call, error))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    # How a call ends: once, and written down before anybody who waits for it goes on.
+
+    def _fail(self, call: Call, error: BaseException) -> None:
+        if isinstance(error, Stopped):
+            self._give_up(call, self._stopping or Cancelled(f"Step '{call.name}' was stopped.", step=call.name))
+        else:
+            self._end_failed(call, step_failure(call.name, error))
+
+    def _give_up(self, call: Call, error: WorkFailed) -> None:
+        claimed = False
+
+        def claim() -> int:
+            nonlocal claimed
+            with call.lock:
+                claimed = call.claim()
+                return call.thread if claimed else 0
+
+        self._workers.give_up(claim)
+        if claimed:
+            self._end_failed(call, error, is_claimed=True)
+
+    def _end_failed(self, call: Call, error: WorkFailed, *, is_claimed: bool = False) -> None:
+        if not is_claimed and not call.claim():
+            return
+        call.seconds = time.monotonic() - call.started if call.thread else 0.0
+        state: Any = "cancelled" if isinstance(error, Cancelled) else "failed"
+        entry = Ended(run=call.run, state=state, error=described(error)) if call.run else None
+        reason = error.message if call.thread else "the run was stopped"
+        self._end(
+            call, "failed" if call.thread else "skipped", error=error, reason=reason, entry=entry, is_claimed=True
+        )
+
+    def _end(
+        self,
+        call: Call,
+        state: State,
+        *,
+        error: WorkFailed | None = None,
+        reason: str = "",
+        entry: Ended | None = None,
+        is_claimed: bool = False,
+    ) -> None:
+        if not is_claimed and not call.claim():
+            return
+        call.error, call.reason = error, reason or call.reason
+        if entry is not None:
+            self._journal.ended(_with_logged(entry, call))
+        self._say(StepEvent(name=call.name, state=state, seconds=call.seconds, reason=call.reason))  # type: ignore[arg-type]  # an end state
+        call.end(state)
+
+    def _code_of(self, target: Any) -> str:
+        return self._code.key(target).digest if self._code.is_project(target) else ""
+
+    def _say(self, event: StepEvent) -> None:
+        if self._on_event is None:
+            return
+        try:
+            self._on_event(event)
+        except Exception:
+            logger.exception("who listens to the run failed")
+
+
+def _with_logged(entry: Ended, call: Call) -> Ended:
+    if call.around is None:
+        return entry
+    logged = call.around.logged
+    return replace(
+        entry,
+        points=call.around.take_points(),
+        last=dict(logged.last),
+        params=loggable(logged.params),
+        tags={key: str(value) for key, value in logged.tags.items()},
+        printed=call.page.text(),
+    )
+
+
+def _parts(call: Call, value: Any) -> list[Any]:
+    count = call.step.parts
+    if count is None:
+        return [value]
+    if not isinstance(value, tuple) or len(value) != count:
+        given = f"{len(value)} values" if isinstance(value, tuple) else f"a {type(value).__name__}"
+        raise WorkFailed(f"It is annotated to return {count} values and returned {given}.")
+    return list(value)
+
+
+def _params(facts: CachedStep) -> dict[str, Any]:
+    shown = {}
+    for name, text in facts.params.items():
+        value = json.loads(text)
+        shown[name] = text[:500] if isinstance(value, dict) else value
+    return loggable(shown)

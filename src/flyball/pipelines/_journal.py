@@ -1,0 +1,162 @@
+"""Writes down what happens in a run, behind the steps' backs.
+
+A durable write costs milliseconds; steps do not wait for it. While one write is under way the next ones gather, and what
+steps gave goes first, in one transaction: after a kill it is what counts.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flyball.pipelines.cache import CachedStep
+from flyball.pipelines.materials import Artifact
+from flyball.refs import new_id
+from flyball.tracking.runs import MetricPoint, Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A step has begun."""
+
+    run: str
+    name: str
+    params: dict[str, Any]
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A step has ended."""
+
+    run: str
+    state: Any
+    error: str = ""
+    result: CachedStep | None = None
+    artifacts: tuple[Artifact, ...] = ()
+    points: list[MetricPoint] = field(default_factory=list)
+    last: dict[str, float] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    printed: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """A step that still runs has logged something."""
+
+    run: str
+    points: list[MetricPoint]
+
+
+Entry = Started | Logged | Ended
+_INT64 = 1 << 63
+
+
+class Journal:
+    """Writes the steps of one run down, on a thread of its own."""
+
+    def __init__(self, run: Run, services: Any) -> None:
+        self._run = run
+        self._services = services
+        self._entries: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._write_all, name="flyball-journal", daemon=True)
+        self._thread.start()
+
+    def started(self, name: str, *, params: dict[str, Any], tags: dict[str, str]) -> str:
+        """Notes that a step has begun; gives the id of its run."""
+        run = new_id()
+        self._entries.put(Started(run=run, name=name, params=params, tags=tags))
+        return run
+
+    def logged(self, run: str, points: list[MetricPoint]) -> None:
+        """Notes what a step has logged so far."""
+        self._entries.put(Logged(run=run, points=points))
+
+    def ended(self, entry: Ended) -> None:
+        """Notes that a step has ended."""
+        self._entries.put(entry)
+
+    def close(self) -> None:
+        """Waits until all is written; raises what went wrong with it."""
+        self._entries.put(None)
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _write_all(self) -> None:
+        going = True
+        while going:
+            batch = [self._entries.get()]
+            while not self._entries.empty():
+                batch.append(self._entries.get())
+            going = None not in batch
+            if self._error is None:
+                try:
+                    self._write([entry for entry in batch if entry is not None])
+                except BaseException as error:  # noqa: BLE001  # it is raised where the run ends
+                    self._error = error
+
+    def _write(self, batch: list[Entry]) -> None:
+        ends = [entry for entry in batch if isinstance(entry, Ended)]
+        results = [entry.result for entry in ends if entry.result is not None]
+        if results:
+            self._services.step_cache.record(results)
+        for entry in batch:
+            if isinstance(entry, Started):
+                self._write_start(entry)
+            elif isinstance(entry, Logged):
+                self._services.tracking.log(entry.run, metrics=entry.points[:10_000])
+            else:
+                self._write_end(entry)
+        last = {key: value for entry in ends for key, value in entry.last.items()}
+        if last:
+            at = self._services.clock.now()
+            points = [MetricPoint(key=key, value=value, at=at) for key, value in last.items()]
+            self._services.tracking.log(self._run.id, metrics=points)
+
+    def _write_start(self, entry: Started) -> None:
+        self._services.tracking.create_run(
+            self._run.experiment,
+            name=entry.name,
+            kind="step",
+            parent=self._run.id,
+            params=entry.params,
+            tags=entry.tags,
+            code=self._run.code,
+            id=entry.run,
+        )
+
+    def _write_end(self, entry: Ended) -> None:
+        tracking = self._services.tracking
+        if entry.points or entry.params or entry.tags:
+            for place in range(0, max(1, len(entry.points)), 10_000):
+                tracking.log(
+                    entry.run,
+                    params=entry.params if not place else None,
+                    metrics=entry.points[place : place + 10_000],
+                    tags=entry.tags if not place else None,
+                )
+        for place, artifact in enumerate(entry.artifacts):
+            if not artifact.inline and artifact.kind != "live":
+                name = "output" if len(entry.artifacts) == 1 else f"output-{place}"
+                tracking.log_artifact(entry.run, name, artifact.digest, artifact.size, artifact.kind)
+        if entry.printed:
+            data = entry.printed.encode("utf-8", "replace")
+            tracking.log_artifact(entry.run, "log.txt", self._services.blobs.put(data), len(data), "log")
+        tracking.finish_run(entry.run, entry.state, entry.error)
+
+
+def loggable(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Params as a run keeps them: numbers, texts and truths as they are, others as short text."""
+    return {name: value if _is_plain(value) else repr(value)[:500] for name, value in params.items()}
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, int):
+        return -_INT64 <= value < _INT64
+    return value is None or isinstance(value, float) or (isinstance(value, str) and len(value) <= 6000)

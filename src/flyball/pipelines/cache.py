@@ -1,0 +1,130 @@
+"""What steps gave before, by everything that it depends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from flyball.clock import Clock
+from flyball.errors import InvalidInput
+from flyball.pipelines import _store
+from flyball.pipelines.materials import Artifact
+from flyball.serialization import convert, to_plain
+from flyball.storage.database import Database
+from flyball.storage.event_log import EventLog
+from flyball.storage.objects import Blobs, check_digest
+from flyball.verbs import change, read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedStep:
+    """What one step gave, and all that it depends on.
+
+    Attributes:
+        key: Digest of all that it depends on.
+        pipeline: Pipeline that it was part of.
+        step: Name of the step; its second call in a run is `name#2`.
+        run: Id of the pipeline's run that made it.
+        artifacts: Its outputs.
+        is_tuple: Whether the outputs are the parts of a tuple.
+        code: State of each piece of code that it stands on, as `code.CodeKey.parts`.
+        params: Each literal argument as JSON.
+        inputs: Identity of each other argument, each declared file and environment variable.
+        version: What the step says its version is.
+        metrics: The last value of each metric it logged.
+        snapshots: Data snapshots it used.
+        seconds: How long it took.
+    """
+
+    key: str
+    pipeline: str
+    step: str
+    run: str
+    artifacts: tuple[Artifact, ...]
+    is_tuple: bool = False
+    code: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
+    version: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
+    snapshots: tuple[str, ...] = ()
+    seconds: float = 0.0
+    created: datetime | None = None
+
+
+class StepCache:
+    """Keeps what steps gave."""
+
+    def __init__(self, database: Database, blobs: Blobs, events: EventLog, clock: Clock) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._events = events
+        self._clock = clock
+
+    @read
+    def lookup(self, key: str) -> CachedStep | None:
+        """What the step of that key gave; None if it was never run, or what it gave is no longer kept."""
+        row = self._database.row(sa.select(_store.steps).where(_store.steps.c.key == check_digest(key)))
+        if row is None:
+            return None
+        found = _step(row)
+        kept = all(artifact.inline or self._blobs.has(artifact.digest) for artifact in found.artifacts)
+        return found if kept else None
+
+    @read
+    def latest(self, pipeline: str, step: str) -> CachedStep | None:
+        """What a step of a pipeline gave the last time that it was run; None if it never was."""
+        table = _store.steps
+        query = sa.select(table).where(table.c.pipeline == pipeline, table.c.step == step)
+        row = self._database.row(query.order_by(table.c.created.desc(), table.c.number.desc()).limit(1))
+        return None if row is None else _step(row)
+
+    @change
+    def record(self, steps: list[CachedStep]) -> None:
+        """Keeps what steps gave, all or none; the bytes of their outputs are kept already.
+
+        Raises:
+            InvalidInput: a key is no digest, or an output could not be kept.
+        """
+        if not steps:
+            return
+        now = self._clock.now()
+        rows = []
+        for step in steps:
+            if any(artifact.kind == "live" for artifact in step.artifacts):
+                raise InvalidInput(f"The output of step '{step.step}' was not kept.")
+            rows.append(
+                {
+                    "key": check_digest(step.key),
+                    "pipeline": step.pipeline,
+                    "step": step.step,
+                    "created": now,
+                    "facts": to_plain(step),
+                }
+            )
+        insert = self._database.insert(_store.steps)
+        again = {name: insert.excluded[name] for name in ("pipeline", "step", "created", "facts")}
+        with self._database.transaction() as connection:
+            connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_=again), rows)
+
+    @change
+    def forget(self, step: str = "", pipeline: str = "", key: str = "") -> int:
+        """Forgets what was kept, so that it runs again; gives how many results that were.
+
+        Args:
+            step: Only of this step.
+            pipeline: Only of steps in this pipeline.
+            key: Only of this key.
+        """
+        table = _store.steps
+        wanted = [column == value for column, value in ((table.c.pipeline, pipeline), (table.c.key, key)) if value]
+        if step:
+            wanted.append(sa.or_(table.c.step == step, table.c.step.startswith(f"{step}#", autoescape=True)))
+        with self._database.transaction() as connection:
+            return connection.execute(sa.delete(table).where(*wanted)).rowcount
+
+
+def _step(row: sa.Row[tuple[object, ...]]) -> CachedStep:
+    return convert({**row.facts, "created": row.created}, CachedStep)
