@@ -94,7 +94,7 @@ class Supervisor:
         *,
         say: Callable[[str], None] = lambda _: None,
         first_pause: float = _FIRST_PAUSE,
-        grace: float = 5.0,
+        grace: float = 10.0,
     ) -> None:
         names = [child.name for child in children]
         if len(set(names)) < len(names):
@@ -165,6 +165,10 @@ class Supervisor:
     def states(self) -> tuple[ChildState, ...]:
         """How each child stands."""
         return tuple(self._state(kept) for kept in self._kept)
+
+    def pids(self) -> dict[str, int]:
+        """The process ids of the children that run."""
+        return {state.name: state.pid for state in self.states() if state.pid is not None}
 
     def log_path(self, name: str) -> Path:
         """The file that a child's output goes to."""
