@@ -24,11 +24,15 @@ class PluginGroup(Generic[T]):
     Args:
         kind: Name of the kind, and of the entry-point group `flyball.<kind>`.
         package: Dotted name of the package with one file each.
+
+    Attributes:
+        kind: Name of the kind.
+        package: Dotted name of the package.
     """
 
     def __init__(self, kind: str, package: str) -> None:
         self.kind = kind
-        self._package = package
+        self.package = package
         self._loaded: dict[str, T] = {}
 
     def names(self) -> list[str]:
@@ -53,7 +57,7 @@ class PluginGroup(Generic[T]):
     def _load(self, name: str) -> T:
         # Our own files are asked first: an entry-point look-up costs 50 ms of CPU.
         if name in self._own_names():
-            module = importlib.import_module(f"{self._package}.{name}")
+            module = importlib.import_module(f"{self.package}.{name}")
             if not hasattr(module, "plugin"):
                 raise InvalidInput(
                     f"Module '{module.__name__}' is in the folder of the {self.kind} plug-ins but has no `plugin`.",
@@ -72,7 +76,7 @@ class PluginGroup(Generic[T]):
         )
 
     def _own_names(self) -> list[str]:
-        spec = importlib.util.find_spec(self._package)
+        spec = importlib.util.find_spec(self.package)
         paths = spec.submodule_search_locations if spec else None
         found = (module.name for module in pkgutil.iter_modules(paths or []))
         return [name for name in found if name != "base" and not name.startswith("_")]
