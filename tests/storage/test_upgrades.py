@@ -1,0 +1,106 @@
+"""A database is brought to the tables that this release works on, and never silently past them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from flyball.errors import Conflict
+from flyball.settings import load_settings
+from flyball.storage.database import Database
+from flyball.storage.tables import metadata
+from flyball.storage.upgrades import HEAD, config, prepare, revision, upgrade
+from flyball.workspace import Workspace
+from tests.servers.databases import import_all_tables
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database without tables."""
+    url = f"sqlite:///{tmp_path}/flyball.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    made = Database(url)
+    yield made
+    made.close()
+
+
+def stand_at(database: Database, number: str) -> None:
+    database.execute(sa.text("UPDATE alembic_version SET version_num = :number").bindparams(number=number))
+
+
+def test_there_is_one_head_and_the_code_knows_it() -> None:
+    assert ScriptDirectory.from_config(config()).get_heads() == [HEAD]
+
+
+def test_an_empty_database_stands_at_no_revision(empty: Database) -> None:
+    assert revision(empty) == ""
+
+
+def test_an_upgrade_brings_every_table_as_the_rooms_declare_it(empty: Database) -> None:
+    import_all_tables()
+    assert upgrade(empty) == ""
+    assert revision(empty) == HEAD
+    with empty.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == [], "Run: python -m tools.new_revision"
+
+
+def test_an_upgrade_may_be_asked_for_again(empty: Database) -> None:
+    upgrade(empty)
+    assert upgrade(empty) == HEAD
+
+
+def test_a_database_of_this_release_is_ready_without_an_upgrade(database: Database) -> None:
+    prepare(database)
+    assert revision(database) == HEAD
+
+
+def test_sqlite_is_upgraded_by_itself(tmp_path: Path) -> None:
+    with Workspace(load_settings(environment={}, start=tmp_path)) as workspace:
+        assert workspace.events.list() == []
+        assert revision(workspace.database) == HEAD
+
+
+def test_postgres_is_upgraded_when_asked(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    with pytest.raises(Conflict, match="must be brought to") as caught:
+        prepare(database)
+    assert "flyball db upgrade" in caught.value.hint
+    upgrade(database)
+    prepare(database)
+    database.close()
+
+
+def test_a_database_of_a_later_release_is_left_alone(database: Database) -> None:
+    stand_at(database, "9999")
+    with pytest.raises(Conflict, match="9999"):
+        prepare(database)
+    assert revision(database) == "9999"
+
+
+def test_two_that_start_at_once_upgrade_once(empty: Database) -> None:
+    def start(_: int) -> str:
+        database = Database(empty.url.render_as_string(hide_password=False))
+        try:
+            return upgrade(database)
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(3) as pool:
+        before = list(pool.map(start, range(3)))
+    assert revision(empty) == HEAD
+    assert before.count("") >= 1
+
+
+def test_an_upgrade_that_fails_leaves_the_database_as_it_was(empty: Database) -> None:
+    empty.execute(sa.text("CREATE TABLE events (mine INTEGER)"))
+    with pytest.raises(sa.exc.DatabaseError):
+        upgrade(empty)
+    assert revision(empty) == ""
+    assert sa.inspect(empty.engine).get_table_names() == ["events"]
