@@ -113,6 +113,12 @@ def test_a_changed_param_is_the_reason(services: Services) -> None:
     assert result.steps[2].reason == "input 'left' changed; input 'right' changed"
 
 
+def test_the_reason_is_told_against_the_run_before_also_where_that_one_was_cached(services: Services) -> None:
+    for start in (1, 2, 1):
+        run_pipeline(sums, {"start": start}, services=services)
+    assert run_pipeline(sums, {"start": 3}, services=services).steps[0].reason == "parameter 'left' went from 1 to 3"
+
+
 def test_an_int_and_a_float_are_not_the_same_input(services: Services) -> None:
     @pipeline
     def main(number: Any) -> Any:

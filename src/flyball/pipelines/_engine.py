@@ -225,13 +225,14 @@ class Engine:
         for ref in found.snapshots:
             self._context.use_snapshot(ref)
         reason = "this run had finished it" if found.run == self._run.id else "nothing it depends on has changed"
-        self._hit(call, reason, found.metrics)
+        self._hit(call, reason, replace(found, pipeline=self._pipeline, step=call.name))
 
-    def _hit(self, call: Call, reason: str, metrics: dict[str, float] | None = None) -> None:
+    def _hit(self, call: Call, reason: str, found: CachedStep | None = None) -> None:
         assert call.facts is not None
         tags = {"cache": "hit", "why": reason, "key": call.facts.key}
         call.run = self._journal.started(call.name, params=_params(call.facts), tags=tags)
-        self._end(call, "cached", reason=reason, entry=Ended(run=call.run, state="finished", last=metrics or {}))
+        entry = Ended(run=call.run, state="finished", result=found, last={} if found is None else found.metrics)
+        self._end(call, "cached", reason=reason, entry=entry)
 
     def _execute(self, call: Call, facts: CachedStep) -> None:
         tags = {"cache": "miss" if call.step.cache else "off", "why": call.reason, "key": facts.key}

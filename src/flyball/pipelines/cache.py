@@ -75,15 +75,17 @@ class StepCache:
 
     @read
     def latest(self, pipeline: str, step: str) -> CachedStep | None:
-        """What a step of a pipeline gave the last time that it was run; None if it never was."""
+        """What a step of a pipeline gave the last time, whether it ran or not; None if it never did."""
         table = _store.steps
         query = sa.select(table).where(table.c.pipeline == pipeline, table.c.step == step)
-        row = self._database.row(query.order_by(table.c.created.desc(), table.c.number.desc()).limit(1))
+        row = self._database.row(query.order_by(table.c.number.desc()).limit(1))
         return None if row is None else _step(row)
 
     @change
     def record(self, steps: list[CachedStep]) -> None:
         """Keeps what steps gave, all or none; the bytes of their outputs are kept already.
+
+        What is recorded again, as it was taken from the cache, becomes the latest of its step.
 
         Raises:
             InvalidInput: a key is no digest, or an output could not be kept.
@@ -107,6 +109,8 @@ class StepCache:
         insert = self._database.insert(_store.steps)
         again = {name: insert.excluded[name] for name in ("pipeline", "step", "created", "facts")}
         with self._database.transaction() as connection:
+            # A new row number makes it the latest; the workspace's clock may stand still between two runs.
+            connection.execute(sa.delete(_store.steps).where(_store.steps.c.key.in_([row["key"] for row in rows])))
             connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_=again), rows)
 
     @change
