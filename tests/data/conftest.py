@@ -1,40 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from flyball.clock import FixedClock
 from flyball.data.catalog import Data
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
-from flyball.storage.local_objects import LocalObjects
 from flyball.storage.objects import Blobs
-from flyball.storage.tables import metadata
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path}/flyball.db")
-    metadata.create_all(made.engine)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock()
-
-
-@pytest.fixture
-def events(database: Database, clock: FixedClock) -> EventLog:
-    return EventLog(database, clock)
-
-
-@pytest.fixture
-def blobs(tmp_path: Path) -> Blobs:
-    return Blobs(LocalObjects(tmp_path / "objects", durable=False))
 
 
 @pytest.fixture

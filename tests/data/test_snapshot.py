@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -36,19 +37,21 @@ def take(data: Data, blobs: Blobs, root: Path, source: object, **more: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "frame",
+    "make_frame",
     [
-        ROWS,
-        ROWS.to_pandas(),
-        pl.from_arrow(ROWS),
-        ROWS.to_reader(),
-        ROWS.to_pandas().astype({"origin": "category"}),
-        pa.concat_tables([ROWS.slice(0, 1), ROWS.slice(1)]),
+        lambda: ROWS,
+        ROWS.to_pandas,
+        lambda: pl.from_arrow(ROWS),
+        ROWS.to_reader,
+        lambda: ROWS.to_pandas().astype({"origin": "category"}),
+        lambda: pa.concat_tables([ROWS.slice(0, 1), ROWS.slice(1)]),
     ],
     ids=["arrow", "pandas", "polars", "reader", "categories", "in pieces"],
 )
-def test_equal_frames_of_any_library_are_one_snapshot(data: Data, blobs: Blobs, root: Path, frame: object) -> None:
-    taken = take(data, blobs, root, frame)
+def test_equal_frames_of_any_library_are_one_snapshot(
+    data: Data, blobs: Blobs, root: Path, make_frame: Callable[[], object]
+) -> None:
+    taken = take(data, blobs, root, make_frame())
     assert taken.id == take(data, blobs, root, ROWS).id
     assert load_snapshot(blobs, taken).equals(ROWS)
     assert (taken.rows, taken.format) == (3, "parquet")

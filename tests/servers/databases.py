@@ -130,7 +130,7 @@ def clock() -> FixedClock:
 @pytest.fixture
 def store(tmp_path: Path) -> LocalObjects:
     """An empty object store."""
-    return LocalObjects(tmp_path / ".flyball" / "objects", durable=False)
+    return LocalObjects(tmp_path / "objects", durable=False)
 
 
 @pytest.fixture
