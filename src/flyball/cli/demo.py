@@ -48,7 +48,7 @@ def demo(fast: bool, folder: str | None, fresh: bool, as_json: bool) -> None:
         with _up(root) as url:
             tell(f"the workspace is up at {url}; the year begins")
             _wait_for_deployment(root)
-            _replay(root, tell)
+            _replay(root, "6h" if fast else "1h", tell)
         tell("scoring the whole year with the first version, for comparison")
         _flyball(
             root, "predict", f"models:/{_LOOP}/1", "--input", "data/history.parquet", "--features", "weather",
@@ -129,10 +129,11 @@ def _wait_for_deployment(root: Path) -> None:
     raise WorkFailed("The first version was not deployed.", hint=f"Run `flyball alerts list` in {root}.")
 
 
-def _replay(root: Path, tell: _Teller) -> None:
+def _replay(root: Path, batch: str, tell: _Teller) -> None:
     command = [
         sys.executable, "-m", "flyball.cli", "replay", _LOOP, "--dataset", "flights", "--features", "weather",
-        "--history", "data/history.parquet", "--from", _START, "--to", _END, "--collect", "data/flights", "--json",
+        "--history", "data/history.parquet", "--from", _START, "--to", _END, "--collect", "data/flights",
+        "--batch", batch, "--json",
     ]  # fmt: skip
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     last = ""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import datetime, timedelta
+from typing import Self
 
 from flyball.alerts.delivery import deliver
 from flyball.deployment.manifest import followers, publish, withdraw
@@ -23,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 LEASE = "controller"
 _TTL = timedelta(seconds=6)
+_SWEEP_SECONDS = 2.0
 _FOLLOWER_SILENT = timedelta(seconds=15)
 
 
@@ -42,32 +45,47 @@ class Controller:
         self._holder = holder
         self._pause = pause
         self._keepers: dict[str, LoopKeeper] = {}
+        self._swept = 0.0
+        self._quiet: tuple[datetime, int] | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Acts until it is told to stop; gives the lease back then."""
-        lease: Lease | None = None
-        while not stop.is_set():
-            busy = False
-            try:
-                lease = self._workspace.database.lease(LEASE, self._holder, _TTL)
-                if lease is not None:
-                    with _Renewal(self._workspace, self._holder):
+        with _Tenure(self._workspace, self._holder) as tenure:
+            while not stop.is_set():
+                busy = False
+                try:
+                    lease = tenure.lease()
+                    if lease is not None and self._is_due():
                         busy = self.step(lease)
-            except LeaseLost:
-                logger.warning("another controller took over", extra={"holder": self._holder})
-            except Exception:
-                # A controller that ends at the first surprise keeps no loop: tell, wait, read the facts again.
-                logger.exception("a pass failed")
-                stop.wait(1.0)
-            stop.wait(0.01 if busy else self._pause)
-        if lease is not None:
-            self._workspace.database.release(lease)
+                except LeaseLost:
+                    logger.warning("another controller took over", extra={"holder": self._holder})
+                    tenure.forget()
+                except Exception:
+                    # A controller that ends at the first surprise keeps no loop: tell, wait, read the facts again.
+                    logger.exception("a pass failed")
+                    self._quiet = None
+                    stop.wait(1.0)
+                stop.wait(0.01 if busy else self._pause)
+
+    def _is_due(self) -> bool:
+        """Whether anything can have changed since the last pass found nothing to do.
+
+        In system time the hour itself may call for something. In virtual time nothing moves but the clock and what is told
+        as an event, so a pass that was quiet stays quiet.
+        """
+        if self._workspace.settings.clock != "virtual":
+            return True
+        return self._quiet is None or self._quiet != self._moment()
+
+    def _moment(self) -> tuple[datetime, int]:
+        newest = self._workspace.events.list(limit=1, newest_first=True)
+        return self._workspace.time.now(), newest[0].id if newest else 0
 
     def step(self, lease: Lease) -> bool:
         """Makes one pass over everything; whether something was done or is under way."""
         workspace = self._workspace
-        now = workspace.time.now()
-        busy = False
+        moment = self._moment()
+        now, busy = moment[0], False
         for state in workspace.loops.list(limit=1000):
             keeper = self._keepers.setdefault(state.loop.name, LoopKeeper(workspace, self._executor))
             try:
@@ -79,7 +97,10 @@ class Controller:
                 busy |= keeper.complain(state, error)
         busy |= self._publish()
         deliver(workspace.alerts, {state.loop.name: state.loop.channels for state in workspace.loops.list(limit=1000)})
-        workspace.tracking.mark_lost(older_than_seconds=10)
+        if time.monotonic() - self._swept > _SWEEP_SECONDS:
+            workspace.tracking.mark_lost(older_than_seconds=10)
+            self._swept = time.monotonic()
+        self._quiet = None if busy else moment
         if not busy and workspace.settings.clock == "virtual":
             workspace.clock.settle(now)
         return busy
@@ -99,25 +120,50 @@ class Controller:
         return busy
 
 
-class _Renewal:
-    """Keeps the lease while a pass takes longer than it lasts."""
+class _Tenure:
+    """Takes the lease, and keeps it from a thread of its own, so that a long pass does not lose it."""
 
     def __init__(self, workspace: Services, holder: str) -> None:
         self._workspace = workspace
         self._holder = holder
+        self._lease: Lease | None = None
+        self._until = 0.0
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join()
+        if self._lease is not None:
+            self._workspace.database.release(self._lease)
+
+    def lease(self) -> Lease | None:
+        """The lease, if this controller holds it."""
+        if self._lease is None or time.monotonic() > self._until:
+            self._take()
+        return self._lease
+
+    def forget(self) -> None:
+        """Asks for the lease anew."""
+        self._lease = None
+
+    def _take(self) -> None:
+        asked = time.monotonic()
+        self._lease = self._workspace.database.lease(LEASE, self._holder, _TTL)
+        self._until = asked + _TTL.total_seconds()
 
     def _renew(self) -> None:
         while not self._done.wait(_TTL.total_seconds() / 3):
-            self._workspace.database.lease(LEASE, self._holder, _TTL)
+            try:
+                if self._lease is not None:
+                    self._take()
+            except Exception:
+                # The next try comes in time; if none succeeds, the fencing token keeps a late write out.
+                logger.exception("the lease could not be renewed")
 
 
 def _someone_lags(workspace: Services, name: str, generation: int) -> bool:

@@ -67,8 +67,8 @@ class Retraining:
         ended = replace(training, ended=self._workspace.time.now())
         if ended.state == "failed":
             self._workspace.alerts.open(
-                severity="critical", kind="training", subject=str(Ref(kind="loops", name=loop.name)), cause=f"training:{training.id}",
-                title="A training failed", detail=ended.error, facts={"training": training.id, "reason": training.reason},
+                severity="critical", kind="training", subject=str(Ref(kind="loops", name=loop.name)),
+                cause=f"training:{training.id}", title="A training failed", detail=ended.error, facts={"training": training.id, "reason": training.reason},
             )  # fmt: skip
         self._workspace.loops.save_training(ended, lease)
 

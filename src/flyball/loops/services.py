@@ -14,6 +14,7 @@ from flyball.monitoring.monitoring import Monitoring
 from flyball.registry.versions import Registry
 from flyball.settings import Settings
 from flyball.storage.database import Database
+from flyball.storage.event_log import EventLog
 from flyball.storage.object_store import ObjectStore
 from flyball.storage.objects import Blobs
 from flyball.storage.virtual_clock import VirtualClock
@@ -43,6 +44,8 @@ class Services(Protocol):
     def data(self) -> Data: ...
     @property
     def deployments(self) -> Deployments: ...
+    @property
+    def events(self) -> EventLog: ...
     @property
     def loops(self) -> Loops: ...
     @property

@@ -90,7 +90,8 @@ class Up:
         return [
             Child("server", (*serve, "--expect-model-server", self.model_url), environment),
             Child("controller", (python, "-m", "flyball.server.controller", "--with-parent"), environment),
-            Child("model-server", tuple(model_server), environment),
+            # One request is small: threads inside it cost more than they bring, and other requests want the cores.
+            Child("model-server", tuple(model_server), {"OMP_NUM_THREADS": "1", **environment}),
         ]
 
     def _wait_until_ready(self) -> None:
