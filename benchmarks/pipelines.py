@@ -6,9 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from flyball.pipelines.engine import run_pipeline
-
 from benchmarks.pairs import Pair, compare
+from flyball.pipelines.engine import run_pipeline
 from flyball.pipelines.pipeline import pipeline
 from flyball.pipelines.step import step
 from flyball.server.worker import RunServices

@@ -23,9 +23,7 @@ def test_a_version_that_is_wrong_more_often_is_found() -> None:
 
 
 def test_failures_count_without_any_truth() -> None:
-    batch = Batch(
-        champion=ArmOutcomes(predictions=900, failed=1), challenger=ArmOutcomes(predictions=100, failed=20)
-    )
+    batch = Batch(champion=ArmOutcomes(predictions=900, failed=1), challenger=ArmOutcomes(predictions=100, failed=20))
     finding = analyse([batch, batch], alpha=0.02)
     assert isinstance(finding, Worse)
     assert "fails in 20.0%" in finding.reason

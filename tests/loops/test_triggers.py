@@ -36,7 +36,12 @@ def _champion(auc: float = 0.75, snapshots: tuple[str, ...] = ()) -> ModelVersio
         signature=Signature(task="classification", inputs=nothing, outputs=nothing),
     )  # fmt: skip
     evaluation = Evaluation(
-        task="classification", n=5000, positive_rate=0.2, metrics=(_auc(auc, auc - 0.01, auc + 0.01),), slices=(), primary="roc_auc"
+        task="classification",
+        n=5000,
+        positive_rate=0.2,
+        metrics=(_auc(auc, auc - 0.01, auc + 0.01),),
+        slices=(),
+        primary="roc_auc",
     )
     return ModelVersion(
         model="flights", version=3, stage="champion", package=package, run="", snapshots=snapshots, evaluation=evaluation,
@@ -62,7 +67,12 @@ def _window(week: int, *, auc: MetricValue | None = None, drifted: bool | None =
 
 
 def _ask(spec: TriggerSpec, *windows: Window, **facts: Any) -> Fire | None:
-    known: dict[str, Any] = {"now": NOW, "champion": _champion(), "last_training": None, "applied": NOW - timedelta(days=60)}
+    known: dict[str, Any] = {
+        "now": NOW,
+        "champion": _champion(),
+        "last_training": None,
+        "applied": NOW - timedelta(days=60),
+    }
     return TRIGGERS.get(spec.trigger).fires(LoopFacts(windows=windows, **{**known, **facts}), spec.params)
 
 
@@ -137,7 +147,9 @@ def test_new_data_fires_for_a_snapshot_the_champion_has_not_seen() -> None:
     fire = _ask(on.new_data("flights"), **facts)
     assert fire is not None
     assert "10 rows more" in fire.reason
-    assert _ask(on.new_data("flights"), champion=_champion(snapshots=(f"snapshots:/flights/{'a' * 64}",)), **facts) is None
+    assert (
+        _ask(on.new_data("flights"), champion=_champion(snapshots=(f"snapshots:/flights/{'a' * 64}",)), **facts) is None
+    )
 
 
 @pytest.mark.parametrize("cron", ["", "every day", "99 3 * * 1"])

@@ -67,9 +67,14 @@ class Retraining:
         ended = replace(training, ended=self._workspace.time.now())
         if ended.state == "failed":
             self._workspace.alerts.open(
-                severity="critical", kind="training", subject=str(Ref(kind="loops", name=loop.name)),
-                cause=f"training:{training.id}", title="A training failed", detail=ended.error, facts={"training": training.id, "reason": training.reason},
-            )  # fmt: skip
+                severity="critical",
+                kind="training",
+                subject=str(Ref(kind="loops", name=loop.name)),
+                cause=f"training:{training.id}",
+                title="A training failed",
+                detail=ended.error,
+                facts={"training": training.id, "reason": training.reason},
+            )
         self._workspace.loops.save_training(ended, lease)
 
 
