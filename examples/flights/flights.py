@@ -18,7 +18,7 @@ flights = fb.dataset(
     label_time="known_at",
 )
 
-# The weather at the airport, as last observed at the scheduled hour of departure.
+# The weather at the airport, as last known at the scheduled time of departure.
 weather = fb.feature_view("weather", "data/weather.parquet", entity="origin", time="observed_at", ttl="6h")
 
 CHECKS = [
