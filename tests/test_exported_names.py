@@ -57,7 +57,6 @@ def test_editors_see_the_very_thing(name: str, place: str) -> None:
     assert getattr(flyball, name) is thing
 
 
-@pytest.mark.xfail(reason="fb.workspace is a module once flyball.workspace has been imported")
 def test_no_name_is_also_a_module_of_the_house() -> None:
     # Importing the module puts it in the name's place: what a name gives would depend on what ran before.
     assert [name for name in flyball.__all__ if is_a_module(name)] == []

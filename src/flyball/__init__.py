@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flyball.pipelines.step import step
     from flyball.pipelines.values import Model
     from flyball.registry import gate
-    from flyball.session import load_model, log, predict, run, snapshot, workspace
+    from flyball.session import connect, load_model, log, predict, run, snapshot
     from flyball.steps import evaluate, register, split, training_set, validate
 
 _NAMES = {
@@ -52,7 +52,7 @@ _NAMES = {
     "log": "flyball.session:log",
     "load_model": "flyball.session:load_model",
     "predict": "flyball.session:predict",
-    "workspace": "flyball.session:workspace",
+    "connect": "flyball.session:connect",
     # loops
     "Loop": "flyball.loops.loop:Loop",
     "loop": "flyball.loops.loop:loop",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -33,7 +34,7 @@ class RemoteWorkspace:
         self.store = RemoteObjects(self.http)
         self.cache = settings.workspace / "cache"
         self.blobs = Blobs(self.store, self.cache / "blobs")
-        self.time: Clock = SystemClock()
+        self.time: Clock = SystemClock() if settings.clock == "system" else _RemoteClock(self)
         self._made: dict[str, RemoteService] = {}
 
     @property
@@ -62,6 +63,18 @@ class RemoteWorkspace:
 
 
 _LONGEST_QUERY = 2000  # characters; proxies on the way cut longer addresses off
+
+
+class _RemoteClock:
+    """The virtual time of a workspace on a server."""
+
+    def __init__(self, workspace: RemoteWorkspace) -> None:
+        self._workspace = workspace
+
+    def now(self) -> datetime:
+        """The virtual moment."""
+        moment: datetime = self._workspace.clock.state()[0]
+        return moment
 
 
 class RemoteService:

@@ -25,7 +25,7 @@ _active: ContextVar[_Active | None] = ContextVar("flyball_active_run", default=N
 _opened: dict[tuple[str, str], Workspace | RemoteWorkspace] = {}
 
 
-def workspace() -> Workspace | RemoteWorkspace:
+def connect() -> Workspace | RemoteWorkspace:
     """The workspace of the present folder: the server at `FLYBALL_URL`, or the local one in `./.flyball`."""
     settings = load_settings()
     place = (settings.url, str(settings.workspace))
@@ -46,7 +46,7 @@ def run(
         tags: Short named texts.
         **params: What the work was given.
     """
-    here = workspace()
+    here = connect()
     parent = _active.get()
     started: Run = here.tracking.create_run(
         experiment, name=name, kind="run", parent=parent.run.id if parent else "", params=params, tags=tags
@@ -100,7 +100,7 @@ def log(
     active = _active.get()
     if active is None:
         raise InvalidInput("There is no run to log to.", hint="Put it inside `with fb.run():` or a pipeline's step.")
-    here = workspace()
+    here = connect()
     at = here.time.now()
     points = [
         MetricPoint(key=key, value=float(value), step=active.next_step(key, step), at=at)
@@ -117,7 +117,7 @@ def snapshot(name: str, data: object = None, *, dataset: Dataset | None = None) 
         data: A table (pandas, Polars, Arrow, DuckDB), or a path or glob; by default the dataset's declared source.
         dataset: The dataset's declaration, if it is more than a name.
     """
-    here = workspace()
+    here = connect()
     source = str(data) if isinstance(data, Path) else data
     return take_snapshot(here.data, here.blobs, dataset or name, source, root=here.project, cache=here.cache)
 
@@ -126,7 +126,7 @@ def load_model(ref: str) -> LoadedModel:
     """A registered model, ready to predict: `fb.load_model("models:/churn@champion").predict(table)`."""
     from flyball.models.package import load_model as load_package
 
-    here = workspace()
+    here = connect()
     return load_package(here.registry.get_version(ref).package, here.blobs)
 
 

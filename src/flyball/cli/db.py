@@ -26,6 +26,7 @@ def show(as_json: bool) -> None:
         "revision": revision(database),
         "needed": HEAD,
     }
+    database.close()
     print_json(facts) if as_json else print_facts(facts)
 
 
@@ -37,7 +38,9 @@ def upgrade(as_json: bool) -> None:
     from flyball.storage.upgrades import HEAD
     from flyball.storage.upgrades import upgrade as bring_up
 
-    before = bring_up(Database(load_settings().database))
+    database = Database(load_settings().database)
+    before = bring_up(database)
+    database.close()
     if as_json:
         print_json({"before": before, "now": HEAD})
     else:

@@ -90,7 +90,7 @@ def counted(column: str, failing: int, total: int, what: str) -> Finding:
     return Finding(found=f"{failing:,} of {total:,} values of '{column}' {what}", failing=failing, total=total)
 
 
-CHECKS: PluginGroup[Check] = PluginGroup("checks", "flyball.data.checks")
+CHECKS: PluginGroup[Check] = PluginGroup("check", "flyball.data.checks")
 
 
 def run_check(spec: CheckSpec, table: pa.Table) -> CheckResult:
