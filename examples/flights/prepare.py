@@ -18,8 +18,8 @@ import pyarrow.csv as csv
 HERE = Path(__file__).parent
 REPLAY_FROM = "2013-03-01"
 
-# A cancelled or diverted flight did not bring its passengers there in time, so it counts as late; that is known when it should have
-# left. Of any other flight it is known when it has landed: its departure and its time in the air are recorded.
+# A cancelled or diverted flight did not bring its passengers there in time, so it counts as late; that is known when it should
+# have left. Of any other flight it is known when it has landed: its departure and its time in the air are recorded.
 FLIGHTS = """
 CREATE TABLE flights AS
 SELECT row_number() OVER (ORDER BY time_hour, minute, carrier, flight, origin, dest)::BIGINT AS flight_id,
