@@ -47,16 +47,17 @@ class Controller:
         self._keepers: dict[str, LoopKeeper] = {}
         self._swept = 0.0
         self._quiet: tuple[datetime, int] | None = None
+        self._seen: tuple[datetime, int] | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Acts until it is told to stop; gives the lease back then."""
         with _Tenure(self._workspace, self._holder) as tenure:
             while not stop.is_set():
-                busy = False
+                pause = self._pause
                 try:
                     lease = tenure.lease()
                     if lease is not None and self._is_due():
-                        busy = self.step(lease)
+                        pause = self._pause_after(self.step(lease))
                 except LeaseLost:
                     logger.warning("another controller took over", extra={"holder": self._holder})
                     tenure.forget()
@@ -65,7 +66,13 @@ class Controller:
                     logger.exception("a pass failed")
                     self._quiet = None
                     stop.wait(1.0)
-                stop.wait(0.01 if busy else self._pause)
+                stop.wait(pause)
+
+    def _pause_after(self, busy: bool) -> float:
+        """How long to wait: hardly after something was done, a little while others are at work, else the usual pause."""
+        newest = self._moment()
+        acted, self._seen = newest != self._seen, newest
+        return 0.005 if busy and acted else min(0.1, self._pause * 5) if busy else self._pause
 
     def _is_due(self) -> bool:
         """Whether anything can have changed since the last pass found nothing to do.

@@ -17,7 +17,7 @@ from flyball.storage.objects import Blobs
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_TIMED_ROWS = 200
+_TIMED_ROWS = 100
 
 
 def judge_version(
