@@ -52,14 +52,14 @@ def late_flights(learning_rate: float = 0.08):
 fb.loop(
     "late-flights",
     late_flights,
-    retrain=[fb.on.drift(), fb.on.decay("roc_auc", by=0.02)],
+    retrain=[fb.on.drift(), fb.on.decay("roc_auc", by=0.02), fb.on.schedule("0 3 * * 1")],
     gates=[
         fb.gate.beats_champion("roc_auc", alpha=0.05),
         fb.gate.no_worse_slice("origin"),
         fb.gate.schema(),
         fb.gate.latency(p99="250ms"),
     ],
-    rollout=fb.canary([10, 50, 100], hold="1d"),
+    rollout=fb.canary([20, 100], hold="1d"),
     monitors=[
         fb.monitor.drift(),
         fb.monitor.quality(),

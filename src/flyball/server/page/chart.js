@@ -1,27 +1,37 @@
-// One line over time, with its interval and with marks for what was decided.
+// One line over time, with its interval and with marks for what was decided. Drawn at the width it is shown at, so that
+// its text is as large as the page's on every screen.
 
 import { html, value } from "./parts.js";
 
-const WIDTH = 1000, HEIGHT = 220, LEFT = 48, BOTTOM = 24;
+const HEIGHT = 230, LEFT = 46, RIGHT = 12, TOP = 22, BOTTOM = 26;
+const MARKS = { promote: ["▲", "promoted"], deploy: ["▲", "promoted"], refuse: ["✕", "refused"], "roll back": ["▼", "rolled back"] };
 
-export function chart(points, marks) {
+export function chart(name, points, marks, width) {
   const lows = points.map((p) => p.low ?? p.value), highs = points.map((p) => p.high ?? p.value);
-  const [low, high] = [Math.min(...lows), Math.max(...highs)];
+  const ticks = ticksBetween(Math.min(...lows), Math.max(...highs));
+  const [low, high] = [ticks[0], ticks[ticks.length - 1]];
   const [first, last] = [points[0].at, points[points.length - 1].at];
-  const x = (at) => (LEFT + ((at - first) / (last - first || 1)) * (WIDTH - LEFT - 10)).toFixed(1);
-  const y = (v) => (10 + (1 - (v - low) / (high - low || 1)) * (HEIGHT - BOTTOM - 20)).toFixed(1);
-  const ticks = [0, 0.5, 1].map((share) => low + share * (high - low));
+  const x = (at) => (LEFT + ((at - first) / (last - first || 1)) * (width - LEFT - RIGHT)).toFixed(1);
+  const y = (v) => (TOP + (1 - (v - low) / (high - low || 1)) * (HEIGHT - TOP - BOTTOM)).toFixed(1);
+  const digits = Math.max(0, Math.ceil(-Math.log10(ticks[1] - ticks[0]) - 1e-9));
+  const word = (at) => new Date(at).toISOString().slice(...(last - first < 3 * 86400e3 ? [5, 16] : [0, 10])).replace("T", " ");
   const band = [...points.map((p, i) => `${x(p.at)},${y(highs[i])}`), ...points.map((p, i) => `${x(p.at)},${y(lows[i])}`).reverse()].join(" ");
-  const inside = marks.filter((m) => m.at >= first && m.at <= last);
-  const words = `From ${day(first)} to ${day(last)}, between ${value(low)} and ${value(high)}.`;
-  return html`<svg class="chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${words}">
-    ${ticks.map((t) => html`<line class="grid" x1="${LEFT}" x2="${WIDTH - 10}" y1="${y(t)}" y2="${y(t)}"></line><text x="0" y="${y(t)}">${value(t)}</text>`)}
-    ${inside.map((m) => html`<line class="mark ${m.kind.split(" ")[0]}" x1="${x(m.at)}" x2="${x(m.at)}" y1="10" y2="${HEIGHT - BOTTOM}"><title>${m.kind}: ${m.text}</title></line>`)}
+  const inside = marks.filter((m) => MARKS[m.kind] && m.at >= first && m.at <= last);
+  const dates = width < 600 ? [0, 1] : [0, 0.25, 0.5, 0.75, 1];
+  const newest = points[points.length - 1];
+  return html`<svg class="chart" width="${width}" height="${HEIGHT}" viewBox="0 0 ${width} ${HEIGHT}" role="img" aria-label="${name} from ${word(first)} to ${word(last)}: lowest ${value(Math.min(...points.map((p) => p.value)))}, highest ${value(Math.max(...points.map((p) => p.value)))}, now ${value(newest.value)}.">
+    ${ticks.map((t) => html`<line class="grid" x1="${LEFT}" x2="${width - RIGHT}" y1="${y(t)}" y2="${y(t)}"></line><text x="${LEFT - 8}" y="${y(t)}" dy="4" text-anchor="end">${t.toFixed(digits)}</text>`)}
+    ${inside.map((m) => html`<g class="mark ${m.kind.split(" ")[0]}"><title>${word(m.at)} ${m.kind}: ${m.text}</title><line x1="${x(m.at)}" x2="${x(m.at)}" y1="${TOP - 4}" y2="${HEIGHT - BOTTOM}"></line><text x="${x(m.at)}" y="${TOP - 8}" text-anchor="middle">${MARKS[m.kind][0]}</text></g>`)}
     <polygon class="band" points="${band}"></polygon>
     <polyline class="line" points="${points.map((p) => `${x(p.at)},${y(p.value)}`).join(" ")}"></polyline>
-    ${points.map((p) => html`<circle cx="${x(p.at)}" cy="${y(p.value)}" r="3"><title>${day(p.at)}: ${value(p.value)}</title></circle>`)}
-    <text x="${LEFT}" y="${HEIGHT - 4}">${day(first)}</text><text x="${WIDTH - 10}" y="${HEIGHT - 4}" text-anchor="end">${day(last)}</text>
-  </svg><p class="soft">Lines across: <span class="good">promoted</span>, <span class="warn">refused</span>, <span class="bad">rolled back</span>. The band is the 95 % interval.</p>`;
+    ${points.map((p) => html`<circle cx="${x(p.at)}" cy="${y(p.value)}" r="3.5"><title>${word(p.at)}: ${value(p.value)}${p.low == null ? "" : ` (${value(p.low)} to ${value(p.high)})`}</title></circle>`)}
+    ${dates.map((share) => html`<text x="${x(first + share * (last - first))}" y="${HEIGHT - 6}" text-anchor="${share === 0 ? "start" : share === 1 ? "end" : "middle"}">${word(first + share * (last - first))}</text>`)}
+  </svg><p class="soft">${[...new Set(inside.map((m) => m.kind === "deploy" ? "promote" : m.kind))].map((kind) => html`<span class="legend ${kind.split(" ")[0]}">${MARKS[kind][0]} ${MARKS[kind][1]}</span> `)}The band is the 95 % interval.</p>`;
 }
 
-const day = (at) => new Date(at).toISOString().slice(0, 10);
+function ticksBetween(low, high) {
+  const rough = (high - low || Math.abs(high) || 1) / 4, power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].find((s) => s * power >= rough) * power;
+  const from = Math.floor(low / step + 1e-9), to = Math.max(from + 1, Math.ceil(high / step - 1e-9));
+  return Array.from({ length: to - from + 1 }, (_, i) => (from + i) * step);
+}

@@ -3,56 +3,138 @@
 class Markup { constructor(text) { this.text = text; } }
 
 const escape = (text) => String(text).replace(/[&<>"']/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" })[c]);
-const render = (part) => part instanceof Markup ? part.text : Array.isArray(part) ? part.map(render).join("") : part === 'aria-current="page"' ? part : escape(part ?? "");
+const render = (part) => part instanceof Markup ? part.text : Array.isArray(part) ? part.map(render).join("") : escape(part ?? "");
 
 export function html(strings, ...parts) {
   return new Markup(strings.reduce((all, text, place) => all + text + (place < parts.length ? render(parts[place]) : ""), ""));
 }
 
-export function show(element, part) { element.innerHTML = render(part); }
+const showing = new WeakMap();
+const reached = "a[href], button";
+const same = (one, other) => one.outerHTML === other.outerHTML;
+
+// Leaves alone what has not changed, and the focus where it was: views are drawn again whenever something happens.
+export function show(element, part) {
+  const text = render(part);
+  if (showing.get(element) === text) return;
+  showing.set(element, text);
+  const held = element !== document.activeElement && element.contains(document.activeElement) ? document.activeElement : null;
+  const place = held ? [...element.querySelectorAll(reached)].indexOf(held) : -1;
+  element.innerHTML = text;
+  if (held) {
+    const now = [...element.querySelectorAll(reached)];
+    (now.find((one) => same(one, held)) ?? now[place] ?? element).focus({ preventScroll: true });
+  }
+}
 
 export async function read(path, query = {}) {
-  const answer = await fetch(`api/${path}?${new URLSearchParams(query)}`);
-  return taken(answer);
+  return taken(await fetch(`api/${path}?${new URLSearchParams(query)}`));
 }
 
 export async function change(path, body) {
-  const answer = await fetch(`api/${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
-  return taken(answer);
+  return taken(await fetch(`api/${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }));
 }
 
 async function taken(answer) {
-  const body = await answer.json();
+  const body = await answer.json().catch(() => ({ message: `The server answered ${answer.status}, which is not one of its own answers.` }));
   if (!answer.ok) throw Object.assign(new Error(body.message), { hint: body.hint });
   return body;
 }
 
-export function table(columns, rows, empty) {
-  if (!rows.length) return html`<p class="empty">${empty}</p>`;
-  const number = (cell) => typeof cell === "number" ? "n" : "";
-  return html`<div class="wide"><table><thead><tr>${columns.map((c, place) => html`<th scope="col" class="${number(rows[0][place])}">${c}</th>`)}</tr></thead>
-    <tbody>${rows.map((row) => html`<tr>${row.map((cell) => html`<td class="${number(cell)}">${typeof cell === "number" ? cell.toLocaleString("en") : cell}</td>`)}</tr>`)}</tbody></table></div>`;
+// Lists are cut; how far each is opened is kept until another view is opened.
+const MOST = 999;
+const opened = new Map();
+export const close = () => opened.clear();
+const length = (key, first) => opened.get(key) ?? first;
+export const limit = (key, first = 20) => length(key, first) + 1;
+
+export function table(columns, found, cells, { empty, key = "", first = 20 }) {
+  if (!found.length) return html`<p class="empty">${empty}</p>`;
+  const count = key ? length(key, first) : found.length;
+  const rows = found.slice(0, count).map(cells);
+  const numbers = columns.map((_, place) => rows.some((row) => typeof row[place] === "number"));
+  const side = (place) => numbers[place] ? "n" : "";
+  const rest = found.length <= count ? "" : count >= MOST ? html`<p class="soft">These are the first ${MOST}.</p>`
+    : html`<p><button type="button" data-more="${key}" data-count="${count}">Show more</button></p>`;
+  return html`<table><thead><tr>${columns.map((c, place) => html`<th scope="col" class="${side(place)}">${c}</th>`)}</tr></thead>
+    <tbody>${rows.map((row) => html`<tr>${row.map((cell, place) => html`<td class="${side(place)}" data-label="${columns[place]}"><div>${typeof cell === "number" ? cell.toLocaleString("en") : cell === "" || cell == null ? "–" : cell}</div></td>`)}</tr>`)}</tbody></table>${rest}`;
 }
 
 export function list(facts) {
   return html`<dl>${Object.entries(facts).map(([name, fact]) => html`<dt>${name}</dt><dd>${fact === "" || fact == null ? "–" : fact}</dd>`)}</dl>`;
 }
 
-export function act(text, path, body, question = "") {
-  return html`<button type="button" data-path="${path}" data-body="${JSON.stringify(body)}" data-question="${question}">${text}</button>`;
+// A button that calls a verb. `question` is asked before; `reason` also asks why. `twin` is the same as a command.
+export function act(text, path, body, { twin, question = "", reason = false }) {
+  return html`<button type="button" title="${twin}" data-path="${path}" data-body="${JSON.stringify(body)}" data-question="${question}" data-reason="${reason ? "yes" : ""}">${text}</button>`;
+}
+
+const byId = (id) => document.getElementById(id);
+
+function say(text) {
+  byId("said").textContent = text;
+  byId("said").hidden = !text;
+}
+
+function ask({ dataset, textContent, title }) {
+  const dialog = byId("ask"), input = dialog.querySelector("input");
+  byId("question").textContent = dataset.question;
+  byId("why").hidden = !dataset.reason;
+  byId("twin").textContent = title;
+  byId("yes").textContent = textContent;
+  input.value = "";
+  dialog.returnValue = "";
+  dialog.showModal();
+  (dataset.reason ? input : byId("no")).focus();
+  return new Promise((answer) => {
+    dialog.addEventListener("close", () => answer(dialog.returnValue === "yes" ? { reason: input.value.trim() } : null), { once: true });
+  });
 }
 
 document.addEventListener("click", async (event) => {
-  const button = event.target.closest("button[data-path]");
-  if (!button || (button.dataset.question && !confirm(button.dataset.question))) return;
-  button.disabled = true;
-  try {
-    await change(button.dataset.path, JSON.parse(button.dataset.body));
-  } catch (error) {
-    alert([error.message, error.hint].filter(Boolean).join("\n"));
+  if (event.target.id === "no") byId("ask").close();
+  const more = event.target.closest("button[data-more]");
+  if (more) {
+    opened.set(more.dataset.more, Math.min(MOST, 3 * Number(more.dataset.count)));
+    document.dispatchEvent(new Event("flyball:changed"));
   }
+  const button = event.target.closest("button[data-path]");
+  if (!button) return;
+  const answer = button.dataset.question ? await ask(button) : {};
+  if (!answer) return;
+  const body = JSON.parse(button.dataset.body);
+  if (answer.reason) body.reason = answer.reason;
+  button.disabled = true;
+  say("");
+  try {
+    await change(button.dataset.path, body);
+  } catch (error) {
+    say([error.message, error.hint].filter(Boolean).join(" "));
+  }
+  button.disabled = false;
   document.dispatchEvent(new Event("flyball:changed"));
 });
 
-export const value = (number) => number == null ? "–" : Math.abs(number) < 1000 ? number.toFixed(3) : Math.round(number).toLocaleString("en");
-export const time = (text) => text.slice(0, 16).replace("T", " ");
+export const twin = (command) => html`<p class="twin">In a terminal: <code>${command}</code></p>`;
+export const lines = (texts) => html`<span class="lines">${texts.join("\n")}</span>`;
+export const long = (text) => html`<span class="long">${text}</span>`;
+export const code = (text) => html`<code>${text}</code>`;
+export const time = (text) => text ? html`<time datetime="${text}">${text.slice(0, 16).replace("T", " ")}</time>` : "–";
+
+export function value(number) {
+  const size = Math.abs(number ?? 0);
+  if (number == null) return "–";
+  if (Number.isInteger(number) || size >= 1000) return Math.round(number).toLocaleString("en");
+  return size < 0.001 ? number.toExponential(1) : number.toFixed(3);
+}
+
+export function bytes(number) {
+  const power = number < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(number) / 3));
+  return `${(number / 1000 ** power).toFixed(power ? 1 : 0)} ${["B", "kB", "MB", "GB", "TB"][power]}`;
+}
+
+export function span(seconds) {
+  const [size, unit] = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]].find(([s]) => seconds >= s && seconds % s === 0) ?? [1, "second"];
+  const count = seconds / size;
+  return `${Number(count.toFixed(3)).toLocaleString("en")} ${unit}${count === 1 ? "" : "s"}`;
+}
