@@ -18,7 +18,8 @@ import pyarrow.csv as csv
 HERE = Path(__file__).parent
 REPLAY_FROM = "2013-03-01"
 
-# A cancelled or diverted flight did not bring its passengers there in time, so it counts as late; that is known when it should
+# A cancelled or diverted flight did not bring its passengers there in time, so it counts as late; that is known when
+# it should
 # have left. Of any other flight it is known when it has landed: its departure and its time in the air are recorded.
 FLIGHTS = """
 CREATE TABLE flights AS
@@ -32,11 +33,12 @@ SELECT row_number() OVER (ORDER BY time_hour, minute, carrier, flight, origin, d
        time_hour + to_minutes((minute + coalesce(dep_delay, 0) + coalesce(air_time, 0))::INT) AS known_at
 FROM raw_flights
 """
-# A row of the weather sums up its hour (the strongest rain in it, a report near its end), so it is known when the hour is over.
+# A row of the weather sums up its hour (the strongest rain in it, a report near its end), so it is known when the
+# hour is over.
 WEATHER = """
 CREATE TABLE weather AS
-SELECT origin, time_hour + INTERVAL 1 HOUR AS observed_at, temp, dewp, humid, wind_dir::DOUBLE AS wind_dir, wind_speed, wind_gust, precip,
-       pressure, visib
+SELECT origin, time_hour + INTERVAL 1 HOUR AS observed_at, temp, dewp, humid, wind_dir::DOUBLE AS wind_dir,
+       wind_speed, wind_gust, precip, pressure, visib
 FROM raw_weather ORDER BY observed_at, origin
 """
 
