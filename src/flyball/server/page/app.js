@@ -17,14 +17,13 @@ const STATE = { watching: "good", training: "warn", "rolling out": "warn", pause
   champion: "good", challenger: "warn", promoted: "good", promote: "good", refuse: "warn", rolled_back: "bad", "roll back": "bad", lost: "bad", open: "bad", critical: "bad", warning: "warn" };
 const tag = (word) => html`<span class="tag ${STATE[word] ?? ""}">${word.replaceAll("_", " ")}</span>`;
 const link = (room, name, text = name) => html`<a href="#/${room}/${encodeURIComponent(name)}">${text}</a>`;
-const dash = (text) => text || "–";
 const score = (m) => `${m.name} ${value(m.value)}${m.low == null ? "" : ` (${value(m.low)} to ${value(m.high)})`}`;
 const command = (text) => html`<pre>${text}</pre>`;
 
 const PLACES = { loops: "loops", models: "models", runs: "runs", deployments: "deployments", windows: "deployments", datasets: "data", snapshots: "data" };
 function ref(text) {
   const [kind, name] = text.split(/:\/|\/|@/);
-  return PLACES[kind] && name ? html`<a class="long" href="#/${PLACES[kind]}/${encodeURIComponent(name)}">${text}</a>` : long(text);
+  return PLACES[kind] && name ? html`<a class="${text.length > 30 ? "long" : ""}" href="#/${PLACES[kind]}/${encodeURIComponent(name)}">${text}</a>` : long(text);
 }
 
 async function loops() {
@@ -101,18 +100,29 @@ function windowTable(windows) {
 }
 
 async function runs() {
-  const found = (await read("tracking/list_runs", { limit: 4 * limit("runs", 30) > 1000 ? 1000 : 4 * limit("runs", 30) })).filter((r) => !r.parent);
+  const found = await topRuns(limit("runs", 30));
   return html`<h1>Runs</h1>${table(["run", "experiment", "name", "state", "started", "metrics"], found, (r) => [link("runs", r.id, code(r.id.slice(0, 12))), r.experiment, r.name,
     tag(r.state), time(r.started), Object.entries(r.metrics).slice(0, 3).map(([k, v]) => `${k} ${value(v)}`).join(", ")],
   { key: "runs", first: 30, empty: html`No run yet. In a project's folder: ${command("flyball run PIPELINE")}` })}${twin("flyball runs list")}`;
 }
 
+// Steps are runs too, and there are several to each run that one wants to see: they are passed over page by page.
+async function topRuns(count) {
+  const found = [];
+  for (let pages = 0, before = ""; pages < 10 && found.length < count; pages++) {
+    const page = await read("tracking/list_runs", { limit: 200, before });
+    found.push(...page.filter((r) => !r.parent));
+    if (page.length < 200) break;
+    before = page[page.length - 1].id;
+  }
+  return found.slice(0, count);
+}
+
 async function run(id) {
-  const [found, steps, artifacts] = await Promise.all([
+  const [found, steps, artifacts, made] = await Promise.all([
     read("tracking/get_run", { run: id }), read("tracking/list_runs", { parent: id, limit: 200 }), read("tracking/list_artifacts", { run: id, limit: limit("artifacts") }),
+    read("registry/find_by_run", { run: id }),
   ]);
-  const versions = await read("registry/find_by_run", { run: id });
-  const made = [versions].flat().filter(Boolean);
   return html`<h1>Run ${id.slice(0, 12)} ${tag(found.state)}</h1>
     ${list({ id: code(id), experiment: found.experiment, name: found.name, kind: found.kind, started: time(found.started), ended: time(found.ended), attempt: found.attempt,
       code: found.code ? code(found.code.slice(0, 12)) : "–", ...(found.parent ? { "step of": link("runs", found.parent, code(found.parent.slice(0, 12))) } : {}),
@@ -120,7 +130,7 @@ async function run(id) {
     ${found.error ? html`<h2>Error</h2><pre class="error">${found.error}</pre>` : ""}
     <h2>Parameters</h2>${Object.keys(found.params).length ? list(Object.fromEntries(Object.entries(found.params).map(([k, v]) => [k, typeof v === "object" ? JSON.stringify(v) : String(v)]))) : html`<p class="empty">None: the pipeline's defaults.</p>`}
     ${steps.length ? html`<h2>Steps</h2>${table(["step", "state", "why it ran"], steps.reverse(), (s) => [link("runs", s.id, s.name), tag(s.state), s.tags.why ?? ""], { empty: "" })}` : ""}
-    <h2>Metrics</h2>${table(["metric", "value"], Object.entries(found.metrics), ([k, v]) => [k, value(v)], { empty: "No metrics." })}
+    <h2>Metrics</h2>${Object.keys(found.metrics).length ? list(Object.fromEntries(Object.entries(found.metrics).map(([k, v]) => [k, value(v)]))) : html`<p class="empty">No metrics.</p>`}
     <h2>Artifacts</h2>${table(["artifact", "kind", "size"], artifacts, (a) => [html`<a href="blobs/${a.digest}" download="${a.name}">${a.name}</a>`, a.kind, bytes(a.size)], { key: "artifacts", empty: "No artifacts." })}
     ${twin(`flyball runs show ${id}`)}`;
 }
@@ -136,7 +146,7 @@ async function model(name) {
   const gates = ({ verdict }) => !verdict ? "not judged" : verdict.passed ? html`<span class="good">passed</span>`
     : html`<span class="bad">held back</span> ${lines(verdict.decisions.filter((d) => !d.passed).map((d) => `${d.gate}: ${d.reason}`))}`;
   return html`<h1>${name}</h1>${table(["version", "stage", "registered", "scores on held-out rows (95 %)", "gates", "run"], found, (v) => [v.version, tag(v.stage), time(v.created),
-    lines((v.evaluation?.metrics ?? []).slice(0, 3).map(score)), gates(v), v.run ? link("runs", v.run, code(v.run.slice(0, 12))) : "–"],
+    html`<span class="keep">${lines((v.evaluation?.metrics ?? []).slice(0, 3).map(score))}</span>`, gates(v), v.run ? link("runs", v.run, code(v.run.slice(0, 12))) : "–"],
   { key: "versions", empty: html`No version of this model yet. ${command("flyball run PIPELINE")}` })}${twin(`flyball models list ${name}`)}`;
 }
 
@@ -243,8 +253,8 @@ async function draw() {
 
 // Kinds of events after which a view may look otherwise. The stream names each event by its kind.
 const KINDS = ["loops.applied", "loops.removed", "loops.decided", "loops.training_started", "loops.training_ended", "loops.paused", "loops.resumed",
-  "deployment.changed", "deployment.removed", "deployment.rollout_paused", "deployment.rollout_resumed", "registry.version_registered", "registry.verdict_recorded",
-  "registry.version_updated", "registry.version_deleted", "registry.stage_changed", "registry.alias_changed", "monitoring.window_examined", "alerts.opened", "alerts.acknowledged",
+  "deployment.changed", "deployment.removed", "deployment.rolled_back", "deployment.rollout_started", "deployment.rollout_advanced", "deployment.rollout_ended", "deployment.rollout_paused", "deployment.rollout_resumed", "registry.version_registered", "registry.verdict_recorded",
+  "registry.version_updated", "registry.version_deleted", "registry.stage_changed", "registry.alias_moved", "monitoring.window_examined", "alerts.opened", "alerts.acknowledged",
   "alerts.resolved", "alerts.escalated", "tracking.run_started", "tracking.run_ended", "tracking.run_lost", "tracking.run_deleted", "tracking.run_restored",
   "data.dataset_declared", "data.snapshot_taken", "features.view_declared"];
 
@@ -254,9 +264,10 @@ const soon = () => { pending ??= setTimeout(() => { pending = undefined; draw();
 // A browser keeps few connections to a server: a page that nobody sees lets its own go.
 async function follow() {
   if (document.hidden) { source?.close(); source = undefined; return; }
-  if (source) return;
+  const after = await newest();
+  if (source || document.hidden) return;
   const live = document.getElementById("live");
-  source = new EventSource(`api/events/stream?after=${(await newest())}`);
+  source = new EventSource(`api/events/stream?after=${after}`);
   for (const kind of KINDS) source.addEventListener(kind, soon);
   source.onopen = () => { live.textContent = "live"; };
   source.onerror = () => { live.textContent = "no answer; trying again"; };
