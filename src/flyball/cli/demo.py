@@ -20,6 +20,7 @@ from flyball.errors import InvalidInput, WorkFailed
 _LOOP = "late-flights"
 _START, _END = "2013-03-01", "2014-01-01"
 _SAMPLE = 8
+_STILL_UP_SECONDS = 30.0
 _FILES = ("flyball.toml", "flights.py", "prepare.py", "README.md")
 
 
@@ -96,27 +97,38 @@ def _first_version(root: Path, tell: _Teller) -> None:
 @contextmanager
 def _up(root: Path) -> Iterator[str]:
     """Runs `flyball up` as long as this process lives."""
-    log = root / ".flyball" / "logs"
-    log.mkdir(parents=True, exist_ok=True)
+    log = root / ".flyball" / "logs" / "up.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + _STILL_UP_SECONDS
+    while True:
+        process, said = _start_up(root, log)
+        if said:
+            break
+        words = log.read_text(encoding="utf-8").strip().splitlines()
+        # The children of a demo that was killed a moment ago may still be on their way out.
+        if process.wait() != 1 or "is up already" not in "".join(words[-2:]) or time.monotonic() > deadline:
+            raise WorkFailed(f"`flyball up` ended: {words[-1] if words else 'without a word'}", hint=f"See {log}.")
+        time.sleep(0.5)
+    try:
+        yield json.loads(said)["url"]
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _start_up(root: Path, log: Path) -> tuple[subprocess.Popen[str], str]:
+    """Starts `flyball up`; gives the process, and what it said when it was ready: nothing if it ended instead."""
     command = [sys.executable, "-m", "flyball.cli", "up", "--port", "0", "--with-parent", "--json"]
-    with (log / "up.log").open("a") as errors:
+    with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(
             command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
         )
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            if not line:
-                process.wait()
-                words = (log / "up.log").read_text(encoding="utf-8").strip().splitlines()
-                raise WorkFailed(f"`flyball up` ended: {words[-1] if words else 'without a word'}", hint=f"See {log}.")
-            yield json.loads(line)["url"]
-        finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+    assert process.stdout is not None
+    said = process.stdout.readline()
+    return process, said if said.startswith('{"url"') else ""
 
 
 def _wait_for_deployment(root: Path) -> None:
