@@ -1,7 +1,7 @@
 // The first page of a workspace: loops, runs, models, deployments, windows, alerts. Reads the same API as the CLI does.
 
 import { chart } from "./chart.js";
-import { act, bytes, close, code, html, limit, lines, list, long, read, show, span, table, time, twin, value } from "./parts.js";
+import { act, bytes, close, code, fold, html, limit, lines, list, long, read, show, span, table, time, twin, value } from "./parts.js";
 
 const ROOMS = {
   loops: ["Loops", loops, loop],
@@ -201,7 +201,7 @@ async function dataset(name) {
 
 async function alerts() {
   const [active, over] = await Promise.all([read("alerts/list", { state: "active", limit: limit("active", 50) }), read("alerts/list", { state: "resolved", limit: limit("over") })]);
-  const what = (a) => html`<strong>${a.title}</strong>${lines(["", a.detail])}`;
+  const what = (a) => html`<strong>${fold(a.title)}</strong>${lines(["", a.detail])}`;
   return html`<h1>Alerts</h1>${table(["severity", "what", "about", "state", "times", "last seen", "do"], active, (a) => [tag(a.severity), what(a), ref(a.subject),
     html`${tag(a.state)} ${a.acknowledged_by ? `by ${a.acknowledged_by}` : ""}`, a.count, time(a.last_seen), html`<span class="do">${a.state === "open" ? act("Acknowledge", "alerts/acknowledge", { id: a.id }, { twin: `flyball alerts ack ${a.id}` }) : ""}
     ${act("Resolve", "alerts/resolve", { id: a.id }, { twin: `flyball alerts resolve ${a.id}`, question: `Is “${a.title}” over?`, reason: true })}</span>`],

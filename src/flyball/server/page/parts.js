@@ -56,8 +56,8 @@ export function table(columns, found, cells, { empty, key = "", first = 20 }) {
   const side = (place) => numbers[place] ? "n" : "";
   const rest = found.length <= count ? "" : count >= MOST ? html`<p class="soft">These are the first ${MOST}.</p>`
     : html`<p><button type="button" data-more="${key}" data-count="${count}">Show more</button></p>`;
-  return html`<table><thead><tr>${columns.map((c, place) => html`<th scope="col" class="${side(place)}">${c}</th>`)}</tr></thead>
-    <tbody>${rows.map((row) => html`<tr>${row.map((cell, place) => html`<td class="${side(place)}" data-label="${columns[place]}"><div>${typeof cell === "number" ? cell.toLocaleString("en") : cell === "" || cell == null ? "–" : cell}</div></td>`)}</tr>`)}</tbody></table>${rest}`;
+  return html`<div class="wide"><table><thead><tr>${columns.map((c, place) => html`<th scope="col" class="${side(place)}">${c}</th>`)}</tr></thead>
+    <tbody>${rows.map((row) => html`<tr>${row.map((cell, place) => html`<td class="${side(place)}" data-label="${columns[place]}"><div>${typeof cell === "number" ? cell.toLocaleString("en") : cell === "" || cell == null ? "–" : fold(cell)}</div></td>`)}</tr>`)}</tbody></table></div>${rest}`;
 }
 
 export function list(facts) {
@@ -116,8 +116,10 @@ document.addEventListener("click", async (event) => {
 });
 
 export const twin = (command) => html`<p class="twin">In a terminal: <code>${command}</code></p>`;
-export const lines = (texts) => html`<span class="lines">${texts.join("\n")}</span>`;
+export const lines = (texts) => html`<span class="lines">${fold(texts.join("\n"))}</span>`;
 export const long = (text) => html`<span class="long">${text}</span>`;
+// Only what has no place to break is broken anywhere: a column would else be squeezed down to its letters.
+export const fold = (text) => typeof text === "string" && /\S{40}/.test(text) ? long(text) : text;
 export const code = (text) => html`<code>${text}</code>`;
 export const time = (text) => text ? html`<time datetime="${text}">${text.slice(0, 16).replace("T", " ")}</time>` : "–";
 
