@@ -30,17 +30,17 @@ CHECKS = [
 
 
 @fb.step
-def train(rows: fb.Table, learning_rate: float = 0.08) -> fb.Model:
+def train(rows: fb.Table, learning_rate: float = 0.1) -> fb.Model:
     """A gradient-boosted model on the airline, the route, the hour, the weekday and the weather."""
     x, y = rows.xy()
     model = HistGradientBoostingClassifier(
-        learning_rate=learning_rate, max_iter=150, min_samples_leaf=50, l2_regularization=1.0, random_state=0
+        learning_rate=learning_rate, max_iter=100, min_samples_leaf=50, l2_regularization=1.0, random_state=0
     )
     return model.fit(x, y)
 
 
 @fb.pipeline
-def late_flights(learning_rate: float = 0.08):
+def late_flights(learning_rate: float = 0.1):
     """Trains on all flights known so far but the last week's, which judges the result."""
     rows = fb.validate(fb.training_set(flights, features=[weather]), CHECKS)
     past, recent = fb.split(rows, holdout="7d")
