@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from flyball.cli.output import print_json
-from flyball.errors import AlreadyExists
+from flyball.errors import AlreadyExists, InvalidInput
 from flyball.refs import check_name
 
 
@@ -24,19 +24,30 @@ def init(folder: str, name: str | None, as_json: bool) -> None:
     files = {
         "flyball.toml": (templates / "flyball.toml").read_text(encoding="utf-8").replace("PROJECT", name),
         "project.py": (templates / "project.txt").read_text(encoding="utf-8"),
+        "data/irises.csv": (templates / "irises.csv").read_text(encoding="utf-8"),
         ".gitignore": ".flyball/\n__pycache__/\n",
     }
     taken = [path for path in ("flyball.toml", "project.py") if (root / path).exists()]
     if taken:
         raise AlreadyExists(f"{root / taken[0]} exists already.", hint="Choose another folder.")
-    root.mkdir(parents=True, exist_ok=True)
-    written = []
-    for path, text in files.items():
-        if not (root / path).exists():
-            (root / path).write_text(text, encoding="utf-8")
-            written.append(path)
+    written = _write(root, files)
     if as_json:
         print_json({"project": name, "folder": str(root), "files": written})
         return
     click.echo(f"Project '{name}' in {root}: {', '.join(written)}.")
-    click.echo("Next: read project.py, then `flyball run train_irises`, `flyball apply`, `flyball up`.")
+    step_in = "" if root == Path.cwd() else f"`cd {folder}`, "
+    click.echo(f"Next: {step_in}read project.py, then `flyball run train_irises`, `flyball apply`, `flyball up`.")
+
+
+def _write(root: Path, files: dict[str, str]) -> list[str]:
+    """Writes those of the files that are not there yet; gives their paths."""
+    fresh = [path for path in files if not (root / path).exists()]
+    try:
+        for path in fresh:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(files[path], encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(
+            f"{error.filename} cannot be written: {error.strerror}.", hint="Choose another folder."
+        ) from error
+    return fresh
