@@ -68,5 +68,5 @@ fb.loop(
     ],
     window="7d",
     label_delay="1d",
-    cooldown="13d",
+    cooldown="14d",
 )

@@ -16,6 +16,9 @@ from flyball.storage.database import Lease
 
 _ATTEMPTS = 3
 _TIMEOUT_SECONDS = 6 * 3600.0
+# A training leaves half of the cores to the model server beside it. On two cores one thread is also the faster choice: two
+# that share them with others spend their time handing over.
+_THREADS = str(max(1, (os.cpu_count() or 2) // 2))
 
 
 class Retraining:
@@ -52,7 +55,7 @@ class Retraining:
             id=f"{training.id}-{attempt}",
             command=(sys.executable, "-m", "flyball.server.worker", training.id),
             cwd=loop.source_root,
-            environment={**os.environ, **as_environment(self._workspace.settings)},
+            environment={"OMP_NUM_THREADS": _THREADS, **os.environ, **as_environment(self._workspace.settings)},
             timeout_seconds=_TIMEOUT_SECONDS,
         )
         # The row first: a controller killed between the two finds a job that never was, and starts the next attempt.
