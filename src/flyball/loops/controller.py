@@ -18,6 +18,7 @@ from flyball.errors import FlyballError, LeaseLost
 from flyball.executors.base import Executor
 from flyball.loops.keeper import LoopKeeper
 from flyball.loops.services import Services
+from flyball.refs import Ref
 from flyball.serving.manifest import DEPLOYMENTS, deployment_of
 from flyball.storage.database import Lease
 
@@ -117,7 +118,12 @@ class Controller:
         workspace, busy = self._workspace, False
         deployments = workspace.deployments.list(limit=1000)
         for deployment in deployments:
-            busy |= publish(workspace.store, deployment, workspace.registry)
+            try:
+                busy |= publish(workspace.store, deployment, workspace.registry)
+            except FlyballError as error:
+                # One whose version is gone must not keep the others from their model servers.
+                _tell_unpublished(workspace, deployment.name, error)
+                continue
             busy |= _someone_lags(workspace, deployment.name, deployment.generation)
         served = {deployment.name for deployment in deployments}
         for item in workspace.store.list(DEPLOYMENTS):
@@ -171,6 +177,17 @@ class _Tenure:
             except Exception:
                 # The next try comes in time; if none succeeds, the fencing token keeps a late write out.
                 logger.exception("the lease could not be renewed")
+
+
+def _tell_unpublished(workspace: Services, name: str, error: FlyballError) -> None:
+    workspace.alerts.open(
+        severity="critical",
+        kind="deployment",
+        subject=str(Ref(kind="deployments", name=name)),
+        cause=f"publish:{error.code}",
+        title=f"Model servers cannot be told of '{name}'",
+        detail=str(error),
+    )
 
 
 def _someone_lags(workspace: Services, name: str, generation: int) -> bool:

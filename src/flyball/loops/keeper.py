@@ -104,22 +104,28 @@ class LoopKeeper:
             workspace.loops.decide(loop.name, "refuse", cause, reason, evidence)
             workspace.registry.set_stage(loop.name, version.version, "archived", held.reason)
             return True
-        if loop.paused or (deployment is not None and deployment.rollout is not None):
+        # The deployment turns before the registry: a controller killed in between finds what is still to be told.
+        if deployment is not None and deployment.rollout is not None:
+            if deployment.rollout.to_version != version.version:
+                return False
+            workspace.registry.set_stage(loop.name, version.version, "challenger", "its rollout began")
+            return True
+        if loop.paused:
             return False
         if deployment is None:
             workspace.loops.decide(
                 loop.name, "deploy", cause, f"version {version.version} is the first to pass", evidence
             )
-            workspace.registry.promote(loop.name, version.version, "first version")
             workspace.deployments.deploy(loop.name, loop.name, version.version, "first version", loop.sticky_key)
+            workspace.registry.promote(loop.name, version.version, "first version")
             return True
         if deployment.champion == version.version:
             workspace.registry.promote(loop.name, version.version, "it answers already")
             return True
         reason = f"version {version.version} passed its gates"
         workspace.loops.decide(loop.name, "roll out", cause, reason, evidence)
-        workspace.registry.set_stage(loop.name, version.version, "challenger", reason)
         workspace.deployments.start_rollout(loop.name, version.version, loop.rollout, reason)
+        workspace.registry.set_stage(loop.name, version.version, "challenger", reason)
         return True
 
     def _attend_rollout(self, state: LoopState, rollout: Rollout, now: datetime) -> bool:
@@ -131,20 +137,21 @@ class LoopKeeper:
         cause = f"rollout:{rollout.id}"
         if isinstance(finding, Worse):
             workspace.loops.decide(loop.name, "roll back", cause, finding.reason, finding.evidence)
-            workspace.deployments.abort(loop.name, finding.reason, finding.evidence)
-            self._workspace.alerts.open(
+            workspace.alerts.open(
                 severity="warning", kind="rollback", subject=_ref(state), cause=cause,
                 title=f"Version {rollout.to_version} was rolled back", detail=finding.reason, facts=finding.evidence,
             )  # fmt: skip
+            workspace.deployments.abort(loop.name, finding.reason, finding.evidence)
             return True
         held = now - rollout.step_started >= rollout.spec.hold
         seen = sum(batch.challenger.predictions for batch in batches)
         if not held or seen < rollout.spec.min_predictions:
             return False
-        moved = workspace.deployments.advance(loop.name, rollout.step, finding.evidence)
-        if moved.state == "promoted":
-            reason = f"version {moved.to_version} passed every step of its {moved.spec.strategy}"
+        # Told before it is done, like every decision: once it is done, no pass comes by here again.
+        if rollout.spec.steps[rollout.step + 1 :] in ((), (100,)):
+            reason = f"version {rollout.to_version} passed every step of its {rollout.spec.strategy}"
             workspace.loops.decide(loop.name, "promote", cause, reason, finding.evidence)
+        workspace.deployments.advance(loop.name, rollout.step, finding.evidence)
         return True
 
     def _follow_champion(self, deployment: Deployment, versions: list[ModelVersion]) -> bool:

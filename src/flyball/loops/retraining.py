@@ -36,9 +36,10 @@ class Retraining:
         job = self._executor.poll(training.job)
         if job.state in ("queued", "running"):
             return True
+        killed = job.state == "failed" and (job.exit_code or 0) < 0
         if job.state == "finished":
             self._end(loop, replace(training, state="succeeded", version=self._version(loop, training)), lease)
-        elif job.state in ("failed", "timed_out", "cancelled"):
+        elif job.state in ("failed", "timed_out", "cancelled") and not killed:
             error = _last_words(self._executor.logs(training.job)) or f"the worker {job.state.replace('_', ' ')}"
             self._end(loop, replace(training, state="failed", error=error), lease)
         elif training.attempt < _ATTEMPTS:
