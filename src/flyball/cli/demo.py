@@ -18,14 +18,14 @@ from flyball.cli.output import print_json
 from flyball.errors import InvalidInput, WorkFailed
 
 _LOOP = "late-flights"
-_START, _END = "2013-03-01", "2014-01-01"
+_START, _END, _FAST_END = "2013-03-01", "2014-01-01", "2013-07-01"
 _SAMPLE = 8
 _STILL_UP_SECONDS = 30.0
 _FILES = ("flyball.toml", "flights.py", "prepare.py", "README.md")
 
 
 @click.command()
-@click.option("--fast", is_flag=True, help=f"Replay every {_SAMPLE}th flight only: less than a minute.")
+@click.option("--fast", is_flag=True, help=f"Replay a sample: every {_SAMPLE}th flight, March to June; about a minute.")
 @click.option("--folder", metavar="DIR", help="Where to work (default demo, or demo-fast).")
 @click.option("--fresh", is_flag=True, help="Begin again, even if an earlier one stands in the folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -49,7 +49,7 @@ def demo(fast: bool, folder: str | None, fresh: bool, as_json: bool) -> None:
         with _up(root) as url:
             tell(f"the workspace is up at {url}; the year begins")
             _wait_for_deployment(root)
-            _replay(root, "6h" if fast else "1h", tell)
+            _replay(root, _FAST_END if fast else _END, "6h" if fast else "1h", tell)
         tell("scoring the whole year with the first version, for comparison")
         _flyball(
             root, "predict", f"models:/{_LOOP}/1", "--input", "data/history.parquet", "--features", "weather",
@@ -141,10 +141,10 @@ def _wait_for_deployment(root: Path) -> None:
     raise WorkFailed("The first version was not deployed.", hint=f"Run `flyball alerts list` in {root}.")
 
 
-def _replay(root: Path, batch: str, tell: _Teller) -> None:
+def _replay(root: Path, end: str, batch: str, tell: _Teller) -> None:
     command = [
         sys.executable, "-m", "flyball.cli", "replay", _LOOP, "--dataset", "flights", "--features", "weather",
-        "--history", "data/history.parquet", "--from", _START, "--to", _END, "--collect", "data/flights",
+        "--history", "data/history.parquet", "--from", _START, "--to", end, "--collect", "data/flights",
         "--batch", batch, "--json",
     ]  # fmt: skip
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
