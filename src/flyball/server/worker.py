@@ -51,15 +51,15 @@ class RunServices:
         return found
 
 
-def work(workspace: Workspace, training: Training) -> ModelVersion | None:
-    """Does the training and judges what came of it; None if the pipeline registered no version.
+def work(workspace: Workspace, training: Training) -> ModelVersion:
+    """Does the training and judges what came of it.
 
     Raises:
-        WorkFailed: the pipeline failed.
+        WorkFailed: the pipeline failed, or registered no version of the loop's model.
     """
     loop = workspace.loops.get(training.loop).loop
     version = _train(workspace, loop, training) if training.kind == "train" else _to_judge(workspace, loop, training)
-    if version is not None and version.verdict is None:
+    if version.verdict is None:
         champion = _champion(workspace, loop)
         if champion is None or champion.version != version.version:
             judge_version(
@@ -68,7 +68,7 @@ def work(workspace: Workspace, training: Training) -> ModelVersion | None:
     return version
 
 
-def _train(workspace: Workspace, loop: Loop, training: Training) -> ModelVersion | None:
+def _train(workspace: Workspace, loop: Loop, training: Training) -> ModelVersion:
     folder = workspace.cache / "code" / loop.code
     checkout_code(loop.code, workspace.blobs, folder)
     project = load_project(folder, loop.module)
@@ -78,7 +78,12 @@ def _train(workspace: Workspace, loop: Loop, training: Training) -> ModelVersion
     services = RunServices(workspace=workspace, project_root=folder, source_root=Path(loop.source_root), code=loop.code)
     run_pipeline(pipeline, pipeline.bind(loop.params), services=services, experiment=loop.name, run_id=training.id)
     made = [version for version in workspace.registry.find_by_run(training.id) if version.model == loop.name]
-    return made[-1] if made else None
+    if not made:
+        raise WorkFailed(
+            f"The pipeline '{loop.pipeline}' registered no version of '{loop.name}'.",
+            hint=f"A loop's pipeline registers a model of the loop's name: fb.register('{loop.name}', ...).",
+        )
+    return made[-1]
 
 
 def _to_judge(workspace: Workspace, loop: Loop, training: Training) -> ModelVersion:
@@ -104,7 +109,7 @@ def main() -> int:
             # The last line of the output is what the controller shows as the reason.
             sys.stderr.write(f"{error}\n")
             return 1
-        logger.info("done", extra={"training": training.id, "version": version and version.version})
+        logger.info("done", extra={"training": training.id, "version": version.version})
         return 0
 
 
