@@ -14,7 +14,7 @@ from flyball.refs import Ref
 from flyball.settings import as_environment
 from flyball.storage.database import Lease
 
-_ATTEMPTS = 3
+_ATTEMPTS = 10
 _TIMEOUT_SECONDS = 6 * 3600.0
 # A training leaves half of the cores to the model server beside it. On two cores one thread is also the faster choice: two
 # that share them with others spend their time handing over.
@@ -39,11 +39,12 @@ class Retraining:
         killed = job.state == "failed" and (job.exit_code or 0) < 0
         if job.state == "finished":
             self._end(loop, replace(training, state="succeeded", version=self._version(loop, training)), lease)
-        elif job.state in ("failed", "timed_out", "cancelled") and not killed:
+        elif job.state in ("failed", "timed_out") and not killed:
             error = _last_words(self._executor.logs(training.job)) or f"the worker {job.state.replace('_', ' ')}"
             self._end(loop, replace(training, state="failed", error=error), lease)
         elif training.attempt < _ATTEMPTS:
-            # The worker died without a word: killed, or the machine went down. What it finished is cached.
+            # The worker died without a word, or was stopped together with its controller: that is nothing the training did.
+            # What it finished is cached.
             self._start(loop, training, lease)
         else:
             error = f"the worker died {training.attempt} times"
