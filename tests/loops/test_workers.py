@@ -62,3 +62,10 @@ def test_a_worker_says_in_its_last_words_why_it_failed(employing: Life) -> None:
     training = _step_until_it_ended(employing)
     assert (training.state, training.attempt) == ("failed", 1)
     assert "no model today" in training.error
+
+
+def test_a_worker_that_was_stopped_with_its_controller_is_followed_by_another(employing: Life) -> None:
+    _step_until_it_runs(employing)
+    employing.executor.cancel(_training(employing).job)
+    training = _step_until_it_ended(employing)
+    assert (training.state, training.attempt, training.error) == ("succeeded", 2, "")
