@@ -33,6 +33,7 @@ def list_datasets(workspace: Any, as_json: bool) -> None:
 @workspace_options
 def history(workspace: Any, name: str, limit: int, as_json: bool) -> None:
     """List the snapshots of the dataset NAME, newest first."""
+    workspace.data.get(name)
     found = workspace.data.list_snapshots(name, limit=limit)
     if as_json:
         print_json(found)

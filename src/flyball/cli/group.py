@@ -71,7 +71,14 @@ def invoke(arguments: list[str]) -> int:
     except FlyballError as error:
         if wants_json:
             sys.stdout.write(to_json({"error": error_to_plain(error)}).decode() + "\n")
-        sys.stderr.write(f"Error: {error.message}\n" + (f"  {error.hint}\n" if error.hint else ""))
+        sys.stderr.write(f"Error: {error.message}\n" + _place(error) + (f"  {error.hint}\n" if error.hint else ""))
         return EXIT_CODES.get(error.code, 1)
     except BrokenPipeError:
         return 1
+
+
+def _place(error: FlyballError) -> str:
+    """The line of the project where a step failed: the two lines of its traceback that a person looks for."""
+    lines = str(error.facts.get("traceback", "")).splitlines()
+    places = [number for number, line in enumerate(lines) if line.startswith("  File ")]
+    return "".join(f"{line}\n" for line in lines[places[-1] : places[-1] + 2]) if places else ""

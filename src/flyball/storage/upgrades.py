@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from flyball.errors import Conflict
+from flyball.errors import Conflict, Corrupt, FlyballError, ServerUnreachable
 from flyball.storage.database import Database
 
 if TYPE_CHECKING:
@@ -23,9 +23,17 @@ _UPGRADE_LOCK = 0x0F1B
 
 
 def revision(database: Database) -> str:
-    """The revision that the database stands at; empty for one without tables."""
-    if not sa.inspect(database.engine).has_table("alembic_version"):
-        return ""
+    """The revision that the database stands at; empty for one without tables.
+
+    Raises:
+        ServerUnreachable: the database server does not answer, or does not let us in.
+        Corrupt: the file is no database.
+    """
+    try:
+        if not sa.inspect(database.engine).has_table("alembic_version"):
+            return ""
+    except sa.exc.DatabaseError as error:
+        raise _unusable(database, error) from error
     row = database.row(sa.text("SELECT version_num FROM alembic_version"))
     return "" if row is None else str(row[0])
 
@@ -65,6 +73,13 @@ def upgrade(database: Database) -> str:
         settings.attributes["connection"] = connection
         command.upgrade(settings, "head")
     return before
+
+
+def _unusable(database: Database, error: sa.exc.DatabaseError) -> FlyballError:
+    where, said = database.url.render_as_string(hide_password=True), str(error.orig).strip().partition("\n")[0]
+    if database.dialect.name == "sqlite":
+        return Corrupt(f"{database.url.database} cannot be used: {said}.", hint="Choose another workspace or database.")
+    return ServerUnreachable(f"The database {where} cannot be reached: {said}.", hint="See FLYBALL_DATABASE.")
 
 
 def config() -> Config:
