@@ -14,20 +14,35 @@ from flyball.version import __version__
 if TYPE_CHECKING:
     from flyball.alerts import alert_to as alert_to
     from flyball.data import expect as expect
-    from flyball.data.catalog import Dataset, dataset
-    from flyball.data.table import Table
-    from flyball.deployment.rollout import canary, immediate, shadow
-    from flyball.errors import FlyballError
-    from flyball.features.views import FeatureView, feature_view
-    from flyball.loops import on
-    from flyball.loops.loop import Loop, loop
-    from flyball.monitoring import monitor
-    from flyball.pipelines.pipeline import pipeline
-    from flyball.pipelines.step import step
-    from flyball.pipelines.values import Model
-    from flyball.registry import gate
-    from flyball.session import connect, load_model, log, predict, run, snapshot
-    from flyball.steps import evaluate, register, split, training_set, validate
+    from flyball.data.catalog import Dataset as Dataset
+    from flyball.data.catalog import dataset as dataset
+    from flyball.data.table import Table as Table
+    from flyball.deployment.rollout import canary as canary
+    from flyball.deployment.rollout import immediate as immediate
+    from flyball.deployment.rollout import shadow as shadow
+    from flyball.errors import FlyballError as FlyballError
+    from flyball.features.views import FeatureView as FeatureView
+    from flyball.features.views import feature_view as feature_view
+    from flyball.loops import on as on
+    from flyball.loops.loop import Loop as Loop
+    from flyball.loops.loop import loop as loop
+    from flyball.monitoring import monitor as monitor
+    from flyball.pipelines.pipeline import pipeline as pipeline
+    from flyball.pipelines.step import step as step
+    from flyball.pipelines.values import Model as Model
+    from flyball.registry import gate as gate
+    from flyball.session import connect as connect
+    from flyball.session import load_model as load_model
+    from flyball.session import log as log
+    from flyball.session import predict as predict
+    from flyball.session import run as run
+    from flyball.session import snapshot as snapshot
+    from flyball.steps import evaluate as evaluate
+    from flyball.steps import register as register
+    from flyball.steps import split as split
+    from flyball.steps import training_set as training_set
+    from flyball.steps import validate as validate
+
 
 _NAMES = {
     # data and features

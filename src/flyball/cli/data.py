@@ -67,6 +67,7 @@ def show(workspace: Any, name: str, version: str, rows: int, as_json: bool) -> N
     """Show a snapshot of the dataset NAME: its columns and first rows."""
     from flyball.data.snapshot import load_snapshot
 
+    workspace.data.get(name)
     found = workspace.data.get_snapshot(name, version)
     if as_json:
         print_json(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -74,6 +75,11 @@ def invoke(arguments: list[str]) -> int:
         sys.stderr.write(f"Error: {error.message}\n" + _place(error) + (f"  {error.hint}\n" if error.hint else ""))
         return EXIT_CODES.get(error.code, 1)
     except BrokenPipeError:
+        return 1
+    except OSError as error:
+        if error.filename is None and error.errno != errno.ENOSPC:
+            raise
+        sys.stderr.write(f"Error: {error.filename or 'A file'} cannot be used: {error.strerror}.\n")
         return 1
 
 
