@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,22 @@ def test_no_server_is_code_5(flyball: Command, nowhere: Path, monkeypatch: pytes
         said = flyball(*command.split())
         assert said.code == 5
         assert "No server answers at" in said.err
+
+
+def test_a_port_that_is_taken_is_told(flyball: Command, nowhere: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        said = flyball("up", "--port", str(taken.getsockname()[1]))
+    assert said.code == 1
+    assert "is taken: Address already in use" in said.err
+    assert "--port" in said.err
+
+
+def test_a_port_with_none_after_it_is_code_2(flyball: Command, nowhere: Path) -> None:
+    said = flyball("up", "--port", "65535")
+    assert said.code == 2
+    assert "Choose a lower one" in said.err
 
 
 def test_an_error_for_programs_is_one_json_document(flyball: Command, project: Path) -> None:

@@ -15,7 +15,7 @@ from typing import IO, Self
 
 import urllib3
 
-from flyball.errors import Conflict, WorkFailed
+from flyball.errors import Conflict, InvalidInput, WorkFailed
 from flyball.server.main import check_host
 from flyball.server.supervisor import Child, Supervisor
 from flyball.settings import Settings, as_environment
@@ -40,6 +40,13 @@ class Up:
         check_host(settings.host)
         settings.workspace.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(settings.workspace)
+        try:
+            self._supervisor = self._prepare(settings, say)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _prepare(self, settings: Settings, say: Callable[[str], None]) -> Supervisor:
         port = settings.port or _free_port(settings.host)
         model_port = port + 1 if settings.port else _free_port(settings.host)
         for wanted in (port, model_port):
@@ -50,7 +57,7 @@ class Up:
         with Workspace(self.settings) as workspace:
             # The tables are made before the children race for it.
             workspace.database.close()
-        self._supervisor = Supervisor(self._children(model_port), settings.workspace / "logs", say=say)
+        return Supervisor(self._children(model_port), settings.workspace / "logs", say=say)
 
     def __enter__(self) -> Self:
         self._supervisor.start()
@@ -139,6 +146,10 @@ def _free_port(host: str) -> int:
 
 
 def _check_port(host: str, port: int) -> None:
+    if port > 65_535:
+        raise InvalidInput(
+            "The model server takes the port after the server's, and there is none.", hint="Choose a lower one."
+        )
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
