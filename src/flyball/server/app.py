@@ -21,6 +21,7 @@ from flyball.errors import FlyballError, InvalidInput, NotFound
 from flyball.serialization import to_json
 from flyball.server.objects_api import object_routes
 from flyball.server.openapi import describe_api
+from flyball.server.protocols.mlflow import MlflowProtocol
 from flyball.server.routes import error_response, json_response, verb_routes
 from flyball.version import __version__
 from flyball.workspace import Workspace
@@ -29,6 +30,13 @@ logger = logging.getLogger(__name__)
 
 _MAX_BODY = 256 << 20
 _TOO_LARGE = f"The body is larger than {_MAX_BODY >> 20} MiB."
+# Bodies that are written to disk while they come, and so may be of any size.
+_STREAMED = (
+    "/blobs/",
+    "/api/2.0/mlflow-artifacts/",
+    "/ajax-api/2.0/mlflow-artifacts/",
+    "/ajax-api/2.0/mlflow/upload-artifact",
+)
 _HEADERS = [
     (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
     (b"x-content-type-options", b"nosniff"),
@@ -92,6 +100,7 @@ def create_app(
         routes=routes,
         exception_handlers={FlyballError: _on_error, HTTPException: _on_http_error, Exception: _on_bug},
     )
+    app.add_middleware(MlflowProtocol, workspace=workspace)
     app.add_middleware(_Door, hosts=hosts)
     return app
 
@@ -116,7 +125,7 @@ class _Door:
 
         if refusal is not None:
             await refusal(scope, receive, send_with_headers)
-        elif scope["path"].startswith("/blobs/"):
+        elif scope["path"].startswith(_STREAMED):
             await self._app(scope, receive, send_with_headers)
         else:
             await self._app(scope, _limited(receive), send_with_headers)
@@ -133,7 +142,7 @@ class _Door:
                 {"code": "permission_denied", "message": "A page of another site may not change things here."}, 403
             )
         length = headers.get(b"content-length", "0")
-        if not length.isdigit() or (int(length) > _MAX_BODY and not scope["path"].startswith("/blobs/")):
+        if not length.isdigit() or (int(length) > _MAX_BODY and not scope["path"].startswith(_STREAMED)):
             return json_response({"code": "invalid_input", "message": _TOO_LARGE}, 413)
         return None
 
