@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from flyball.errors import FlyballError
 from flyball.executors.base import Executor, Job, JobState
-from flyball.loops.controller import LEASE, Controller
+from flyball.loops.controller import Controller
+from flyball.loops.lease import LEASE
 from flyball.loops.loop import Loop
 from flyball.pipelines.code_snapshot import load_project, snapshot_code
 from flyball.serialization import from_json

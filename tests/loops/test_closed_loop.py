@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from flyball.errors import LeaseLost
-from flyball.loops.controller import LEASE, Controller
+from flyball.loops.controller import Controller
+from flyball.loops.lease import LEASE
 from tests.loops.clicks import Life
 
 

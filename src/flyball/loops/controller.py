@@ -17,6 +17,7 @@ from flyball.deployment.manifest import followers, publish, withdraw
 from flyball.errors import FlyballError, LeaseLost
 from flyball.executors.base import Executor
 from flyball.loops.keeper import LoopKeeper
+from flyball.loops.lease import LEASE
 from flyball.loops.services import Services
 from flyball.refs import Ref
 from flyball.serving.manifest import DEPLOYMENTS, deployment_of
@@ -24,7 +25,6 @@ from flyball.storage.database import Lease
 
 logger = logging.getLogger(__name__)
 
-LEASE = "controller"
 _TTL = timedelta(seconds=6)
 _SWEEP_SECONDS = 2.0
 _FOLLOWER_SILENT = timedelta(seconds=15)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 import urllib3
 
-from flyball.loops.controller import LEASE
+from flyball.loops.lease import LEASE
 from flyball.storage.database import leases
 from flyball.workspace import Workspace
 

@@ -31,11 +31,13 @@ class Child:
         command: Program and arguments. The process should end when its standard input closes: that is how it learns that
             the supervisor is dead, however it died.
         environment: All of its environment; that of this process by default.
+        delay: Seconds after the others that it is first started, so that those come up the sooner.
     """
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] | None = None
+    delay: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,10 @@ class Supervisor:
         self._is_stopped = False
         try:
             for kept in self._kept:
-                self._start(kept)
+                if kept.child.delay:
+                    kept.next_start = time.monotonic() + kept.child.delay
+                else:
+                    self._start(kept)
         except BaseException:
             self.stop()
             raise
@@ -137,7 +142,7 @@ class Supervisor:
                     kept.pause, kept.was_told = self._first_pause, False
                     kept.ends.clear()
             elif now >= kept.next_start:
-                kept.restarts += 1
+                kept.restarts += bool(kept.started)
                 try:
                     self._start(kept)
                 except InvalidInput as error:  # its program is gone for now

@@ -22,6 +22,8 @@ from flyball.settings import Settings, as_environment
 from flyball.workspace import Workspace
 
 _READY_SECONDS = 60.0
+# Three starts at once on few cores are three late ones, and it is the server that people wait for.
+_DELAY = 0.4
 
 
 class Up:
@@ -54,14 +56,14 @@ class Up:
         self.settings = replace(settings, port=port, url="")
         self.url = f"http://{settings.host}:{port}"
         self.model_url = f"http://{settings.host}:{model_port}"
-        with Workspace(self.settings) as workspace:
-            # The tables are made before the children race for it.
-            workspace.database.close()
         return Supervisor(self._children(model_port), settings.workspace / "logs", say=say)
 
     def __enter__(self) -> Self:
         self._supervisor.start()
         try:
+            with Workspace(self.settings) as workspace:
+                # The server does the same at this moment; here, what is wrong with the database is told to who asked.
+                workspace.database.close()
             self._wait_until_ready()
         except BaseException:
             self.close()
@@ -96,9 +98,9 @@ class Up:
         ]  # fmt: skip
         return [
             Child("server", (*serve, "--expect-model-server", self.model_url), environment),
-            Child("controller", (python, "-m", "flyball.server.controller", "--with-parent"), environment),
+            Child("controller", (python, "-m", "flyball.server.controller", "--with-parent"), environment, _DELAY),
             # One request is small: threads inside it cost more than they bring, and other requests want the cores.
-            Child("model-server", tuple(model_server), {"OMP_NUM_THREADS": "1", **environment}),
+            Child("model-server", tuple(model_server), {"OMP_NUM_THREADS": "1", **environment}, _DELAY),
         ]
 
     def _wait_until_ready(self) -> None:
