@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from flyball.loops.loops import Loops
     from flyball.monitoring.monitoring import Monitoring
     from flyball.pipelines.cache import StepCache
+    from flyball.registry.approvals import Approvals
     from flyball.registry.versions import Registry
     from flyball.storage.database import Database
     from flyball.storage.event_log import EventLog
@@ -39,6 +40,7 @@ T = TypeVar("T")
 
 SERVICES = {
     "alerts": "flyball.alerts.alert:Alerts",
+    "approvals": "flyball.registry.approvals:Approvals",
     "clock": "flyball.storage.virtual_clock:VirtualClock",
     "data": "flyball.data.catalog:Data",
     "deployments": "flyball.deployment.deployments:Deployments",
@@ -127,6 +129,13 @@ class Workspace:
         from flyball.alerts.alert import Alerts
 
         return self._once("alerts", lambda: Alerts(self.database, self.events, self.time))
+
+    @property
+    def approvals(self) -> Approvals:
+        """What people say of versions before they go live."""
+        from flyball.registry.approvals import Approvals
+
+        return self._room("approvals", Approvals)
 
     @property
     def data(self) -> Data:

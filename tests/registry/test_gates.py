@@ -12,6 +12,7 @@ from flyball.errors import FlyballError, InvalidInput, NotFound
 from flyball.evaluation.scores import evaluate
 from flyball.models.signature import Signature
 from flyball.registry import gate
+from flyball.registry.approvals import Approval, Word
 from flyball.registry.gates.base import GATES, Case, Decision, GateSpec, Hold, Judged, Pass
 from flyball.registry.judge import judge
 from flyball.registry.verdicts import Verdict
@@ -26,7 +27,21 @@ SIGNAL = RANDOM.normal(size=ROWS) + 1.5 * TRUTH
 NOISE = RANDOM.normal(size=ROWS)
 CARRIER = RANDOM.choice(["UA", "B6", "EV"], ROWS)
 
+APPROVED = [
+    Approval(
+        id="a1",
+        model="churn",
+        version=1,
+        state="approved",
+        requested_by="Ada",
+        requested=AT,
+        decided=AT,
+        words=(Word(by="Grace", word="approve", reason="", at=AT),),
+    )
+]
+
 PARAMS: dict[str, dict[str, Any]] = {
+    "approved": {"count": 1},
     "at_least": {"metric": "roc_auc", "value": 0.7},
     "beats_champion": {"metric": "roc_auc"},
     "latency": {"p99": "10ms"},
@@ -57,7 +72,7 @@ def judged(noise: float = 1.0, *, score: Any = None, rows: slice = slice(None), 
 
 
 def case(candidate: Judged | None = None, champion: Judged | None = None, **more: Any) -> Case:
-    return Case(candidate=candidate or judged(0.2), champion=champion or judged(1.0), **more)
+    return Case(candidate=candidate or judged(0.2), champion=champion or judged(1.0), **{"approvals": APPROVED, **more})
 
 
 def ask(name: str, case: Case, **params: Any) -> Decision:
@@ -74,7 +89,7 @@ def test_every_gate_lets_a_better_version_pass(name: str) -> None:
 
 @each_gate
 def test_every_gate_lets_the_first_version_pass(name: str) -> None:
-    assert isinstance(ask(name, Case(candidate=judged(0.2))), Pass)
+    assert isinstance(ask(name, Case(candidate=judged(0.2), approvals=APPROVED)), Pass)
 
 
 @each_gate

@@ -32,9 +32,9 @@ if TYPE_CHECKING:  # pytest prepares the module of a plug-in itself, and cannot 
 
 
 def import_all_tables() -> None:
-    """Imports what defines tables: every room's `_store` and the storage room itself."""
+    """Imports what defines tables: every room's `_store` (and `_*_store`) and the storage room itself."""
     root = Path(flyball.__file__).parent
-    for path in sorted([*root.glob("**/_store.py"), root / "storage/event_log.py", root / "storage/virtual_clock.py"]):
+    for path in sorted([*root.glob("**/_*store.py"), root / "storage/event_log.py", root / "storage/virtual_clock.py"]):
         # A room that cannot be imported fails its own tests, not everybody's.
         with contextlib.suppress(ImportError, SyntaxError):
             importlib.import_module(".".join(["flyball", *path.relative_to(root).with_suffix("").parts]))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flyball.clock import Clock
 from flyball.errors import InvalidInput
 from flyball.models.package import LoadedModel, load_model
+from flyball.registry.approvals import Approvals
 from flyball.registry.gates.base import Case, GateSpec, Judged
 from flyball.registry.judge import judge
 from flyball.registry.versions import ModelVersion, Registry, Verdict
@@ -28,8 +29,12 @@ def judge_version(
     registry: Registry,
     blobs: Blobs,
     clock: Clock,
+    approvals: Approvals | None = None,
 ) -> Verdict:
     """Scores both versions on the new version's held-out rows, asks every gate, and records the verdict.
+
+    Args:
+        approvals: Who knows what people have said of the new version; without it a gate that asks for that holds it back.
 
     Raises:
         InvalidInput: the version keeps no held-out rows and a gate needs them.
@@ -44,6 +49,7 @@ def judge_version(
         candidate=_judged(version, rows, blobs),
         champion=None if champion is None else _judged(champion, rows, blobs, version.label, version.slices),
         evaluation=version.evaluation,
+        approvals=None if approvals is None else approvals.list(f"models:/{version.model}/{version.version}"),
     )
     verdict = judge(case, gates, now=clock.now())
     registry.record_verdict(version.model, version.version, verdict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flyball.errors import InvalidInput
@@ -53,6 +54,24 @@ def latency(*, p99: str = "", p95: str = "", p50: str = "") -> GateSpec:
     read_limits(p99=p99, p95=p95, p50=p50)
     given = {"p99": p99, "p95": p95, "p50": p50}
     return GateSpec(gate="latency", params={name: text for name, text in given.items() if text})
+
+
+def approved(count: int = 1, *, by: Sequence[str] = (), four_eyes: bool = False) -> GateSpec:
+    """People have said yes to the version; it is held back until they have.
+
+    Args:
+        count: How many different people must have approved.
+        by: Only their word counts; everybody's by default.
+        four_eyes: The word of the one who asked for the approval does not count.
+    """
+    if isinstance(by, str):
+        raise InvalidInput(f"by is the text '{by[:60]}'.", hint="Give a list of names.")
+    if count < 1 or (by and len(set(by)) < count):
+        raise InvalidInput(
+            f"{count} of {len(set(by)) or 'all'} must approve.", hint="Ask for 1 or more, and name as many."
+        )
+    params = {"count": int(count), "by": list(dict.fromkeys(by)), "four_eyes": four_eyes}
+    return GateSpec(gate="approved", params={name: value for name, value in params.items() if value})
 
 
 def by_name(gate: str, **params: Any) -> GateSpec:

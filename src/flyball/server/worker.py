@@ -63,8 +63,9 @@ def work(workspace: Workspace, training: Training) -> ModelVersion:
         champion = _champion(workspace, loop)
         if champion is None or champion.version != version.version:
             judge_version(
-                version, champion, loop.gates, registry=workspace.registry, blobs=workspace.blobs, clock=workspace.time
-            )
+                version, champion, loop.gates, registry=workspace.registry, blobs=workspace.blobs, clock=workspace.time,
+                approvals=workspace.approvals,
+            )  # fmt: skip
     return version
 
 

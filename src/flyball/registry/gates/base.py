@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from flyball.registry.approvals import Approval
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateSpec:
@@ -66,12 +68,14 @@ class Case:
         champion: None if there is none yet.
         evaluation: How good the candidate was when it was registered.
         metric: Name of the metric that counts where a gate names none; that of the evaluation by default.
+        approvals: The requests that the candidate be approved, newest first; None if whoever made the case does not know.
     """
 
     candidate: Judged
     champion: Judged | None = None
     evaluation: Evaluation | None = None
     metric: str = ""
+    approvals: Sequence[Approval] | None = None
 
     def metric_or(self, named: str) -> str:
         """The metric that counts: the named one, or the case's own.
