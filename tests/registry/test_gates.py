@@ -41,12 +41,12 @@ APPROVED = [
 ]
 
 PARAMS: dict[str, dict[str, Any]] = {
-    "approved": {"count": 1},
     "at_least": {"metric": "roc_auc", "value": 0.7},
     "beats_champion": {"metric": "roc_auc"},
     "latency": {"p99": "10ms"},
     "no_worse_slice": {"column": "carrier", "metric": "roc_auc"},
     "schema": {},
+    "approved": {"count": 1},
 }
 
 
