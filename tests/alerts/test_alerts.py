@@ -34,7 +34,8 @@ def test_an_alert_survives_the_wire(alerts: Alerts) -> None:
 
 
 def test_the_verbs_can_be_told_to_the_outside() -> None:
-    assert {*verbs_of(Alerts)} == {"open", "acknowledge", "resolve", "get", "list", "list_deliveries"}
+    told = {"open", "acknowledge", "assign", "resolve", "get", "list", "list_deliveries"}
+    assert {*verbs_of(Alerts)} == {*told, "silence", "end_silence", "list_silences"}
 
 
 def test_the_same_cause_is_counted_and_not_opened_again(alerts: Alerts, clock: FixedClock) -> None:

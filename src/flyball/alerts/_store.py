@@ -27,6 +27,7 @@ alerts = sa.Table(
     sa.Column("resolved", Instant),
     sa.Column("acknowledged_by", sa.String(250), nullable=False),
     sa.Column("resolution", sa.Text, nullable=False),
+    sa.Column("assigned_to", sa.String(250), nullable=False, server_default=""),
     sa.Index("ix_alerts_state", "state", "id"),
     sa.Index("ix_alerts_subject", "subject", "id"),
     # One alert per cause, whoever finds it.
@@ -38,6 +39,19 @@ alerts = sa.Table(
         sqlite_where=sa.text("state <> 'resolved'"),
         postgresql_where=sa.text("state <> 'resolved'"),
     ),
+)
+
+silences = sa.Table(
+    "alert_silences",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("subject", sa.String(300), nullable=False),
+    sa.Column("cause", sa.String(300), nullable=False),
+    sa.Column("until", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("by", sa.String(250), nullable=False),
+    sa.Column("created", Instant, nullable=False),
+    sa.Index("ix_alert_silences_until", "until"),
 )
 
 # What is to be told, written with the change itself. Times here are the database's own clock, in seconds: channels

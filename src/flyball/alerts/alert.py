@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from flyball.alerts import _store
 from flyball.alerts.outbox import Delivery, Outbox, What
-from flyball.clock import Clock
+from flyball.clock import Clock, parse_time
 from flyball.errors import Conflict, InvalidInput, NotFound, did_you_mean
 from flyball.refs import Ref, check_name, new_id
 from flyball.serialization import JsonValue
@@ -36,6 +38,7 @@ class Alert:
         facts: The evidence, as plain values.
         count: How often it was found.
         acknowledged_by: Who said that they take care of it.
+        assigned_to: Who was asked to take care of it.
         resolution: Why it is resolved.
     """
 
@@ -54,6 +57,30 @@ class Alert:
     resolved: datetime | None = None
     acknowledged_by: str = ""
     resolution: str = ""
+    assigned_to: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """A time in which channels do not tell certain alerts.
+
+    Attributes:
+        subject: Which alerts by what they are about; `*` stands for anything.
+        cause: Which alerts by what brought them about; `*` stands for anything.
+        until: When it ends, by the workspace's clock.
+    """
+
+    id: str
+    subject: str
+    cause: str
+    until: datetime
+    reason: str = ""
+    by: str = ""
+    created: datetime
+
+    def covers(self, alert: Alert) -> bool:
+        """Whether it is about that alert."""
+        return fnmatchcase(alert.subject, self.subject) and fnmatchcase(alert.cause, self.cause)
 
 
 class Alerts:
@@ -133,6 +160,23 @@ class Alerts:
             return self._tell(connection, changed, "acknowledged", by=_kept(by, 250))
 
     @change
+    def assign(self, id: str, to: str, by: str = "") -> Alert:  # noqa: A002
+        """Asks someone to take care of it; an empty name takes that back.
+
+        Raises:
+            NotFound: there is no such alert.
+            Conflict: it is resolved.
+        """
+        with self._database.transaction() as connection:
+            row = self._locked(connection, id)
+            if row.state == "resolved":
+                raise Conflict(f"Alert '{id}' is resolved.", id=id)
+            if row.assigned_to == _kept(to, 250):
+                return _alert_of(row)
+            changed = self._update(connection, id, assigned_to=_kept(to, 250))
+            return self._tell(connection, changed, "assigned", to=_kept(to, 250), by=_kept(by, 250))
+
+    @change
     def resolve(self, id: str, reason: str = "") -> Alert:  # noqa: A002
         """Ends an alert; one that is resolved stays as it is.
 
@@ -194,6 +238,72 @@ class Alerts:
         rows = self._database.rows(query.order_by(table.c.id.desc()).limit(max(1, min(limit, 1000))))
         return [_alert_of(row) for row in rows]
 
+    @change
+    def silence(
+        self,
+        until: datetime,
+        subject: str = "*",
+        cause: str = "*",
+        reason: str = "",
+        by: str = "",
+    ) -> Silence:
+        """Keeps channels from telling certain alerts for a while; they are still found, counted and listed.
+
+        What is still not resolved when the silence ends is told then.
+
+        Args:
+            until: When it ends, by the workspace's clock; at most a year from now.
+            subject: Which alerts by what they are about; `*` stands for anything, as in `loops:/churn` or `*:/churn`.
+            cause: Which alerts by what brought them about, such as `drift:*`.
+
+        Raises:
+            InvalidInput: the end is not in the future or too far, or a pattern cannot be one.
+        """
+        now = self._clock.now()
+        end = parse_time(until)
+        if not now < end <= now + timedelta(days=366):
+            raise InvalidInput(f"A silence until {end:%Y-%m-%d %H:%M} UTC ends in the past, or too late.",
+                hint="Give a time within the next year.")  # fmt: skip
+        made = Silence(
+            id=new_id(), subject=_check(subject, "subject"), cause=_check(cause, "cause"), until=end,
+            reason=_kept(reason, 20_000), by=_kept(by, 250), created=now,
+        )  # fmt: skip
+        with self._database.transaction() as connection:
+            row = {name: getattr(made, name) for name in Silence.__dataclass_fields__}
+            connection.execute(sa.insert(_store.silences).values(row))
+            told = {"silence": made.id, "cause": made.cause, "until": made.until.isoformat(), "by": made.by}
+            self._events.append(connection, "alerts.silenced", made.subject, **told)
+        return made
+
+    @change
+    def end_silence(self, id: str) -> None:  # noqa: A002
+        """Ends a silence before its time; one that is over stays as it is.
+
+        Raises:
+            NotFound: there is no such silence.
+        """
+        table = _store.silences
+        now = self._clock.now()
+        with self._database.transaction() as connection:
+            row = connection.execute(sa.select(table).where(table.c.id == id).with_for_update()).first()
+            if row is None:
+                raise NotFound(f"There is no silence '{id[:40]}'.", id=id[:40])
+            if row.until > now:
+                connection.execute(sa.update(table).where(table.c.id == id).values(until=now))
+                self._events.append(connection, "alerts.silence_ended", row.subject, silence=id, cause=row.cause)
+
+    @read
+    def list_silences(self, with_past: bool = False, limit: int = 1000) -> builtins.list[Silence]:
+        """Silences, the one that ends last first.
+
+        Args:
+            with_past: Whether those that are over are listed too.
+        """
+        table = _store.silences
+        query = sa.select(table) if with_past else sa.select(table).where(table.c.until > self._clock.now())
+        rows = self._database.rows(query.order_by(table.c.until.desc(), table.c.id).limit(max(1, min(limit, 1000))))
+        return [Silence(**row._mapping) for row in rows]
+
     def _seen_again(self, connection: sa.Connection, row: sa.Row[Any], found: dict[str, Any]) -> Alert:
         rises = SEVERITIES.index(found["severity"]) > SEVERITIES.index(row.severity)
         severity = found["severity"] if rises else row.severity
@@ -211,10 +321,10 @@ class Alerts:
         return row
 
     def _tell(
-        self, connection: sa.Connection, row: sa.Row[Any], what: What | Literal["acknowledged"], **facts: str
+        self, connection: sa.Connection, row: sa.Row[Any], what: What | Literal["assigned"], **facts: str
     ) -> Alert:
         alert = _alert_of(row)
-        if what != "acknowledged":
+        if what != "assigned":
             self.outbox.note(connection, alert.id, row.owner, what)
         told = {"alert": alert.id, "severity": alert.severity, "kind": alert.kind, "title": alert.title, **facts}
         self._events.append(connection, f"alerts.{what}", alert.subject, **told)

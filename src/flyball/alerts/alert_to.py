@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Literal
 
 from flyball.alerts.alert import Severity
@@ -12,6 +14,7 @@ from flyball.alerts.channels.email import check as check_mail
 from flyball.alerts.channels.github import check_repository
 from flyball.alerts.channels.gitlab import check_project
 from flyball.alerts.http_post import check_timeout, check_url
+from flyball.clock import parse_duration
 from flyball.errors import InvalidInput
 
 
@@ -176,6 +179,22 @@ def command(*command: str, timeout: float = 10.0, at_least: Severity = "info") -
     """
     settings = {"command": check_command(list(command)), "timeout": check_timeout(timeout)}
     return ChannelSpec(channel="command", settings=settings, at_least=at_least)
+
+
+def escalate(channel: ChannelSpec, after: str | timedelta) -> ChannelSpec:
+    """A channel that is told only what nobody took care of: `escalate(pagerduty(key), after="30m")`.
+
+    Args:
+        channel: Whom it goes to.
+        after: How long an alert must have been open and not acknowledged; less than a day.
+
+    Raises:
+        InvalidInput: it is no time, or too long.
+    """
+    seconds = parse_duration(after).total_seconds()
+    if not 0 < seconds < 86_400:
+        raise InvalidInput(f"after is {after}.", hint="Give less than a day, such as 30m.")
+    return replace(channel, after=seconds)
 
 
 def _given(settings: dict[str, Any], **optional: object) -> dict[str, Any]:

@@ -27,16 +27,21 @@ def deliver(alerts: Alerts, channels: Mapping[str, Sequence[ChannelSpec]], *, li
     if not wanted:
         return 0
     sent, silent = 0, set[str]()
+    silences = alerts.list_silences()
     for notice in alerts.outbox.pending(wanted, limit):
         specs = {channel_key(spec): spec for spec in wanted[notice.owner]}
         alert = alerts.get(notice.alert)
+        if any(silence.covers(alert) for silence in silences) and not _ends_what_was_told(alerts, notice, alert):
+            if alert.state == "resolved":  # it came and went unheard, as was asked for
+                alerts.outbox.settle(notice)
+            continue
         for key, spec in specs.items():
             # A channel that does not answer is not waited for again and again within one call.
-            if key not in silent and _is_wanted(alert, spec):
+            if key not in silent and _is_wanted(alert, spec) and _is_due(alerts, notice, alert, spec, key):
                 outcome = _send(alerts, notice, alert, spec, key)
                 sent += outcome is True
                 silent |= {key} if outcome is False else set()
-        if all(not _is_wanted(alert, spec) or alerts.outbox.is_done(notice, key) for key, spec in specs.items()):
+        if all(_is_over(alerts, notice, alert, spec, key) for key, spec in specs.items()):
             alerts.outbox.settle(notice)
     return sent
 
@@ -53,6 +58,32 @@ def channel_key(spec: ChannelSpec) -> str:
 
 def _is_wanted(alert: Alert, spec: ChannelSpec) -> bool:
     return SEVERITIES.index(alert.severity) >= SEVERITIES.index(spec.at_least)
+
+
+def _ends_what_was_told(alerts: Alerts, notice: Notice, alert: Alert) -> bool:
+    told = notice.what == "resolved" and any(each.state == "sent" for each in alerts.outbox.deliveries(alert.id))
+    return bool(told)
+
+
+def _is_due(alerts: Alerts, notice: Notice, alert: Alert, spec: ChannelSpec, key: str) -> bool:
+    if not spec.after:
+        return True
+    if notice.what in ("acknowledged", "resolved"):
+        # Whom it was escalated to learns the end of it; nobody else.
+        return any(each.channel == key and each.state == "sent" for each in alerts.outbox.deliveries(alert.id))
+    return alert.state == "open" and notice.age >= spec.after
+
+
+def _is_over(alerts: Alerts, notice: Notice, alert: Alert, spec: ChannelSpec, key: str) -> bool:
+    if not _is_wanted(alert, spec) or alerts.outbox.is_done(notice, key):
+        return True
+    if not spec.after:
+        return False
+    return (
+        alert.state != "open"
+        if notice.what in ("opened", "escalated")
+        else not _is_due(alerts, notice, alert, spec, key)
+    )
 
 
 def _send(alerts: Alerts, notice: Notice, alert: Alert, spec: ChannelSpec, key: str) -> bool | None:

@@ -18,7 +18,7 @@ from flyball.clock import Clock
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 
-What = Literal["opened", "escalated", "resolved"]
+What = Literal["opened", "escalated", "acknowledged", "resolved"]
 
 MOST_ATTEMPTS = 20
 _OLDEST_SECONDS = 86_400.0
@@ -50,12 +50,17 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Something that is to be told."""
+    """Something that is to be told.
+
+    Attributes:
+        age: Seconds since it happened, by the database's clock.
+    """
 
     id: int
     alert: str
     owner: str
     what: What
+    age: float
 
 
 class Outbox:
@@ -75,7 +80,8 @@ class Outbox:
         """Notices that are still to be told, oldest first. What is older than a day is no news and left out."""
         table = _store.notices
         fresh = table.c.made > self._database.dialect.now - _OLDEST_SECONDS
-        query = sa.select(table.c.id, table.c.alert, table.c.owner, table.c.what)
+        age = (self._database.dialect.now - table.c.made).label("age")
+        query = sa.select(table.c.id, table.c.alert, table.c.owner, table.c.what, age)
         query = query.where(table.c.pending.is_(True), table.c.owner.in_(sorted(owners)), fresh)
         rows = self._database.rows(query.order_by(table.c.id).limit(limit))
         return [Notice(**row._mapping) for row in rows]

@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from flyball.cli.output import print_facts, print_json, print_table, workspace_options
+from flyball.clock import parse_duration
 
 
 @click.group()
 def alerts() -> None:
-    """Alerts: list, acknowledge, resolve."""
+    """Alerts: list, acknowledge, assign, silence, resolve."""
 
 
 @alerts.command("list")
@@ -42,6 +43,7 @@ def show(workspace: Any, alert: str, as_json: bool) -> None:
     print_facts({
         "alert": found.id, "severity": found.severity, "about": found.subject, "what": found.title, "state": found.state,
         "since": found.opened, "last seen": found.last_seen, "times": found.count,
+        "acknowledged by": found.acknowledged_by, "assigned to": found.assigned_to, "resolution": found.resolution,
     })  # fmt: skip
     click.echo(f"\n{found.detail}")
 
@@ -54,6 +56,53 @@ def ack(workspace: Any, alert: str, by: str, as_json: bool) -> None:
     """Say that an alert has been seen."""
     found = workspace.alerts.acknowledge(alert, by)
     print_json(found) if as_json else click.echo("Acknowledged.")
+
+
+@alerts.command()
+@click.argument("alert")
+@click.argument("to")
+@click.option("--by", default="", help="Who asks.")
+@workspace_options
+def assign(workspace: Any, alert: str, to: str, by: str, as_json: bool) -> None:
+    """Ask someone to take care of an alert; '' takes it back."""
+    found = workspace.alerts.assign(alert, to, by)
+    print_json(found) if as_json else click.echo(f"Assigned to {to}." if to else "Assigned to nobody.")
+
+
+@alerts.command()
+@click.option("--for", "span", required=True, metavar="TIME", help="How long, such as 30m, 2h or 3d.")
+@click.option("--subject", default="*", show_default=True, help="Which alerts by what they are about.")
+@click.option("--cause", default="*", show_default=True, help="Which alerts by what brought them about.")
+@click.option("--reason", default="", help="Why.")
+@click.option("--by", default="", help="Who wants it.")
+@workspace_options
+def silence(workspace: Any, span: str, subject: str, cause: str, reason: str, by: str, as_json: bool) -> None:
+    """Keep channels from telling certain alerts for a while."""
+    until = workspace.time.now() + parse_duration(span)
+    made = workspace.alerts.silence(until, subject=subject, cause=cause, reason=reason, by=by)
+    print_json(made) if as_json else click.echo(f"Silence {made.id} until {made.until:%Y-%m-%d %H:%M} UTC.")
+
+
+@alerts.command()
+@click.option("--all", "with_past", is_flag=True, help="Show those that are over as well.")
+@workspace_options
+def silences(workspace: Any, with_past: bool, as_json: bool) -> None:
+    """List silences."""
+    found = workspace.alerts.list_silences(with_past=with_past)
+    if as_json:
+        print_json(found)
+        return
+    rows = [[each.id, each.subject, each.cause, each.until, each.reason, each.by] for each in found]
+    print_table(["silence", "about", "cause", "until", "why", "by"], rows, empty="Nothing is silenced.")
+
+
+@alerts.command()
+@click.argument("silence")
+@workspace_options
+def unsilence(workspace: Any, silence: str, as_json: bool) -> None:
+    """End a silence."""
+    workspace.alerts.end_silence(silence)
+    print_json({"ended": silence}) if as_json else click.echo("Ended.")
 
 
 @alerts.command()

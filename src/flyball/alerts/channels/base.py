@@ -17,11 +17,14 @@ class ChannelSpec:
         channel: Name of the plug-in.
         settings: What it is told: an address, a secret.
         at_least: The lowest severity that is sent.
+        after: Seconds that an alert must have been open without anyone taking care of it; the channel of whom it
+            escalates to. What is acknowledged or resolved by then is not sent at all.
     """
 
     channel: str
     settings: dict[str, Any] = field(default_factory=dict)
     at_least: Severity = "info"
+    after: float = 0.0
 
 
 class Channel(Protocol):
