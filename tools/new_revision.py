@@ -20,7 +20,7 @@ from flyball.storage.upgrades import config
 def load_tables() -> None:
     """Imports every module that declares tables."""
     for module in pkgutil.walk_packages(flyball.__path__, "flyball."):
-        if module.name.rpartition(".")[2] in ("_store", "database", "event_log", "virtual_clock"):
+        if module.name.endswith(("_store", ".database", ".event_log", ".virtual_clock")):
             importlib.import_module(module.name)
     assert metadata.tables
 
