@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from flyball.storage.object_store import ObjectStore
     from flyball.storage.objects import Blobs
     from flyball.storage.virtual_clock import VirtualClock
+    from flyball.tracking.inputs import RunInputs
+    from flyball.tracking.logged_models import LoggedModels
     from flyball.tracking.runs import Tracking
 
 T = TypeVar("T")
@@ -47,9 +49,11 @@ SERVICES = {
     "events": "flyball.storage.event_log:EventLog",
     "features": "flyball.features.views:Features",
     "lineage": "flyball.lineage:Lineage",
+    "logged_models": "flyball.tracking.logged_models:LoggedModels",
     "loops": "flyball.loops.loops:Loops",
     "monitoring": "flyball.monitoring.monitoring:Monitoring",
     "registry": "flyball.registry.versions:Registry",
+    "run_inputs": "flyball.tracking.inputs:RunInputs",
     "step_cache": "flyball.pipelines.cache:StepCache",
     "tracking": "flyball.tracking.runs:Tracking",
 }
@@ -166,6 +170,13 @@ class Workspace:
         return self._once("lineage", lambda: Lineage(self.database, self.events, self.time))
 
     @property
+    def logged_models(self) -> LoggedModels:
+        """Models as runs log them."""
+        from flyball.tracking.logged_models import LoggedModels
+
+        return self._room("logged_models", LoggedModels)
+
+    @property
     def loops(self) -> Loops:
         """Declared loops and what became of them."""
         from flyball.loops.loops import Loops
@@ -185,6 +196,13 @@ class Workspace:
         from flyball.registry.versions import Registry
 
         return self._room("registry", Registry)
+
+    @property
+    def run_inputs(self) -> RunInputs:
+        """What went into runs and came out of them."""
+        from flyball.tracking.inputs import RunInputs
+
+        return self._room("run_inputs", RunInputs)
 
     @property
     def step_cache(self) -> StepCache:
