@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from flyball.monitoring.monitoring import Monitoring
     from flyball.pipelines.cache import StepCache
     from flyball.registry.approvals import Approvals
+    from flyball.registry.lifecycle import Lifecycle
     from flyball.registry.versions import Registry
     from flyball.storage.database import Database
     from flyball.storage.event_log import EventLog
@@ -48,6 +49,7 @@ SERVICES = {
     "deployments": "flyball.deployment.deployments:Deployments",
     "events": "flyball.storage.event_log:EventLog",
     "features": "flyball.features.views:Features",
+    "lifecycle": "flyball.registry.lifecycle:Lifecycle",
     "lineage": "flyball.lineage:Lineage",
     "logged_models": "flyball.tracking.logged_models:LoggedModels",
     "loops": "flyball.loops.loops:Loops",
@@ -161,6 +163,13 @@ class Workspace:
         from flyball.features.views import Features
 
         return self._room("features", Features)
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """Deprecation, retirement and rollback of versions."""
+        from flyball.registry.lifecycle import Lifecycle
+
+        return self._room("lifecycle", Lifecycle)
 
     @property
     def lineage(self) -> Lineage:

@@ -13,6 +13,7 @@ from flyball.deployment import _store
 from flyball.deployment.rollout import Rollout, RolloutSpec
 from flyball.errors import Conflict, NotFound, did_you_mean
 from flyball.refs import Ref, check_name, new_id
+from flyball.registry.holds import let_go, take_hold
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
@@ -107,11 +108,12 @@ class Deployments:
         """Lets a version answer at once; makes the deployment if there is none. A rollout under way is ended.
 
         Raises:
-            Conflict: the deployment serves another model.
+            Conflict: the deployment serves another model, or the version is retired.
         """
         check_name(name, "deployment")
         now = self._clock.now()
         with self._database.transaction() as connection:
+            self._hold(connection, name, model, version)
             row = connection.execute(sa.select(_store.deployments).where(_store.deployments.c.name == name)).first()
             if row is None:
                 first = {"name": name, "model": model, "champion": version, "generation": 0, "sticky_key": sticky_key}
@@ -131,7 +133,7 @@ class Deployments:
         """Begins to bring a version in by the steps of the plan.
 
         Raises:
-            Conflict: another rollout is under way, or the version answers already.
+            Conflict: another rollout is under way, the version answers already, or is retired.
         """
         now = self._clock.now()
         with self._database.transaction() as connection:
@@ -143,6 +145,7 @@ class Deployments:
                 )
             if deployment.champion == version:
                 raise Conflict(f"Version {version} is the champion of '{name}' already.")
+            self._hold(connection, name, deployment.model, version)
             rollout = Rollout(
                 id=new_id(), deployment=name, model=deployment.model, from_version=deployment.champion, to_version=version,
                 spec=spec, step=0, percent=spec.steps[0], state="running", started=now, step_started=now, evidence={},
@@ -219,18 +222,21 @@ class Deployments:
             version: The version to go back to; by default the champion before the present one.
 
         Raises:
-            Conflict: there is nothing to go back to.
+            Conflict: there is nothing to go back to, or that version is retired.
         """
         with self._database.transaction() as connection:
             deployment = self._get(connection, name)
-            if deployment.rollout is not None:
-                self._end_rollout(connection, name, "rolled_back", reason or "rolled back by hand")
+            target: int | None = None
             if deployment.rollout is None or version:
                 target = version or _store.latest_replaced(connection, name, deployment.champion)
                 if target is None:
                     raise Conflict(f"'{name}' has had no champion but version {deployment.champion}.")
+                self._hold(connection, name, deployment.model, target)
+            if deployment.rollout is not None:
+                self._end_rollout(connection, name, "rolled_back", reason or "rolled back by hand")
+            if target is not None:
                 self._turn(connection, name, champion=target, reason=reason or f"rolled back to version {target}")
-            else:
+            elif deployment.rollout is not None:
                 self._turn(connection, name, reason=reason or f"version {deployment.rollout.to_version} rolled back")
             self._tell(connection, "rolled_back", name, reason=reason)
             return self._get(connection, name)
@@ -256,7 +262,12 @@ class Deployments:
             connection.execute(
                 removed.values(removed=True, generation=table.c.generation + 1, updated=self._clock.now())
             )
+            let_go(connection, _ref(name))
             self._tell(connection, "removed", name)
+
+    def _hold(self, connection: sa.Connection, name: str, model: str, version: int) -> None:
+        """Sees to it that the version stays for as long as the deployment names it."""
+        take_hold(self._database, connection, _ref(name), model, version, now=self._clock.now())
 
     def _get(self, connection: sa.Connection, name: str) -> Deployment:
         table = _store.deployments
@@ -324,6 +335,7 @@ class Deployments:
             values["champion"] = champion
         connection.execute(sa.update(table).where(table.c.name == name).values(**values))
         state = self._get(connection, name)
+        let_go(connection, _ref(name), but={state.champion, *([state.rollout.to_version] if state.rollout else [])})
         row = {
             "deployment": name, "generation": state.generation, "champion": state.champion, "reason": reason, "at": now,
             "challenger": state.rollout.to_version if state.rollout else None,
@@ -333,7 +345,7 @@ class Deployments:
         self._tell(connection, "changed", name, generation=state.generation, champion=state.champion, reason=reason)
 
     def _tell(self, connection: sa.Connection, what: str, name: str, **facts: Any) -> None:
-        self._events.append(connection, f"deployment.{what}", Ref(kind="deployments", name=name), **facts)
+        self._events.append(connection, f"deployment.{what}", _ref(name), **facts)
 
     @read
     def list(self, limit: int = 100, after: str = "") -> list[Deployment]:
@@ -343,3 +355,7 @@ class Deployments:
         with self._database.reading() as connection:
             names = connection.execute(query.limit(max(1, min(limit, 1000)))).scalars().all()
             return [self._get(connection, name) for name in names]
+
+
+def _ref(name: str) -> str:
+    return str(Ref(kind="deployments", name=name))

@@ -100,6 +100,7 @@ retirements = sa.Table(
     sa.Column("by", sa.String(200), nullable=False),
     sa.Column("at", Instant, nullable=False),
     sa.Column("former_stage", sa.String(20), nullable=False),
+    sa.Column("keeps_files", sa.Boolean, nullable=False),
     # Counts, not digests: what was freed must not look like something that is referred to.
     sa.Column("freed_files", sa.Integer, nullable=False),
     sa.Column("freed_bytes", sa.BigInteger, nullable=False),
