@@ -1,0 +1,197 @@
+"""Where an artifact's path leads: to a run's artifacts, to other files, or to a tree that some module shows.
+
+A path is what follows `mlflow-artifacts:/`. `<experiment>/<run>/artifacts/<name>` is an artifact of that run, natively as
+well. Whatever else is brought is kept as a file in a folder, which is the text before `/artifacts/`, so
+`1/models/m-1/artifacts/MLmodel` is the file `MLmodel` in the folder `1/models/m-1`.
+
+A module can show a read-only tree of its own, whose files are made or kept elsewhere:
+
+    trees["flyball/models"] = ModelTree()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+from flyball.errors import InvalidInput, NotFound
+from flyball.server.protocols.mlflow._checks import check_path
+from flyball.server.protocols.mlflow.conversions import artifact_uri, experiment_of
+from flyball.server.protocols.mlflow.wire import MlflowError
+
+if TYPE_CHECKING:
+    from flyball.workspace import Workspace
+
+_PAGE = 10_000
+_LOOSE = "loose"
+"""The folder of files that stand in none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """One file: its name below the place that was asked for, and its bytes, by digest or as they are."""
+
+    name: str
+    size: int
+    digest: str = ""
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of a listing."""
+
+    name: str
+    is_folder: bool
+    size: int = 0
+
+
+class Tree(Protocol):
+    """A read-only tree of files."""
+
+    def files(self, workspace: Workspace, path: str) -> Iterable[StoredFile]:
+        """Every file at or below that path; names and path count from the root of the tree."""
+        ...
+
+
+trees: dict[str, Tree] = {}
+"""The trees that modules show, by the path of their root."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a path leads: exactly one of `run`, `folder` and `tree` is not empty; `name` counts from there."""
+
+    path: str
+    name: str
+    run: str = ""
+    folder: str = ""
+    tree: str = ""
+
+
+def find_place(workspace: Workspace, given: str) -> Place:
+    """Where a path leads.
+
+    Raises:
+        MlflowError: the path cannot be used.
+    """
+    parts = [part for part in check_path(given).split("/") if part not in ("", ".")]
+    path = "/".join(parts)
+    for root in trees:
+        if path == root or path.startswith(f"{root}/"):
+            return Place(path=path, name=path[len(root) + 1 :], tree=root)
+    marks = [place for place, part in enumerate(parts) if part == "artifacts" and place]
+    for mark in marks:
+        run, root = parts[mark - 1], "/".join(parts[:mark])
+        if _is_root_of(workspace, run, root):
+            return Place(path=path, name="/".join(parts[mark + 1 :]), run=run)
+    if marks:
+        return Place(path=path, name="/".join(parts[marks[0] + 1 :]), folder="/".join(parts[: marks[0]]))
+    return Place(path=path, name=path, folder=_LOOSE)
+
+
+def files_below(workspace: Workspace, uri: str) -> list[StoredFile]:
+    """Every file at or below an address such as `mlflow-artifacts:/1/<run>/artifacts/model`, named from there.
+
+    Raises:
+        MlflowError: it is no such address, or cannot be used.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme != "mlflow-artifacts":
+        raise MlflowError(f"{uri[:200]!r} is not kept by this server.")
+    place = find_place(workspace, parts.path.lstrip("/"))
+    return list(_below(workspace, place))
+
+
+def find_file(workspace: Workspace, place: Place) -> StoredFile:
+    """The file that stands there.
+
+    Raises:
+        MlflowError: there is none, or it is a folder.
+    """
+    for file in _below(workspace, place):
+        if file.name == "":
+            return file
+        raise MlflowError(f"Artifact path refers to a directory, not a file: '{place.path[:300]}'")
+    raise MlflowError(f"No such artifact: '{place.path[:300]}'", "RESOURCE_DOES_NOT_EXIST")
+
+
+def list_entries(workspace: Workspace, place: Place) -> list[Entry]:
+    """What stands directly in a folder, by name; nothing if it is a file or is not there."""
+    found: dict[str, Entry] = {}
+    for file in _below(workspace, place):
+        first, slash, _ = file.name.partition("/")
+        if first:
+            found[first] = Entry(name=first, is_folder=bool(slash), size=0 if slash else file.size)
+    return [found[name] for name in sorted(found)]
+
+
+def keep_file(workspace: Workspace, place: Place, digest: str, size: int) -> None:
+    """Notes a file whose bytes are kept already; one of the same name is replaced.
+
+    Raises:
+        MlflowError: nothing can be written there.
+    """
+    _check_writable(place)
+    if not place.name:
+        raise MlflowError("Artifact path must include a filename.")
+    if place.run:
+        workspace.tracking.log_artifact(place.run, place.name, digest, size)
+    else:
+        workspace.files.put(place.folder, place.name, digest, size)
+
+
+def delete_files(workspace: Workspace, place: Place) -> None:
+    """Removes the file that stands there, or all below it; nothing happens if there is none.
+
+    Raises:
+        MlflowError: nothing can be removed there.
+    """
+    _check_writable(place)
+    if place.run:
+        workspace.tracking.delete_artifacts(place.run, place.name)
+    else:
+        workspace.files.delete(place.folder, place.name)
+
+
+def _below(workspace: Workspace, place: Place) -> Iterator[StoredFile]:
+    """Every file at the place (its name is then empty) or below it, by name."""
+    start = f"{place.name}/" if place.name else ""
+    for file in _stored(workspace, place):
+        if file.name == place.name:
+            yield StoredFile(name="", size=file.size, digest=file.digest, data=file.data)
+        elif file.name.startswith(start):
+            yield StoredFile(name=file.name[len(start) :], size=file.size, digest=file.digest, data=file.data)
+
+
+def _stored(workspace: Workspace, place: Place) -> Iterator[StoredFile]:
+    if place.tree:
+        yield from trees[place.tree].files(workspace, place.name)
+        return
+    after = ""
+    while True:
+        if place.run:
+            page = workspace.tracking.list_artifacts(place.run, limit=_PAGE, after=after, prefix=place.name)
+        else:
+            page = workspace.files.list(place.folder, prefix=place.name, limit=_PAGE, after=after)
+        for file in page:
+            yield StoredFile(name=file.name, size=file.size, digest=file.digest)
+        if len(page) < _PAGE:
+            return
+        after = page[-1].name
+
+
+def _is_root_of(workspace: Workspace, run: str, root: str) -> bool:
+    try:
+        found = workspace.tracking.get_run(run)
+    except (NotFound, InvalidInput):
+        return False
+    parts = urlsplit(artifact_uri(experiment_of(workspace, found), run))
+    return parts.scheme == "mlflow-artifacts" and parts.path.strip("/") == f"{root}/artifacts"
+
+
+def _check_writable(place: Place) -> None:
+    if place.tree:
+        raise MlflowError(f"'{place.path[:300]}' is shown by Flyball and cannot be changed.", "PERMISSION_DENIED")
