@@ -39,6 +39,7 @@ class Settings:
         host: Address that `flyball up` binds to.
         port: Port of the server; the model server takes the next one.
         log_level: Least severe level of the log that is written.
+        signing_key: File of the private key that versions are signed with as they are registered; empty: they are not.
     """
 
     project: Path
@@ -55,6 +56,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     log_level: LogLevel = "info"
+    signing_key: str = ""
 
 
 SETTABLE = tuple(field.name for field in fields(Settings) if field.name != "project")
@@ -125,7 +127,8 @@ def _read(name: str, value: object, source: str) -> object:
 
 def _absolute(name: str, value: object, folder: Path) -> object:
     # Parts of one workspace are run from different folders; they must mean the same place.
-    if name == "workspace" or (name == "objects" and "://" not in str(value)):
+    is_folder = name == "workspace" or (name == "objects" and "://" not in str(value))
+    if is_folder or (name == "signing_key" and value):
         return str(folder / Path(str(value)).expanduser())
     if name == "database" and str(value).startswith("sqlite:///"):
         path, question, query = str(value).removeprefix("sqlite:///").partition("?")

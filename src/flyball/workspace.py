@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from flyball.monitoring.monitoring import Monitoring
     from flyball.pipelines.cache import StepCache
     from flyball.registry.approvals import Approvals
+    from flyball.registry.comments import Comments
     from flyball.registry.lifecycle import Lifecycle
+    from flyball.registry.signing import Signatures
     from flyball.registry.versions import Registry
     from flyball.storage.database import Database
     from flyball.storage.event_log import EventLog
@@ -45,6 +47,7 @@ SERVICES = {
     "alerts": "flyball.alerts.alert:Alerts",
     "approvals": "flyball.registry.approvals:Approvals",
     "clock": "flyball.storage.virtual_clock:VirtualClock",
+    "comments": "flyball.registry.comments:Comments",
     "data": "flyball.data.catalog:Data",
     "deployments": "flyball.deployment.deployments:Deployments",
     "events": "flyball.storage.event_log:EventLog",
@@ -56,6 +59,7 @@ SERVICES = {
     "monitoring": "flyball.monitoring.monitoring:Monitoring",
     "registry": "flyball.registry.versions:Registry",
     "run_inputs": "flyball.tracking.inputs:RunInputs",
+    "signatures": "flyball.registry.signing:Signatures",
     "step_cache": "flyball.pipelines.cache:StepCache",
     "tracking": "flyball.tracking.runs:Tracking",
 }
@@ -144,6 +148,13 @@ class Workspace:
         return self._room("approvals", Approvals)
 
     @property
+    def comments(self) -> Comments:
+        """What people say about things."""
+        from flyball.registry.comments import Comments
+
+        return self._room("comments", Comments)
+
+    @property
     def data(self) -> Data:
         """Datasets and their snapshots."""
         from flyball.data.catalog import Data
@@ -212,6 +223,13 @@ class Workspace:
         from flyball.tracking.inputs import RunInputs
 
         return self._room("run_inputs", RunInputs)
+
+    @property
+    def signatures(self) -> Signatures:
+        """Who vouches for which version."""
+        from flyball.registry.signing import Signatures
+
+        return self._room("signatures", Signatures)
 
     @property
     def step_cache(self) -> StepCache:

@@ -123,6 +123,7 @@ signatures = sa.Table(
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("key", sa.String(64), primary_key=True),
     sa.Column("signature", sa.String(64), nullable=False),
+    sa.Column("described", sa.Text, nullable=False),
     sa.Column("public_key", sa.Text, nullable=False),
     sa.Column("by", sa.String(200), nullable=False),
     sa.Column("at", Instant, nullable=False),
