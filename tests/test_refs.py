@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyball.errors import InvalidInput
-from flyball.refs import KINDS, Ref, check_name, new_id
+from flyball.refs import KINDS, Ref, check_alias, check_model_name, check_name, new_id
 
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 tails: st.SearchStrategy[dict[str, str]] = st.one_of(
@@ -46,21 +46,55 @@ def test_a_bare_name_is_of_the_kind_that_is_wanted() -> None:
         "models:churn",
         "models://churn",
         "models:/churn/3/4",
-        "models:/churn@a@b",
         "models:/churn/3@a",
         "models:/churn/",
         "models:/churn@",
         "Models:/churn",
         " models:/churn",
         "models:/churn\n",
-        "models:/a b",
+        "models:/ ",
+        "models:/a:b",
+        "models:/..",
+        "models:/@a",
+        "runs:/a b",
+        "runs:/a@b@c",
         "models:/a\x00b",
-        "models:/" + "x" * 201,
+        "models:/" + "x" * 257,
     ],
 )
 def test_what_is_no_reference_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="is not a reference"):
         Ref.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "alias", "version"),
+    [
+        ("models:/late flights@champion", "late flights", "champion", ""),
+        ("models:/a@b@c", "a@b", "c", ""),
+        ("models:/a@b/3", "a@b", "", "3"),
+        ("models:/Größe (neu)/1", "Größe (neu)", "", "1"),
+        ("models:/" + "x" * 256, "x" * 256, "", ""),
+    ],
+)
+def test_a_model_is_named_by_nearly_any_text(text: str, name: str, alias: str, version: str) -> None:
+    assert Ref.parse(text) == Ref(kind="models", name=name, alias=alias, version=version)
+    assert str(Ref.parse(text)) == text
+    assert check_model_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", ".", "..", "../a", "a/b", "a:b", "a\n", "a\0", "a\ud800", "x" * 257, None, 3]
+)
+def test_what_cannot_name_a_model_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInput, match="cannot be the name of a model"):
+        check_model_name(name)
+
+
+@pytest.mark.parametrize("alias", ["", "a b", "a@b", "a/b", "a:b", "x" * 256, None])
+def test_what_cannot_be_an_alias_is_refused(alias: str) -> None:
+    with pytest.raises(InvalidInput, match="cannot be the name of an alias"):
+        check_alias(alias)
 
 
 def test_an_unknown_kind_is_told_with_the_nearest() -> None:

@@ -19,6 +19,11 @@ KINDS = (
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _PART = r"[^/@\s\x00-\x1f\x7f]{1,200}"
 _TEXT = re.compile(rf"(?P<kind>[a-z]+):/(?P<name>{_PART})(?:/(?P<version>{_PART})|@(?P<alias>{_PART}))?")
+# Models are named by people, as MLflow lets them: nearly any text. The last @ begins the alias.
+_MODEL = r"[^/:\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,256}"
+_TEXT_OF_MODEL = re.compile(
+    rf"(?P<kind>models):/(?P<name>{_MODEL}?)(?:/(?P<version>{_PART})|@(?P<alias>[^/@\s\x00-\x1f\x7f]{{1,255}}))?"
+)
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -46,7 +51,9 @@ class Ref:
         """
         if kind and ":/" not in text:
             text = f"{kind}:/{text}"
-        match = _TEXT.fullmatch(text)
+        match = (_TEXT_OF_MODEL if text.startswith("models:/") else _TEXT).fullmatch(text)
+        if match is not None and match["kind"] == "models" and not _is_model(match):
+            match = None
         if match is None:
             raise InvalidInput(
                 f"'{text[:300]}' is not a reference.", hint="Write it as models:/name/3 or models:/name@champion."
@@ -75,6 +82,45 @@ def check_name(name: str, what: str) -> str:
             hint="Use 1 to 128 letters, digits, '.', '-' and '_', beginning with a letter or digit.",
         )
     return name
+
+
+def check_model_name(name: str) -> str:
+    """Gives the name back if it may name a model.
+
+    Raises:
+        InvalidInput: it is blank, over 256 long, begins with '..', or holds '/', ':' or control characters.
+    """
+    if not isinstance(name, str) or not re.fullmatch(_MODEL, name) or not name.strip() or _is_a_path(name):
+        raise InvalidInput(
+            f"{str(name)[:60]!r} cannot be the name of a model.",
+            hint="Use 1 to 256 characters other than '/' and ':', such as late-flights.",
+        )
+    return name
+
+
+def check_alias(alias: str) -> str:
+    """Gives the alias back if it may be one.
+
+    Raises:
+        InvalidInput: it holds other than letters, digits, dot, dash and underscore, or is over 255 long.
+    """
+    if not isinstance(alias, str) or not re.fullmatch(r"[\w.-]{1,255}", alias):
+        raise InvalidInput(
+            f"{str(alias)[:60]!r} cannot be the name of an alias.",
+            hint="Use 1 to 255 letters, digits, '.', '-' and '_'.",
+        )
+    return alias
+
+
+def _is_model(match: re.Match[str]) -> bool:
+    name = match["name"]
+    whole = match["version"] or match["alias"] or "@" not in name
+    return bool(whole) and bool(name.strip()) and not _is_a_path(name)
+
+
+def _is_a_path(name: str) -> bool:
+    # Clients join names to paths.
+    return name == "." or name.startswith("..")
 
 
 def new_id() -> str:
