@@ -6,7 +6,7 @@ They are steps like a user's own. What they work with (data, registry, blobs, cl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from flyball.evaluation.scores import evaluate as score
 from flyball.features.join import join_features
 from flyball.features.views import FeatureView
 from flyball.models.package import load_model, save_model
+from flyball.monitoring.estimation import LEAST_ROWS, Calibration, fit_calibration
 from flyball.monitoring.profile import Reference
 from flyball.monitoring.reference import fit_reference, windows_of
 from flyball.pipelines.context import current_run
@@ -51,12 +52,14 @@ class Scored:
         holdout: The held-out rows.
         label: Column that holds the truth.
         slices: Columns whose values were scored one by one.
+        calibration: What the scores are worth, by which performance is estimated before its truth is known.
     """
 
     evaluation: Evaluation
     holdout: Table
     label: str
     slices: tuple[str, ...]
+    calibration: Calibration | None = None
 
 
 @step(cache=False)
@@ -140,7 +143,12 @@ def evaluate(
     evaluation = score(truth, predicted, metrics=list(metrics) or None, slices=columns)
     run.log_metrics({metric.name: metric.value for metric in evaluation.metrics if metric.value is not None})
     kept = rows.with_arrow(rows.arrow.slice(max(0, len(rows) - _HOLDOUT_ROWS)))
-    return Scored(evaluation=evaluation, holdout=kept, label=truth_column, slices=tuple(slices))
+    calibration = None
+    if evaluation.positive_rate is not None and len(rows) >= LEAST_ROWS:
+        calibration = fit_calibration(predicted, truth)
+    return Scored(
+        evaluation=evaluation, holdout=kept, label=truth_column, slices=tuple(slices), calibration=calibration
+    )
 
 
 @step(cache=False)
@@ -173,7 +181,10 @@ def register(
         raise InvalidInput(f"Model '{name}' is registered without any rows.", hint="Hand over what `fb.evaluate` gave.")
     inputs = rows.inputs(scored.label if scored is not None else None)
     package = save_model(model, services.blobs, example=inputs.slice(0, _EXAMPLE_ROWS))
-    drift_reference = services.blobs.put(to_json(_fit_reference(rows, inputs, window)))
+    fitted = _fit_reference(rows, inputs, window)
+    if scored is not None:
+        fitted = replace(fitted, calibration=scored.calibration)
+    drift_reference = services.blobs.put(to_json(fitted))
     version: ModelVersion = services.registry.register(
         model=name,
         package=package,

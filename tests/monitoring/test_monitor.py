@@ -15,6 +15,7 @@ DECLARED = [
     monitor.quality(),
     monitor.performance("roc_auc", "log_loss"),
     monitor.performance(),
+    monitor.estimate("brier"),
     monitor.bias("carrier", metric="accuracy"),
 ]
 

@@ -61,6 +61,7 @@ class Watch:
             monitors=loop.monitors,
             complete=complete,
             alerts=self._workspace.alerts,
+            champion=champion.version,
         )
         self._workspace.monitoring.record_window(window)
 

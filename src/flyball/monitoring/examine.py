@@ -67,6 +67,7 @@ def examine_window(
     monitors: Sequence[MonitorSpec],
     complete: bool,
     alerts: Alerts | None = None,
+    champion: int | None = None,
 ) -> Window:
     """What the monitors find in the predictions from `start` to before `end`. It is not recorded yet.
 
@@ -76,6 +77,7 @@ def examine_window(
     Args:
         reference: What is normal; without it, inputs are not compared.
         complete: Whether the time that truth is waited for is over.
+        champion: The version that the reference is of.
     """
     found = _predictions(store, monitoring, deployment, start, end)
     inputs = _inputs(found.table)
@@ -87,6 +89,7 @@ def examine_window(
         reference=reference,
         profile=counted,
         earlier=cache(lambda: monitoring.list_windows(deployment, limit=_EARLIER_WINDOWS, before=start.isoformat())),
+        champion=champion,
     )
     parts = [MONITORS.get(spec.monitor).examine(material, spec.params) for spec in monitors]
     findings = _by_cause([finding for part in parts for finding in part.findings])
@@ -252,6 +255,7 @@ def _window(parts: list[Contribution], findings: list[Finding], found: _Predicti
         quality=tuple(dict.fromkeys(fault for part in parts for fault in part.quality)),
         performance=tuple(performance.values()),
         performance_by_version={version: tuple(metrics.values()) for version, metrics in by_version.items()},
+        estimated=tuple({m.name: m for part in parts for m in part.estimated}.values()),
         bias=tuple(rates for part in parts for rates in part.bias),
         findings=tuple(dict.fromkeys([*sentences, *notes])),
     )

@@ -86,6 +86,27 @@ def performance(*metrics: str, loss: float = 0.05) -> MonitorSpec:
     return MonitorSpec(monitor="performance", params={"metrics": list(dict.fromkeys(metrics)), "loss": loss})
 
 
+def estimate(*metrics: str, loss: float = 0.05) -> MonitorSpec:
+    """How good the champion's predictions probably were, before their truth is known.
+
+    For classifiers of two classes that give probabilities; it sees what a change of the inputs does to the performance, and not
+    a change of what the inputs mean.
+
+    Args:
+        metrics: Names of metrics of classification; ROC AUC, log loss, Brier score and accuracy by default.
+        loss: Share of a metric's usual value that must be lost, beyond chance, to be told.
+
+    Raises:
+        InvalidInput: there is no such metric, or it is not for classification.
+    """
+    for name in metrics:
+        if find_metric(name).kind != "classification":
+            raise InvalidInput(f"The metric '{name}' cannot be estimated.", hint="Name metrics of classification.")
+    if not 0 < loss < math.inf:
+        raise InvalidInput(f"loss is {loss}.", hint="Give a share above 0, such as 0.05.")
+    return MonitorSpec(monitor="estimate", params={"metrics": list(dict.fromkeys(metrics)), "loss": loss})
+
+
 def bias(
     column: str, *, metric: GroupMetric = "positive_rate", threshold: float = 0.8, min_group: int = 50
 ) -> MonitorSpec:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from flyball.errors import InvalidInput, did_you_mean
+from flyball.monitoring.estimation import Calibration
 
 if TYPE_CHECKING:
     import numpy as np
@@ -133,6 +134,7 @@ class Reference:
             no windows were given.
         trend_dispersion: The same for location and spread of the numeric columns.
         window_rows: Rows of those windows; empty if none were given.
+        calibration: What the scores of the model are worth, by which performance is estimated; None if it is not known.
     """
 
     numeric: tuple[NumericBins, ...]
@@ -141,6 +143,7 @@ class Reference:
     dispersion: dict[str, float] = field(default_factory=dict)
     trend_dispersion: dict[str, float] = field(default_factory=dict)
     window_rows: tuple[int, ...] = ()
+    calibration: Calibration | None = None
 
     @property
     def n(self) -> int:

@@ -57,6 +57,8 @@ class Window:
         quality: Faults of the data.
         performance: Metrics over the labelled predictions.
         performance_by_version: The same by model version, for those with enough labelled predictions.
+        estimated: Metrics of the champion's predictions as they probably are, from what its scores were worth on
+            held-out rows; known before any truth is.
         bias: Rates by group.
         findings: What was found, in sentences.
         profile: Counts of the inputs; those of several windows add up. Lists of windows leave it out.
@@ -74,6 +76,7 @@ class Window:
     quality: tuple[QualityFinding, ...] = ()
     performance: tuple[MetricValue, ...] = ()
     performance_by_version: dict[str, tuple[MetricValue, ...]] = field(default_factory=dict)
+    estimated: tuple[MetricValue, ...] = ()
     bias: tuple[GroupRates, ...] = ()
     findings: tuple[str, ...] = ()
     profile: Profile | None = None

@@ -28,6 +28,7 @@ class Material:
         reference: What is normal; None if the champion has none.
         profile: Counts of the inputs over the reference's cells; None without a reference or its columns.
         earlier: Gives windows recorded before this one, newest first.
+        champion: The version that the reference is of; None if it is not known.
     """
 
     rows: pa.Table
@@ -36,6 +37,7 @@ class Material:
     reference: Reference | None
     profile: Profile | None
     earlier: Callable[[], Sequence[Window]]
+    champion: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,7 @@ class Contribution:
     quality: tuple[QualityFinding, ...] = ()
     performance: tuple[MetricValue, ...] = ()
     performance_by_version: dict[str, tuple[MetricValue, ...]] = field(default_factory=dict)
+    estimated: tuple[MetricValue, ...] = ()
     bias: tuple[GroupRates, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()

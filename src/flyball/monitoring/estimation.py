@@ -1,0 +1,219 @@
+"""Performance estimated before the truth is known, from what the model's own scores are worth.
+
+A calibration says how often each score came true on held-out rows. As long as a score still means what it meant then, the
+truth of new rows can be drawn from it, and any metric computed as if the truth were known; many draws give its expectation
+and its spread. What an estimate sees is a change of the *inputs* that brings easier or harder rows. A change of the
+*relation* between inputs and truth (concept drift) it cannot see: only labels show that.
+
+Source: Guillory et al., Predicting with Confidence on Unseen Distributions, ICCV 2021; Kuberski, Confidence-based
+Performance Estimation, 2023 (arXiv 2407.08649); pool-adjacent-violators: Ayer et al., Ann. Math. Statist. 26, 1955.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flyball.errors import InvalidInput
+from flyball.evaluation.sample import Sample
+from flyball.evaluation.scores import MetricValue, find_metric
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+
+USUAL = ("roc_auc", "log_loss", "brier", "accuracy")
+"""The metrics that are estimated where none are named."""
+
+LEAST_ROWS = 100
+"""Labelled rows that a calibration needs at least."""
+
+_BINS = 100
+_LEAST_OF_BIN = 50
+_MOST_ROWS = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """How often each score of a model came true, on rows that it had not learned from.
+
+    Attributes:
+        edges: Ends of the bins of scores, ascending, without the outermost two.
+        rows: Labelled rows by bin.
+        positives: Those of them that were truly of class 1.
+        scores: Mean score of the rows in the bin.
+    """
+
+    edges: tuple[float, ...]
+    rows: tuple[int, ...]
+    positives: tuple[int, ...]
+    scores: tuple[float, ...]
+
+
+def fit_calibration(scores: npt.ArrayLike, truth: npt.ArrayLike, *, bins: int = _BINS) -> Calibration:
+    """How often each score came true.
+
+    Args:
+        scores: Probabilities of class 1, shape (n,).
+        truth: 0 or 1 for each.
+        bins: Most bins to cut the scores into, at their quantiles.
+
+    Raises:
+        InvalidInput: there are fewer than 100 rows, scores are no probabilities, or truth is other than 0 and 1.
+    """
+    import numpy as np
+
+    said, known = np.asarray(scores, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    if said.ndim != 1 or said.shape != known.shape or len(said) < LEAST_ROWS:
+        raise InvalidInput(
+            f"A calibration needs scores and truth of at least {LEAST_ROWS} rows, and was given {said.shape} and {known.shape}."
+        )
+    if not (np.isin(known, (0, 1)).all() and ((said >= 0) & (said <= 1)).all()):
+        raise InvalidInput("A calibration needs probabilities between 0 and 1, and truth of 0 and 1.")
+    edges = np.unique(np.quantile(said, _cuts(min(bins, len(said) // _LEAST_OF_BIN), len(said))))
+    places = np.searchsorted(edges, said, side="right")
+    rows = np.bincount(places, minlength=len(edges) + 1)
+    filled = rows > 0
+    sums = np.bincount(places, weights=said, minlength=len(edges) + 1)
+    positives = np.bincount(places, weights=known, minlength=len(edges) + 1)
+    return Calibration(
+        # Of two bins of which one is empty, the border is of no use.
+        edges=tuple(edges[filled[:-1] & (np.cumsum(filled[::-1])[::-1][1:] > 0)].tolist()),
+        rows=tuple(rows[filled].tolist()),
+        positives=tuple(positives[filled].astype(int).tolist()),
+        scores=tuple((sums[filled] / rows[filled]).tolist()),
+    )
+
+
+def calibrated(calibration: Calibration, scores: npt.ArrayLike) -> Floats:
+    """The probability of class 1 that each score stood for.
+
+    Isotonic over the bins, linear in log odds between their means, and beyond the outermost ones along the line that fits all.
+    """
+    import numpy as np
+
+    rows = np.asarray(calibration.rows, dtype=np.float64)
+    shares = _isotonic((np.asarray(calibration.positives) + 0.5) / (rows + 1), rows)
+    return _between(calibration, shares, np.asarray(scores, dtype=np.float64))
+
+
+def estimate(
+    calibration: Calibration,
+    scores: npt.ArrayLike,
+    *,
+    metrics: Sequence[str] = USUAL,
+    threshold: float = 0.5,
+    level: float = 0.95,
+    draws: int = 200,
+    seed: int = 0,
+) -> tuple[MetricValue, ...]:
+    """What the metrics will be once the truth of these rows is known, if scores still mean what they meant.
+
+    The interval is that of the metric to be realised: it holds the chance in the truth of these rows and the uncertainty
+    of the calibration. Of more than 20,000 rows that many are drawn.
+
+    Args:
+        scores: Probabilities of class 1, shape (n,).
+        metrics: Names of metrics of two classes.
+        threshold: The probability from which a row counts as predicted to be of class 1.
+        level: Level of the intervals.
+        draws: How often the truth is drawn.
+
+    Raises:
+        InvalidInput: there is no such metric, or it is not for classification.
+    """
+    import numpy as np
+
+    wanted = {name: find_metric(name) for name in metrics}
+    for name, metric in wanted.items():
+        if metric.kind != "classification":
+            raise InvalidInput(f"The metric '{name}' cannot be estimated: it is for {metric.kind}.")
+    said = np.asarray(scores, dtype=np.float64)
+    said = said[np.isfinite(said)]
+    n = len(said)
+    if not n:
+        return ()
+    random = np.random.default_rng(seed)
+    if n > _MOST_ROWS:
+        said = said[random.choice(n, _MOST_ROWS, replace=False)]
+    values: dict[str, list[float]] = {name: [] for name in wanted}
+    rows, positives = np.asarray(calibration.rows, dtype=np.float64), np.asarray(calibration.positives)
+    for _ in range(draws):
+        # Jeffreys' prior: what so many rows of a bin leave open about its share.
+        shares = _isotonic(random.beta(positives + 0.5, rows - positives + 0.5), rows)
+        truth = (random.random(len(said)) < _between(calibration, shares, said)).astype(np.float64)
+        sample = Sample(task="classification", truth=truth, prediction=said)
+        for name, metric in wanted.items():
+            values[name].append(metric.compute(truth, sample.predicted_for(metric, threshold=threshold)))
+    return tuple(_summed_up(name, np.array(found), n, level) for name, found in values.items())
+
+
+def _summed_up(name: str, values: Floats, n: int, level: float) -> MetricValue:
+    import numpy as np
+
+    known = values[np.isfinite(values)]
+    if len(known) < len(values) / 2:  # undefined more often than not
+        return MetricValue(name=name, value=None, low=None, high=None, n=n)
+    tail = (1 - level) / 2
+    low, high = np.quantile(known, [tail, 1 - tail]).tolist()
+    return MetricValue(name=name, value=float(known.mean()), low=low, high=high, n=n)
+
+
+def _between(calibration: Calibration, shares: Floats, scores: Floats) -> Floats:
+    import numpy as np
+
+    means, rows = _log_odds(np.asarray(calibration.scores)), np.asarray(calibration.rows, dtype=np.float64)
+    odds, asked = _log_odds(shares), _log_odds(scores)
+    found = np.interp(asked, means, odds)
+    slope, offset = _line(means, odds, rows)
+    low, high = asked < means[0], asked > means[-1]
+    found[low] = np.minimum(found[low], slope * asked[low] + offset)
+    found[high] = np.maximum(found[high], slope * asked[high] + offset)
+    result: Floats = 1 / (1 + np.exp(-found))
+    return result
+
+
+def _cuts(bins: int, n: int) -> Floats:
+    """Quantiles to cut at: as many bins at the ends as in the middle, where rows that drift away will come to lie."""
+    import numpy as np
+
+    end = math.log(max(n / _LEAST_OF_BIN, 2) - 1 or 1)
+    cuts: Floats = 1 / (1 + np.exp(-np.linspace(-end, end, max(bins - 1, 0))))
+    return cuts
+
+
+def _log_odds(shares: Floats) -> Floats:
+    import numpy as np
+
+    kept = np.clip(shares, 1e-9, 1 - 1e-9)
+    odds: Floats = np.log(kept / (1 - kept))
+    return odds
+
+
+def _line(means: Floats, odds: Floats, rows: Floats) -> tuple[float, float]:
+    """Slope and offset by weighted least squares, as in Platt's scaling; never falling."""
+    import numpy as np
+
+    center, middle = np.average(means, weights=rows), np.average(odds, weights=rows)
+    spread = np.average((means - center) ** 2, weights=rows)
+    slope = max(0.0, float(np.average((means - center) * odds, weights=rows) / spread)) if spread > 1e-9 else 0.0
+    return slope, float(middle - slope * center)
+
+
+def _isotonic(shares: Floats, rows: Floats) -> Floats:
+    """The nearest shares that never fall, weighted by rows: neighbours that do are pooled."""
+    import numpy as np
+
+    pools: list[tuple[float, float, int]] = []
+    for share, weight in zip(shares.tolist(), rows.tolist(), strict=True):
+        mean, total, count = share, weight, 1
+        while pools and pools[-1][0] >= mean:
+            before, heavy, many = pools.pop()
+            mean = (before * heavy + mean * total) / (heavy + total)
+            total, count = heavy + total, many + count
+        pools.append((mean, total, count))
+    return np.concatenate([np.full(count, mean if math.isfinite(mean) else 0.0) for mean, _, count in pools])
