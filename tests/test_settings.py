@@ -151,3 +151,14 @@ def test_another_process_gets_the_same_settings(project: Path) -> None:
     assert load_settings(environment=handed_on, start=project) == settings
     from_another_folder = load_settings(environment=handed_on, start=project.parent)
     assert dataclasses.replace(from_another_folder, project=project) == settings
+
+
+def test_the_signing_key_counts_from_where_it_is_named_and_may_be_none(project: Path) -> None:
+    (project / "flyball.toml").write_text('signing_key = "keys/ada.key"\n', encoding="utf-8")
+    below = project / "sub" / "folder"
+    assert load_settings(environment=NOTHING, start=below).signing_key == str(project / "keys" / "ada.key")
+    assert load_settings({"signing_key": "ada.key"}, environment=NOTHING, start=below).signing_key == str(
+        below / "ada.key"
+    )
+    (project / "flyball.toml").write_text('signing_key = ""\n', encoding="utf-8")
+    assert load_settings(environment=NOTHING, start=below).signing_key == ""

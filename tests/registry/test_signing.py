@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextvars
 import shutil
 import stat
 import subprocess
@@ -12,12 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
 from flyball.clock import FixedClock
+from flyball.data.table import Table
 from flyball.errors import AlreadyExists, Corrupt, InvalidInput, MissingExtra, NotFound
 from flyball.models.package import ModelPackage
+from flyball.pipelines.context import RunContext, enter_step
 from flyball.registry import _people_store, _store
 from flyball.registry.signing import (
     KeyPair,
@@ -31,10 +35,14 @@ from flyball.registry.signing import (
 )
 from flyball.registry.versions import ModelVersion, Registry
 from flyball.serialization import from_json, to_json
+from flyball.server.worker import RunServices
+from flyball.steps import register
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.local_objects import LocalObjects
 from flyball.storage.objects import Blobs
+from flyball.workspace import Workspace
+from tests.registry.constant import always_seven
 
 
 @dataclass
@@ -357,6 +365,35 @@ def test_signing_is_told(house: Signed, events: EventLog) -> None:
     house.sign()
     [event] = events.list(kinds=["registry.version_signed"])
     assert (event.subject, event.facts["by"], event.facts["key"]) == ("models:/churn/1", "Ada", house.keys.id)
+
+
+def register_in_a_run(workspace: Workspace, key: Path) -> ModelVersion:
+    """What `fb.register` in a pipeline does, in a project whose settings name a key."""
+    settings = replace(workspace.settings, signing_key=str(key))
+    with Workspace(settings, durable=False) as here:
+        services = RunServices(workspace=here, project_root=here.project, source_root=here.project, code="")
+        run = here.tracking.create_run("train")
+        rows = Table(pa.table({"age": [1.0, 2.0]}))
+
+        def work() -> ModelVersion:
+            enter_step(RunContext(run, services, {}))
+            made: ModelVersion = register("churn", always_seven, reference=rows)
+            return made
+
+        return contextvars.copy_context().run(work)
+
+
+def test_what_is_registered_in_a_run_is_signed_where_the_settings_name_a_key(
+    workspace: Workspace, some_keys: KeyPair
+) -> None:
+    version = register_in_a_run(workspace, some_keys.private)
+    assert verify_version(version, some_keys.public, signatures=workspace.signatures, blobs=workspace.blobs).by == ""
+
+
+def test_nothing_is_registered_that_could_not_be_signed(workspace: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="There is no key"):
+        register_in_a_run(workspace, tmp_path / "gone.key")
+    assert workspace.registry.list_models() == []
 
 
 def test_without_the_library_its_name_is_told(house: Signed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ class Signatures:
                 "The signature was not made by this key.", hint="Give the public key that belongs to it."
             )
         _check_described(described)
-        given = {
+        given: dict[str, Any] = {
             "signature": signature,
             "described": described,
             "public_key": public_key,
