@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from flyball.registry.approvals import Approvals
     from flyball.registry.comments import Comments
     from flyball.registry.lifecycle import Lifecycle
+    from flyball.registry.sbom import Sboms
     from flyball.registry.signing import Signatures
     from flyball.registry.versions import Registry
     from flyball.storage.database import Database
@@ -59,6 +60,7 @@ SERVICES = {
     "monitoring": "flyball.monitoring.monitoring:Monitoring",
     "registry": "flyball.registry.versions:Registry",
     "run_inputs": "flyball.tracking.inputs:RunInputs",
+    "sboms": "flyball.registry.sbom:Sboms",
     "signatures": "flyball.registry.signing:Signatures",
     "step_cache": "flyball.pipelines.cache:StepCache",
     "tracking": "flyball.tracking.runs:Tracking",
@@ -223,6 +225,13 @@ class Workspace:
         from flyball.tracking.inputs import RunInputs
 
         return self._room("run_inputs", RunInputs)
+
+    @property
+    def sboms(self) -> Sboms:
+        """What versions are made of and stand on."""
+        from flyball.registry.sbom import Sboms
+
+        return self._room("sboms", Sboms)
 
     @property
     def signatures(self) -> Signatures:
