@@ -38,19 +38,24 @@ if TYPE_CHECKING:
     from flyball.storage.object_store import ObjectStore
     from flyball.storage.objects import Blobs
     from flyball.storage.virtual_clock import VirtualClock
+    from flyball.tracking.assessments import Assessments
+    from flyball.tracking.evaluation_sets import EvaluationSets
     from flyball.tracking.inputs import RunInputs
     from flyball.tracking.logged_models import LoggedModels
     from flyball.tracking.runs import Tracking
+    from flyball.tracking.traces import Traces
 
 T = TypeVar("T")
 
 SERVICES = {
     "alerts": "flyball.alerts.alert:Alerts",
     "approvals": "flyball.registry.approvals:Approvals",
+    "assessments": "flyball.tracking.assessments:Assessments",
     "clock": "flyball.storage.virtual_clock:VirtualClock",
     "comments": "flyball.registry.comments:Comments",
     "data": "flyball.data.catalog:Data",
     "deployments": "flyball.deployment.deployments:Deployments",
+    "evaluation_sets": "flyball.tracking.evaluation_sets:EvaluationSets",
     "events": "flyball.storage.event_log:EventLog",
     "features": "flyball.features.views:Features",
     "lifecycle": "flyball.registry.lifecycle:Lifecycle",
@@ -63,6 +68,7 @@ SERVICES = {
     "sboms": "flyball.registry.sbom:Sboms",
     "signatures": "flyball.registry.signing:Signatures",
     "step_cache": "flyball.pipelines.cache:StepCache",
+    "traces": "flyball.tracking.traces:Traces",
     "tracking": "flyball.tracking.runs:Tracking",
 }
 """Every service by the name of its attribute and route, and where its class stands."""
@@ -253,6 +259,27 @@ class Workspace:
         from flyball.tracking.runs import Tracking
 
         return self._room("tracking", Tracking)
+
+    @property
+    def traces(self) -> Traces:
+        """Traces of applications and their spans."""
+        from flyball.tracking.traces import Traces
+
+        return self._room("traces", Traces)
+
+    @property
+    def assessments(self) -> Assessments:
+        """Judgements of traces."""
+        from flyball.tracking.assessments import Assessments
+
+        return self._room("assessments", Assessments)
+
+    @property
+    def evaluation_sets(self) -> EvaluationSets:
+        """Evaluation data sets."""
+        from flyball.tracking.evaluation_sets import EvaluationSets
+
+        return self._room("evaluation_sets", EvaluationSets)
 
     def close(self) -> None:
         """Closes the database's connections."""

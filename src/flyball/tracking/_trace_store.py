@@ -1,0 +1,283 @@
+"""The tables of traces, spans, assessments and the things that are tied to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from flyball.errors import NotFound
+from flyball.storage.database import Database
+from flyball.storage.tables import Document, Instant, RowNumber, metadata
+from flyball.tracking._store import experiments
+from flyball.tracking.conventions import Share
+from flyball.tracking.spans import Span, SpanEvent, SpanLink
+
+T = TypeVar("T")
+
+traces = sa.Table(
+    "traces",
+    metadata,
+    sa.Column("number", RowNumber, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String(128), nullable=False, unique=True),
+    sa.Column("experiment", sa.BigInteger, nullable=False),
+    sa.Column("name", sa.Text),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("started", Instant, nullable=False),
+    sa.Column("milliseconds", sa.BigInteger),
+    sa.Column("client_request_id", sa.Text),
+    sa.Column("request_preview", sa.Text),
+    sa.Column("response_preview", sa.Text),
+    sa.Column("session", sa.String(250)),
+    sa.Column("tokens", Document(dict[str, int])),
+    sa.Column("cost", Document(dict[str, float])),
+    sa.Column("total_tokens", sa.BigInteger),
+    sa.Column("total_cost", sa.Float(53)),
+    # Whether its maker has told the whole of it; what spans say later changes no field of it then.
+    sa.Column("told", sa.SmallInteger, nullable=False),
+    # How many spans its maker has told of; None where nobody said it.
+    sa.Column("expected_spans", sa.BigInteger),
+    sa.Index("ix_traces_experiment", "experiment", "started", "id"),
+    sa.Index("ix_traces_session", "session"),
+)
+
+spans = sa.Table(
+    "trace_spans",
+    metadata,
+    sa.Column("trace", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("parent", sa.String(16), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("type", sa.String(200), nullable=False),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("started_ns", sa.BigInteger, nullable=False),
+    sa.Column("ended_ns", sa.BigInteger),
+    sa.Column("model", sa.String(500), nullable=False),
+    sa.Column("tokens", Document(dict[str, int])),
+    sa.Column("cost", Document(dict[str, float])),
+    # Inputs, outputs, attributes, events, links: one JSON text, so that all of a span's text is searched at once.
+    sa.Column("content", Document(dict[str, Any]), nullable=False),
+)
+
+tags = sa.Table(
+    "trace_tags",
+    metadata,
+    sa.Column("trace", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("key", sa.String(250), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What its maker told of it and nobody changes.
+facts = sa.Table(
+    "trace_metadata",
+    metadata,
+    sa.Column("trace", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("key", sa.String(250), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Runs and versions of prompts that a trace belongs to; the trace by its text id, since it may come after its link.
+links = sa.Table(
+    "trace_links",
+    metadata,
+    sa.Column("kind", sa.String(10), primary_key=True),
+    sa.Column("target", sa.String(300), primary_key=True),
+    sa.Column("trace", sa.String(128), primary_key=True),
+    sa.Index("ix_trace_links_trace", "trace", "kind"),
+    sqlite_with_rowid=False,
+)
+
+assessments = sa.Table(
+    "assessments",
+    metadata,
+    sa.Column("id", sa.String(128), primary_key=True),
+    sa.Column("trace", sa.BigInteger, nullable=False),
+    sa.Column("experiment", sa.BigInteger, nullable=False),
+    sa.Column("name", sa.String(250), nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("value", Document(Any), nullable=False),
+    sa.Column("number", sa.Float(53)),
+    sa.Column("error", Document(dict[str, str])),
+    sa.Column("source_type", sa.String(50), nullable=False),
+    sa.Column("source", sa.String(250), nullable=False),
+    sa.Column("created", Instant, nullable=False),
+    sa.Column("updated", Instant, nullable=False),
+    sa.Column("rationale", sa.Text),
+    sa.Column("metadata", Document(dict[str, str]), nullable=False),
+    # The session that it judges as a whole; NULL where it judges its trace alone.
+    sa.Column("session", sa.String(250)),
+    sa.Column("span", sa.String(128), nullable=False),
+    sa.Column("run", sa.String(128), nullable=False),
+    sa.Column("overrides", sa.String(128), nullable=False),
+    sa.Column("valid", sa.Boolean, nullable=False),
+    sa.Index("ix_assessments_trace", "trace"),
+    sa.Index("ix_assessments_session", "session"),
+)
+
+_DATA = ("inputs", "outputs")
+_PIECE = 500  # ids in one IN; SQLite takes few variables at once
+
+
+def write_pairs(
+    database: Database, connection: sa.Connection, table: sa.Table, trace: int, given: dict[str, str]
+) -> None:
+    """Writes tags or metadata of a trace; the last value of a key stays."""
+    if given:
+        insert = database.insert(table)
+        insert = insert.on_conflict_do_update(index_elements=["trace", "key"], set_={"value": insert.excluded.value})
+        connection.execute(insert, [{"trace": trace, "key": key, "value": text} for key, text in sorted(given.items())])
+
+
+def write_spans(database: Database, connection: sa.Connection, trace: int, given: Sequence[Span]) -> None:
+    """Writes spans; one of the same id is replaced."""
+    insert = database.insert(spans)
+    columns = [column.name for column in spans.columns if column.name not in ("trace", "id")]
+    insert = insert.on_conflict_do_update(
+        index_elements=["trace", "id"], set_={name: insert.excluded[name] for name in columns}
+    )
+    connection.execute(insert, [_row_of(trace, span) for span in {span.id: span for span in given}.values()])
+
+
+def write_links(database: Database, connection: sa.Connection, kind: str, pairs: Sequence[tuple[str, str]]) -> None:
+    """Ties traces to runs or versions of prompts; each pair once."""
+    rows = [{"kind": kind, "trace": trace, "target": target} for trace, target in sorted(set(pairs))]
+    if rows:
+        connection.execute(database.insert(links).on_conflict_do_nothing(), rows)
+
+
+def read_pairs(connection: sa.Connection, table: sa.Table, numbers: Sequence[int]) -> dict[int, dict[str, str]]:
+    """Tags or metadata of traces, by their numbers."""
+    found: dict[int, dict[str, str]] = {number: {} for number in numbers}
+    for piece in pieces(numbers):
+        query = sa.select(table).where(table.c.trace.in_(piece)).order_by(table.c.key)
+        for row in connection.execute(query):
+            found[row.trace][row.key] = row.value
+    return found
+
+
+def read_spans(connection: sa.Connection, ids: dict[int, str]) -> dict[int, list[Span]]:
+    """Spans of traces, roots first and then by their start.
+
+    Args:
+        ids: The traces' ids by their numbers.
+    """
+    found: dict[int, list[Span]] = {number: [] for number in ids}
+    for piece in pieces(list(ids)):
+        query = sa.select(spans).where(spans.c.trace.in_(piece))
+        for row in connection.execute(query.order_by(spans.c.parent != "", spans.c.started_ns, spans.c.id)):
+            found[row.trace].append(_span_of(ids[row.trace], row))
+    return found
+
+
+def count_spans(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, int]:
+    """How many spans each trace has."""
+    found = dict.fromkeys(numbers, 0)
+    for piece in pieces(numbers):
+        query = sa.select(spans.c.trace, sa.func.count()).where(spans.c.trace.in_(piece)).group_by(spans.c.trace)
+        found |= dict(connection.execute(query).tuples().all())
+    return found
+
+
+def shares(connection: sa.Connection, trace: int, what: str) -> list[Share]:
+    """What each span of a trace adds to the sum of its tokens or cost."""
+    query = sa.select(spans.c.id, spans.c.parent, spans.c[what].label("numbers")).where(spans.c.trace == trace)
+    return [Share(id=row.id, parent=row.parent, numbers=row.numbers or {}) for row in connection.execute(query)]
+
+
+def experiment_number(connection: sa.Connection, experiment: str) -> int:
+    """The row number of an experiment.
+
+    Args:
+        experiment: Its id, or its name where it is no id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    table = experiments
+    if experiment.isdecimal() and experiment.isascii() and len(experiment) < 19:
+        found = connection.execute(sa.select(table.c.number).where(table.c.number == int(experiment))).scalar()
+        if found is not None:
+            return int(found)
+    found = connection.execute(sa.select(table.c.number).where(table.c.name == experiment)).scalar()
+    if found is None:
+        raise NotFound(f"No Experiment with id={experiment[:250]} exists", experiment=experiment[:250])
+    return int(found)
+
+
+def experiment_numbers(connection: sa.Connection, given: Iterable[str]) -> list[int]:
+    """The row numbers of experiments by their ids or names; those that there are not are left out."""
+    found = []
+    for experiment in dict.fromkeys(given):
+        try:
+            found.append(experiment_number(connection, experiment))
+        except NotFound:
+            continue
+    return found
+
+
+def delete_traces(connection: sa.Connection, numbers: Sequence[int], ids: Sequence[str]) -> None:
+    """Removes traces and all that hangs on them."""
+    for piece in pieces(numbers):
+        for table in (spans, tags, facts, assessments):
+            connection.execute(sa.delete(table).where(table.c.trace.in_(piece)))
+        connection.execute(sa.delete(traces).where(traces.c.number.in_(piece)))
+    for names in pieces(ids):
+        connection.execute(sa.delete(links).where(links.c.trace.in_(names)))
+
+
+def pieces(values: Sequence[T]) -> list[Sequence[T]]:
+    """The values in parts that one statement can take."""
+    return [values[start : start + _PIECE] for start in range(0, len(values), _PIECE)]
+
+
+def _row_of(trace: int, span: Span) -> dict[str, Any]:
+    content = {
+        "kind": "" if span.kind == "internal" else span.kind,
+        "message": span.message,
+        "inputs": span.inputs,
+        "outputs": span.outputs,
+        "attributes": span.attributes,
+        "events": span.events,
+        "links": span.links,
+    }
+    return {
+        "trace": trace,
+        "id": span.id,
+        "parent": span.parent,
+        "name": span.name,
+        "type": span.type,
+        "status": span.status,
+        "started_ns": span.started_ns,
+        "ended_ns": span.ended_ns,
+        "model": span.model,
+        "tokens": span.tokens or None,
+        "cost": span.cost or None,
+        "content": {key: value for key, value in content.items() if value or (key in _DATA and value is not None)},
+    }
+
+
+def _span_of(trace: str, row: sa.Row[Any]) -> Span:
+    content = row.content
+    return Span(
+        trace=trace,
+        id=row.id,
+        parent=row.parent,
+        name=row.name,
+        type=row.type,
+        status=row.status,
+        started_ns=row.started_ns,
+        ended_ns=row.ended_ns,
+        model=row.model,
+        tokens=row.tokens or {},
+        cost=row.cost or {},
+        message=content.get("message", ""),
+        kind=content.get("kind", "internal"),
+        inputs=content.get("inputs"),
+        outputs=content.get("outputs"),
+        attributes=content.get("attributes", {}),
+        events=[SpanEvent(**event) for event in content.get("events", ())],
+        links=[SpanLink(**link) for link in content.get("links", ())],
+    )
