@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from flyball.features.views import FeatureView as FeatureView
     from flyball.features.views import feature_view as feature_view
     from flyball.loops import on as on
+    from flyball.loops.freeze import freeze as freeze
+    from flyball.loops.freeze import freeze_between as freeze_between
     from flyball.loops.loop import Loop as Loop
     from flyball.loops.loop import loop as loop
     from flyball.monitoring import monitor as monitor
@@ -72,6 +74,8 @@ _NAMES = {
     "Loop": "flyball.loops.loop:Loop",
     "loop": "flyball.loops.loop:loop",
     "on": "flyball.loops.on",
+    "freeze": "flyball.loops.freeze:freeze",
+    "freeze_between": "flyball.loops.freeze:freeze_between",
     "gate": "flyball.registry.gate",
     "monitor": "flyball.monitoring.monitor",
     "canary": "flyball.deployment.rollout:canary",

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from flyball.errors import LeaseLost
 from flyball.loops.controller import Controller
+from flyball.loops.freeze import freeze_between
 from flyball.loops.lease import LEASE
-from tests.loops.clicks import Life
+from tests.loops.clicks import Life, life
 
 
 def _trainings(life: Life) -> list[str]:
@@ -179,6 +181,60 @@ def test_a_budget_that_is_spent_lets_a_cause_wait(served: Life) -> None:
     served.settle()
     assert _trainings(served) == ["first"]
     assert served.decisions()[-1].endswith("but the budget of 1 trainings a week is spent")
+
+
+def test_a_freeze_lets_a_cause_wait_until_it_is_over(served: Life) -> None:
+    served.apply(freeze=(freeze_between("2013-06-03", "2013-06-05", reason="stock-taking"),))
+    served.live(24, turned=True)
+    served.settle()
+    assert _trainings(served) == ["first"]
+    assert served.decisions()[-1].endswith("but nothing is started until 2013-06-05 00:00 (stock-taking)")
+    served.live(24, turned=True)
+    served.settle()
+    assert _trainings(served) == ["decay", "first"]
+
+
+def test_a_dry_run_only_says_what_it_would_have_done(served: Life) -> None:
+    served.apply(dry_run=True)
+    served.live(24, turned=True)
+    for _ in range(2):
+        served.settle()
+    assert _trainings(served) == ["first"]
+    (would,) = [said for said in served.decisions() if said.startswith("would retrain")]
+    assert "roc_auc fell" in would
+    served.apply(dry_run=False)
+    served.settle()
+    assert _trainings(served) == ["decay", "first"]
+
+
+def test_a_dry_run_begins_no_first_training(tmp_path: Path) -> None:
+    with life(tmp_path) as made:
+        made.apply(dry_run=True)
+        made.settle()
+        assert made.decisions() == ["would retrain: the model has no version yet"]
+        assert made.workspace.loops.list_trainings("clicks") == []
+
+
+def test_a_dry_run_rolls_nothing_out(served: Life) -> None:
+    served.live(24, turned=True)
+    served.settle()
+    served.workspace.deployments.abort("clicks", "to see it again")
+    served.workspace.registry.set_stage("clicks", 2, "candidate", "to see it again")
+    served.apply(dry_run=True)
+    served.settle()
+    assert "would roll out: version 2 passed its gates" in served.decisions()
+    assert served.workspace.deployments.get("clicks").rollout is None
+
+
+def test_a_loop_that_keeps_failing_stops_and_asks_for_help(served: Life) -> None:
+    served.apply(pipeline="broken", max_trainings_per_week=20)
+    for _ in range(5):
+        served.live(24, turned=True)
+        served.settle()
+    assert _trainings(served) == ["decay", "decay", "decay", "first"]
+    asked = [alert for alert in served.workspace.alerts.list() if alert.cause.startswith("loop:failing")]
+    assert len(asked) == 1
+    assert asked[0].severity == "critical"
 
 
 def test_a_training_that_fails_opens_an_alert_with_its_last_words(fresh: Life) -> None:

@@ -11,7 +11,7 @@ from flyball.cli.output import print_facts, print_json, print_table, workspace_o
 
 @click.group()
 def loops() -> None:
-    """Loops: state, history, why, pause, trigger."""
+    """Loops: state, history, why, simulate, pause, trigger."""
 
 
 @loops.command("list")
@@ -43,7 +43,8 @@ def show(workspace: Any, name: str, as_json: bool) -> None:
         "retrain on": [f"{t.trigger} {t.params or ''}".strip() for t in loop.retrain],
         "gates": [f"{g.gate} {g.params or ''}".strip() for g in loop.gates],
         "rollout": f"{loop.rollout.strategy} {list(loop.rollout.steps)}",
-        "monitors": [m.monitor for m in loop.monitors], "applied": state.applied,
+        "monitors": [m.monitor for m in loop.monitors], "dry run": loop.dry_run or "",
+        "frozen": [f.reason or f.cron or f"{f.start:%Y-%m-%d} to {f.end:%Y-%m-%d}" for f in loop.freeze], "applied": state.applied,
     })  # fmt: skip
     rows = [[t.created, t.trigger, t.state, t.version, t.reason, t.error] for t in trainings]
     print_table(["training", "trigger", "state", "version", "because", "error"], rows, empty="No training yet.")
@@ -61,9 +62,64 @@ def why(workspace: Any, name: str, limit: int, as_json: bool) -> None:
         print_json(found)
         return
     for decision in found:
-        click.echo(f"{decision.at:%Y-%m-%d %H:%M}  {decision.decision:<9}  {decision.reason}")
+        click.echo(f"{decision.at:%Y-%m-%d %H:%M}  {decision.decision:<13}  {decision.reason}")
     if not found:
         click.echo("Nothing has been decided yet.")
+
+
+@loops.command()
+@click.argument("name")
+@click.option(
+    "--on",
+    "on",
+    multiple=True,
+    metavar="TRIGGER",
+    help="As in a project: 'decay(\"roc_auc\", by=0.1)'. May be repeated.",
+)
+@click.option("--cooldown", metavar="TIME", help="Another cool-down, such as 3d.")
+@click.option("--max-per-week", type=int, help="Another budget of trainings a week.")
+@click.option("--metric", default="", help="What quality is measured by.")
+@workspace_options
+def simulate(
+    workspace: Any,
+    name: str,
+    on: tuple[str, ...],
+    cooldown: str | None,
+    max_per_week: int | None,
+    metric: str,
+    as_json: bool,
+) -> None:
+    """Decide the recorded past of the loop NAME anew under another policy; what is not given stays as it is."""
+    from flyball.loops.simulation import read_trigger
+    from flyball.loops.simulation import simulate as decide_anew
+
+    retrain = [read_trigger(text) for text in on] or None
+    found = decide_anew(
+        workspace, name, retrain=retrain, cooldown=cooldown, max_trainings_per_week=max_per_week, metric=metric
+    )
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        [each.at, each.trigger, each.reason, each.waited_for]
+        for each in sorted((*found.would_have, *found.waits), key=lambda w: w.at)
+    ]
+    print_table(["when", "trigger", "because", "but waited for"], rows, empty="It would have started no training.")
+    saved = found.seconds_each and found.seconds_each * (found.trainings - len(found.would_have))
+    print_facts({
+        "from": found.start, "to": found.end, "windows": found.windows,
+        "trainings": f"{len(found.would_have)} instead of {found.trainings}",
+        "training time saved": f"{saved:,.0f} s" if saved else "",
+        f"mean {found.metric}": _quality(found.quality, found.quality_would_have),
+    })  # fmt: skip
+    for note in found.notes:
+        click.echo(note)
+
+
+def _quality(recorded: float | None, expected: float | None) -> str:
+    if recorded is None:
+        return ""
+    return f"{recorded:.4f}" if expected is None else f"probably {expected:.4f} instead of {recorded:.4f}"
 
 
 @loops.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from flyball.data.snapshot import Snapshot
 from flyball.deployment.analysis import Worse, analyse
@@ -12,6 +12,7 @@ from flyball.errors import FlyballError, NotFound
 from flyball.executors.base import Executor
 from flyball.loops.evidence import gather
 from flyball.loops.loops import LoopState, Training
+from flyball.loops.restraints import Past, keeps_failing, restraint
 from flyball.loops.retraining import Retraining
 from flyball.loops.services import Services
 from flyball.loops.triggers import base as triggers
@@ -73,6 +74,9 @@ class LoopKeeper:
         fresh = [version for version in versions if version.stage == "candidate"]
         if not fresh:
             if not versions and not loops.list_trainings(loop.name, limit=1) and not loop.paused:
+                if loop.dry_run:
+                    loops.decide(loop.name, "would retrain", "first", "the model has no version yet", {})
+                    return False
                 loops.start_training(
                     loop.name,
                     cause="first",
@@ -111,6 +115,10 @@ class LoopKeeper:
             workspace.registry.set_stage(loop.name, version.version, "challenger", "its rollout began")
             return True
         if loop.paused:
+            return False
+        if loop.dry_run and (deployment is None or deployment.champion != version.version):
+            what = "would deploy" if deployment is None else "would roll out"
+            workspace.loops.decide(loop.name, what, cause, f"version {version.version} passed its gates", evidence)
             return False
         if deployment is None:
             workspace.loops.decide(
@@ -176,9 +184,14 @@ class LoopKeeper:
             fire = TRIGGERS.get(spec.trigger).fires(facts, spec.params)
             if fire is None or any(training.cause == fire.cause for training in trainings):
                 continue
-            against = _against(state, trainings, now)
+            past = [Past(created=each.created, failed=each.state == "failed") for each in trainings]
+            against = restraint(loop, past, now, trigger=spec.trigger, windows=facts.windows)
             if against:
                 loops.decide(loop.name, "wait", fire.cause, f"{fire.reason}, but {against}", fire.evidence)
+                self._ask_for_help(state, past)
+                continue
+            if loop.dry_run:
+                loops.decide(loop.name, "would retrain", fire.cause, fire.reason, fire.evidence)
                 continue
             loops.start_training(
                 loop.name,
@@ -190,6 +203,14 @@ class LoopKeeper:
             )
             return True
         return False
+
+    def _ask_for_help(self, state: LoopState, past: list[Past]) -> None:
+        if keeps_failing(past):
+            self._workspace.alerts.open(
+                severity="critical", kind="loop", subject=_ref(state), cause=f"loop:failing:{past[0].created.isoformat()}",
+                title="The last three trainings failed; the loop starts no other by itself",
+                detail="Look at why they failed, mend it, and trigger one by hand.",
+            )  # fmt: skip
 
     def _facts(
         self, state: LoopState, deployment: Deployment, trainings: list[Training], now: datetime
@@ -213,22 +234,6 @@ class LoopKeeper:
             return self._workspace.data.get_snapshot(dataset)
         except NotFound:
             return None
-
-
-def _against(state: LoopState, trainings: list[Training], now: datetime) -> str:
-    """What speaks against starting a training now; empty if nothing does."""
-    loop = state.loop
-    if loop.paused:
-        return f"the loop is paused ({loop.paused})"
-    if trainings and now - trainings[0].created < timedelta(seconds=loop.cooldown_seconds):
-        return f"the last training was {trainings[0].created:%Y-%m-%d} and the cool-down is not over"
-    week = [training for training in trainings if now - training.created < timedelta(days=7)]
-    if len(week) >= loop.max_trainings_per_week:
-        return f"the budget of {loop.max_trainings_per_week} trainings a week is spent"
-    failed = [training for training in trainings[:3] if training.state == "failed"]
-    if len(failed) == 3:
-        return "its last three trainings failed; look at them and trigger one by hand"
-    return ""
 
 
 def _ref(state: LoopState) -> str:

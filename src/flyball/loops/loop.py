@@ -11,6 +11,7 @@ from flyball.clock import parse_duration
 from flyball.declarations import declare
 from flyball.deployment.rollout import RolloutSpec, immediate
 from flyball.errors import InvalidInput
+from flyball.loops.freeze import Freeze
 from flyball.monitoring.monitor import MonitorSpec
 from flyball.refs import check_name
 from flyball.registry.gates.base import GateSpec
@@ -41,6 +42,8 @@ class Loop:
         cooldown_seconds: How long after a training no other is started by itself.
         max_trainings_per_week: Budget; further ones wait.
         channels: Where alerts are sent.
+        freeze: Times in which nothing is started by itself.
+        dry_run: Whether it only says what it would have started.
         code: Digest of the code snapshot that is run; set when the loop is applied.
         module: File of the project that declares the loop.
         source_root: Folder that the sources of datasets are relative to.
@@ -64,6 +67,8 @@ class Loop:
     module: str = ""
     source_root: str = ""
     paused: str = ""
+    freeze: tuple[Freeze, ...] = ()
+    dry_run: bool = False
 
 
 class _Named(Protocol):
@@ -85,6 +90,8 @@ def loop(
     channels: Sequence[ChannelSpec] = (),
     sticky_key: str = "",
     params: dict[str, Any] | None = None,
+    freeze: Sequence[Freeze] = (),
+    dry_run: bool = False,
 ) -> Loop:
     """Declares a loop: what is trained, when, what it must pass, how it goes live, what is watched.
 
@@ -102,6 +109,9 @@ def loop(
         channels: Where alerts are sent, from `fb.alert_to`.
         sticky_key: Column whose value keeps a caller on one version during a canary.
         params: Parameters of the pipeline that differ from its defaults.
+        freeze: Times in which nothing is started by itself, from `fb.freeze` and `fb.freeze_between`.
+        dry_run: Whether it only says what it would have started ("would retrain"), and starts nothing. What is asked for by
+            hand is done all the same.
 
     Raises:
         InvalidInput: the name, a duration or the pipeline cannot be used.
@@ -129,6 +139,8 @@ def loop(
         max_trainings_per_week=max_trainings_per_week,
         channels=tuple(channels),
         sticky_key=sticky_key,
+        freeze=tuple(freeze),
+        dry_run=dry_run,
     )
     declare(made)
     return made
