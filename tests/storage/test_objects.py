@@ -309,3 +309,27 @@ def test_s3_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "flyball.storage.s3_objects", None)
     with pytest.raises(MissingExtra, match=r"flyball\[s3\]"):
         open_objects("s3://bucket")
+
+
+def test_it_is_told_when_an_object_was_put(objects: ObjectStore) -> None:
+    objects.put("a", b"1")
+    found = objects.stat("a")
+    assert found is not None
+    assert found.modified is not None
+    assert abs(found.modified.timestamp() - time.time()) < 60
+
+
+def test_an_old_object_that_is_put_again_counts_as_new(tmp_path: Path) -> None:
+    folder = LocalObjects(tmp_path, durable=False)
+    folder.put("a", b"1", if_absent=True)
+    os.utime(tmp_path / "a", (0, time.time() - 90_000))
+    assert not folder.put("a", b"1", if_absent=True)
+    assert time.time() - (tmp_path / "a").stat().st_mtime < 60
+
+
+def test_a_young_object_that_is_put_again_stays_as_it_is(tmp_path: Path) -> None:
+    folder = LocalObjects(tmp_path, durable=False)
+    folder.put("a", b"1", if_absent=True)
+    before = folder.stat("a")
+    folder.put("a", b"1", if_absent=True)
+    assert folder.stat("a") == before

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from stat import S_ISREG
 
 from flyball.errors import Conflict, NotFound
 from flyball.refs import new_id
-from flyball.storage.object_store import ObjectStat, check_key, check_prefix, is_key
+from flyball.storage.object_store import FRESH_FOR, ObjectStat, check_key, check_prefix, is_key
 
 _FRESH = ".fresh"
 
@@ -32,6 +35,7 @@ class LocalObjects:
         target = self._path(key)
         if if_absent and target.is_file():
             self._sync_folders(target, target.parent)  # the one who put it may not be that far yet
+            _freshen(target)
             return False
         first = self._make_folder(target)
         fresh = self.folder / _FRESH / new_id()
@@ -70,7 +74,12 @@ class LocalObjects:
             return None
         if not S_ISREG(found.st_mode):
             return None
-        return ObjectStat(key=key, size=found.st_size, etag=f"{found.st_mtime_ns:x}-{found.st_ino:x}-{found.st_size:x}")
+        return ObjectStat(
+            key=key,
+            size=found.st_size,
+            etag=f"{found.st_mtime_ns:x}-{found.st_ino:x}-{found.st_size:x}",
+            modified=datetime.fromtimestamp(found.st_mtime, UTC),
+        )
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """The objects whose key begins with the prefix, sorted by key."""
@@ -135,6 +144,13 @@ class LocalObjects:
                 os.close(descriptor)
             if folder == first:
                 return
+
+
+def _freshen(path: Path) -> None:
+    """Lets an old file count as new, since it has a new owner."""
+    with contextlib.suppress(OSError):  # gone in between, or another user's: then it is put, or stays as it is
+        if time.time() - path.stat().st_mtime > FRESH_FOR.total_seconds():
+            os.utime(path)
 
 
 def _in_the_way(key: str) -> Conflict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -16,14 +17,23 @@ _KEY = re.compile(rf"{_PART}(/{_PART})*")
 _PREFIX = re.compile(rf"({_PART}/)*({_PART})?")
 _LONGEST = 900
 
+FRESH_FOR = timedelta(days=1)
+"""An object that is put again is as good as new from this age on: who cleans up may not take it from under its new owner."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectStat:
-    """What is known of an object without reading it."""
+    """What is known of an object without reading it.
+
+    Attributes:
+        modified: When it was last put, by the store's own clock; also a put that found it there counts, if the last one was
+            more than a day before. None where the store does not say.
+    """
 
     key: str
     size: int
     etag: str
+    modified: datetime | None = None
 
 
 class ObjectStore(Protocol):

@@ -36,7 +36,7 @@ def referred_to(
     """
     missing = {check_digest(digest) for digest in digests}
     found: set[str] = set()
-    for table, column, length in _text_columns(connection):
+    for table, column, length in text_columns(connection):
         if not missing:
             break
         counts = ~leave_out[table] if leave_out and table in leave_out else sa.true()
@@ -49,7 +49,7 @@ def referred_to(
     return found
 
 
-def _text_columns(connection: sa.Connection) -> Iterator[tuple[str, str, int]]:
+def text_columns(connection: sa.Connection) -> Iterator[tuple[str, str, int]]:
     """Table, name and length of each column that can hold a digest; a column without a limit is 0 long."""
     inspector = sa.inspect(connection)
     for table in inspector.get_table_names():

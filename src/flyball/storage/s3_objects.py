@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,10 @@ from obstore.exceptions import AlreadyExistsError
 from obstore.store import S3Store
 
 from flyball.errors import NotFound
-from flyball.storage.object_store import ObjectStat, check_key, check_prefix, is_key
+from flyball.storage.object_store import FRESH_FOR, ObjectStat, check_key, check_prefix, is_key
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta
     from obstore.store import S3Config
 
 
@@ -49,8 +51,15 @@ class S3Objects:
                 use_multipart=False if if_absent else None,
             )
         except AlreadyExistsError:
+            self._freshen(key, data)
             return False
         return True
+
+    def _freshen(self, key: str, data: bytes | Path) -> None:
+        """Lets an old object count as new, since it has a new owner."""
+        found = self.stat(key)
+        if found is None or (found.modified and datetime.now(UTC) - found.modified > FRESH_FOR):
+            self._store.put(key, data)
 
     def get(self, key: str) -> bytes:
         """All bytes of an object."""
@@ -75,7 +84,7 @@ class S3Objects:
             found = self._store.head(check_key(key))
         except FileNotFoundError:
             return None
-        return ObjectStat(key=key, size=found["size"], etag=found["e_tag"] or "")
+        return _stat(found)
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """The objects whose key begins with the prefix, sorted by key."""
@@ -84,7 +93,7 @@ class S3Objects:
         found = [item for page in self._store.list(folder or None) for item in page]
         fit = [item for item in found if item["path"].startswith(prefix) and is_key(item["path"])]
         for item in sorted(fit, key=lambda item: item["path"]):
-            yield ObjectStat(key=item["path"], size=item["size"], etag=item["e_tag"] or "")
+            yield _stat(item)
 
     def delete(self, key: str) -> None:
         """Removes an object."""
@@ -92,6 +101,12 @@ class S3Objects:
             self._store.delete(check_key(key))
         except FileNotFoundError:
             return
+
+
+def _stat(found: ObjectMeta) -> ObjectStat:
+    # A list tells fractions of the second, a single question does not.
+    modified = found["last_modified"].astimezone(UTC).replace(microsecond=0)
+    return ObjectStat(key=found["path"], size=found["size"], etag=found["e_tag"] or "", modified=modified)
 
 
 def _missing(key: str) -> NotFound:
