@@ -20,6 +20,7 @@ from flyball.settings import Settings
 
 if TYPE_CHECKING:
     from flyball.alerts.alert import Alerts
+    from flyball.alerts.webhooks import Webhooks
     from flyball.data.catalog import Data
     from flyball.deployment.deployments import Deployments
     from flyball.features.views import Features
@@ -28,8 +29,11 @@ if TYPE_CHECKING:
     from flyball.monitoring.monitoring import Monitoring
     from flyball.pipelines.cache import StepCache
     from flyball.registry.approvals import Approvals
+    from flyball.registry.card import ModelCards
     from flyball.registry.comments import Comments
     from flyball.registry.lifecycle import Lifecycle
+    from flyball.registry.model_versions import ModelVersions
+    from flyball.registry.registered_models import RegisteredModels
     from flyball.registry.sbom import Sboms
     from flyball.registry.signing import Signatures
     from flyball.registry.versions import Registry
@@ -62,7 +66,10 @@ SERVICES = {
     "lineage": "flyball.lineage:Lineage",
     "logged_models": "flyball.tracking.logged_models:LoggedModels",
     "loops": "flyball.loops.loops:Loops",
+    "model_cards": "flyball.registry.card:ModelCards",
+    "model_versions": "flyball.registry.model_versions:ModelVersions",
     "monitoring": "flyball.monitoring.monitoring:Monitoring",
+    "registered_models": "flyball.registry.registered_models:RegisteredModels",
     "registry": "flyball.registry.versions:Registry",
     "run_inputs": "flyball.tracking.inputs:RunInputs",
     "sboms": "flyball.registry.sbom:Sboms",
@@ -70,6 +77,7 @@ SERVICES = {
     "step_cache": "flyball.pipelines.cache:StepCache",
     "traces": "flyball.tracking.traces:Traces",
     "tracking": "flyball.tracking.runs:Tracking",
+    "webhooks": "flyball.alerts.webhooks:Webhooks",
 }
 """Every service by the name of its attribute and route, and where its class stands."""
 
@@ -212,11 +220,32 @@ class Workspace:
         return self._room("loops", Loops)
 
     @property
+    def model_cards(self) -> ModelCards:
+        """All that is known of a version on one page."""
+        from flyball.registry.card import ModelCards
+
+        return self._room("model_cards", ModelCards)
+
+    @property
+    def model_versions(self) -> ModelVersions:
+        """Versions of models from any source, with MLflow's stages."""
+        from flyball.registry.model_versions import ModelVersions
+
+        return self._room("model_versions", ModelVersions)
+
+    @property
     def monitoring(self) -> Monitoring:
         """Windows of predictions, ground truth, findings."""
         from flyball.monitoring.monitoring import Monitoring
 
         return self._room("monitoring", Monitoring)
+
+    @property
+    def registered_models(self) -> RegisteredModels:
+        """Names of models, with or without versions."""
+        from flyball.registry.registered_models import RegisteredModels
+
+        return self._room("registered_models", RegisteredModels)
 
     @property
     def registry(self) -> Registry:
@@ -280,6 +309,14 @@ class Workspace:
         from flyball.tracking.evaluation_sets import EvaluationSets
 
         return self._room("evaluation_sets", EvaluationSets)
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Addresses that are told of what happens in the registry."""
+        from flyball.alerts.webhooks import Webhooks
+
+        networks = self.settings.webhook_networks
+        return self._once("webhooks", lambda: Webhooks(self.database, self.events, self.time, networks=networks))
 
     def close(self) -> None:
         """Closes the database's connections."""

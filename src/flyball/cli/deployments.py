@@ -69,7 +69,7 @@ def deploy(workspace: Any, name: str, version: str, reason: str, as_json: bool) 
     """Let VERSION (`model/3`, `model@champion`) answer under NAME at once."""
     found = workspace.registry.get_version(version)
     made = workspace.deployments.deploy(name, found.model, found.version, reason)
-    _publish(workspace, name)
+    tell_model_servers(workspace, name)
     _say(made, as_json, f"'{name}' answers with version {made.champion}.")
 
 
@@ -81,7 +81,7 @@ def deploy(workspace: Any, name: str, version: str, reason: str, as_json: bool) 
 def rollback(workspace: Any, name: str, version: int, reason: str, as_json: bool) -> None:
     """Go back: end the rollout under way, or let the champion before answer again."""
     made = workspace.deployments.roll_back(name, reason, version)
-    _publish(workspace, name)
+    tell_model_servers(workspace, name)
     _say(made, as_json, f"'{name}' answers with version {made.champion}.")
 
 
@@ -92,7 +92,7 @@ def rollback(workspace: Any, name: str, version: int, reason: str, as_json: bool
 def promote(workspace: Any, name: str, reason: str, as_json: bool) -> None:
     """End the rollout under way by letting the new version answer all."""
     made = workspace.deployments.promote(name, reason)
-    _publish(workspace, name)
+    tell_model_servers(workspace, name)
     _say(made, as_json, f"'{name}' answers with version {made.to_version}.")
 
 
@@ -103,7 +103,7 @@ def promote(workspace: Any, name: str, reason: str, as_json: bool) -> None:
 def abort(workspace: Any, name: str, reason: str, as_json: bool) -> None:
     """End the rollout under way by letting the champion answer all again."""
     made = workspace.deployments.abort(name, reason)
-    _publish(workspace, name)
+    tell_model_servers(workspace, name)
     _say(made, as_json, f"The rollout of version {made.to_version} is ended.")
 
 
@@ -139,7 +139,7 @@ def _rollout(deployment: Any) -> str:
     return "" if rollout is None else f"version {rollout.to_version} at {rollout.percent} % ({rollout.state})"
 
 
-def _publish(workspace: Any, name: str) -> None:
+def tell_model_servers(workspace: Any, name: str) -> None:
     """Lets model servers know at once; without a store of our own, the server's controller does it."""
     if workspace.settings.url:
         return

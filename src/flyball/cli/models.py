@@ -1,4 +1,4 @@
-"""`flyball models`: models, versions, aliases, gates."""
+"""`flyball models`: models, versions, aliases, gates; with what people say and do, and what they stand for by signature."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from flyball.cli import models_people, models_supply
 from flyball.cli.output import print_facts, print_json, print_table, workspace_options
 from flyball.errors import GateRefused
 from flyball.refs import Ref
@@ -14,6 +15,10 @@ from flyball.refs import Ref
 @click.group()
 def models() -> None:
     """Models, versions, aliases, gates."""
+
+
+for _command in (*models_people.COMMANDS, *models_supply.COMMANDS):
+    models.add_command(_command)
 
 
 @models.command("list")
