@@ -62,7 +62,8 @@ def test_a_flag_that_was_not_given_and_an_empty_variable_do_not_count(project: P
 
 @pytest.mark.parametrize("name", SETTABLE)
 def test_every_setting_has_a_variable(name: str, tmp_path: Path) -> None:
-    example = {"url": "https://team", "clock": "virtual", "port": "9", "log_level": "debug"}.get(name, "/some/where")
+    choices = {"clock": "virtual", "log_level": "debug", "webhook_networks": "any"}
+    example = {"url": "https://team", "port": "9", **choices}.get(name, "/some/where")
     found = load_settings(environment={f"FLYBALL_{name.upper()}": example}, start=tmp_path)
     assert str(getattr(found, name)) == example
 

@@ -17,6 +17,7 @@ from flyball.errors import InvalidInput, did_you_mean
 
 FILE = "flyball.toml"
 ClockKind = Literal["system", "virtual"]
+Networks = Literal["public", "any"]
 LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
 
@@ -40,6 +41,7 @@ class Settings:
         port: Port of the server; the model server takes the next one.
         log_level: Least severe level of the log that is written.
         signing_key: File of the private key that versions are signed with as they are registered; empty: they are not.
+        webhook_networks: Where webhooks of the registry may stand: at `public` addresses, or at `any`.
     """
 
     project: Path
@@ -57,6 +59,7 @@ class Settings:
     port: int = 8080
     log_level: LogLevel = "info"
     signing_key: str = ""
+    webhook_networks: Networks = "public"
 
 
 SETTABLE = tuple(field.name for field in fields(Settings) if field.name != "project")
@@ -116,7 +119,7 @@ def _read(name: str, value: object, source: str) -> object:
     if not isinstance(value, str | Path):
         raise InvalidInput(f"{source} sets {name} to {value!r}.", hint="Give a text.")
     text = str(value)
-    for choice, kind in (("clock", ClockKind), ("log_level", LogLevel)):
+    for choice, kind in (("clock", ClockKind), ("log_level", LogLevel), ("webhook_networks", Networks)):
         if name == choice and text not in get_args(kind):
             known = ", ".join(repr(value) for value in get_args(kind))
             raise InvalidInput(f"{source} sets {name} to '{text}'.", hint=f"Use one of {known}.")

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 
+from flyball.alerts.public_addresses import PublicPool
 from flyball.errors import InvalidInput, WorkFailed
 from flyball.serialization import JsonValue, to_json
 from flyball.version import __version__
@@ -77,11 +78,16 @@ def request(
     *,
     timeout: float = SECONDS,
     what: str = "webhook",
+    only_public: bool = False,
 ) -> urllib3.BaseHTTPResponse:
     """The answer to a request, whatever it says.
 
+    Args:
+        only_public: Whether an address that is not public is refused.
+
     Raises:
         WorkFailed: there was none.
+        InvalidInput: the address is not public.
     """
     retries = urllib3.Retry(
         total=2, read=0, redirect=0, backoff_factor=0.2, status_forcelist=_BUSY, allowed_methods=(method,),
@@ -91,7 +97,7 @@ def request(
     limit = urllib3.Timeout(connect=timeout, read=timeout)
     told = {"user-agent": f"flyball/{__version__}", **headers}
     try:
-        with urllib3.PoolManager(retries=retries) as pool:
+        with (PublicPool if only_public else urllib3.PoolManager)(retries=retries) as pool:
             return pool.request(method, url, body=body, headers=told, timeout=limit, redirect=False)
     except urllib3.exceptions.HTTPError as error:
         raise WorkFailed(f"The {what} at {host_of(url)} did not answer ({type(error).__name__}).") from error
