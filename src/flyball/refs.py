@@ -88,12 +88,13 @@ def check_model_name(name: str) -> str:
     """Gives the name back if it may name a model.
 
     Raises:
-        InvalidInput: it is blank, over 256 long, begins with '..', or holds '/', ':' or control characters.
+        InvalidInput: it is blank, over 256 long, begins with '..', or holds '/', ':' or what cannot be printed.
     """
-    if not isinstance(name, str) or not re.fullmatch(_MODEL, name) or not name.strip() or _is_a_path(name):
+    usable = isinstance(name, str) and re.fullmatch(_MODEL, name) and name.strip() and name.isprintable()
+    if not usable or _is_a_path(name):
         raise InvalidInput(
             f"{str(name)[:60]!r} cannot be the name of a model.",
-            hint="Use 1 to 256 characters other than '/' and ':', such as late-flights.",
+            hint="Use 1 to 256 characters other than '/' and ':', such as 'late flights'.",
         )
     return name
 

@@ -375,11 +375,11 @@ def test_what_answers_is_not_deleted(three: Registry, stage: Any) -> None:
         three.delete_version("churn", 1)
 
 
-def test_a_model_without_versions_is_not_found(registry: Registry, package: ModelPackage) -> None:
+def test_a_model_without_versions_stays_a_name(registry: Registry, package: ModelPackage) -> None:
     registry.register("churn", package)
     registry.delete_version("churn", 1)
-    assert registry.list_models() == []
-    with pytest.raises(NotFound, match="no model 'churn'"):
+    assert [(found.name, found.versions, found.latest) for found in registry.list_models()] == [("churn", 0, 0)]
+    with pytest.raises(NotFound, match="'churn' has no version"):
         registry.get_version("churn")
 
 

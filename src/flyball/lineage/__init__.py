@@ -65,6 +65,14 @@ class Lineage:
         ]
         _store.insert(self._database, connection, rows)
 
+    def rename(self, connection: sa.Connection, former: str, new: str) -> None:
+        """Lets what is known of a thing, and of its versions, be known of it under another name.
+
+        Args:
+            former: Text of its `Ref`, without a version.
+        """
+        _store.rename(connection, _check(former), _check(new))
+
     @change
     def link(self, source: str, target: str, relation: str) -> None:
         """Says that the target was made with the source.

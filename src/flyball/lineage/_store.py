@@ -38,3 +38,15 @@ def edges_at(connection: sa.Connection, names: Collection[str], *, upstream: boo
         query = sa.select(edges).where(column.in_(part)).order_by(edges.c.source, edges.c.target, edges.c.relation)
         found += connection.execute(query).all()
     return found
+
+
+def rename(connection: sa.Connection, former: str, new: str) -> None:
+    """Puts one reference, and those that go on from it with a slash, in another's place."""
+    for column in (edges.c.source, edges.c.target):
+        under = column.startswith(f"{former}/", autoescape=True)
+        tail = sa.func.substr(column, len(former) + 1)
+        # Exactly: LIKE heeds no case on SQLite.
+        same = sa.func.substr(column, 1, len(former)) == former
+        renamed = sa.literal(new, sa.String) + tail
+        moved = sa.update(edges).where(sa.or_(column == former, sa.and_(under, same)))
+        connection.execute(moved.values({column.name: renamed}))

@@ -105,6 +105,7 @@ class Controller:
                 busy |= keeper.complain(state, error)
         busy |= self._publish()
         deliver(workspace.alerts, {state.loop.name: state.loop.channels for state in workspace.loops.list(limit=1000)})
+        workspace.webhooks.deliver_soon()
         if time.monotonic() - self._swept > _SWEEP_SECONDS:
             workspace.tracking.mark_lost(older_than_seconds=10)
             self._swept = time.monotonic()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from flyball.alerts.alert import Alerts
+from flyball.alerts.webhooks import Webhooks
 from flyball.clock import Clock
 from flyball.data.catalog import Data
 from flyball.deployment.deployments import Deployments
@@ -54,3 +55,5 @@ class Services(Protocol):
     def registry(self) -> Registry: ...
     @property
     def tracking(self) -> Tracking: ...
+    @property
+    def webhooks(self) -> Webhooks: ...

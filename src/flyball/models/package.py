@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flyball.errors import InvalidInput, WorkFailed
+from flyball.errors import InvalidInput, NotFound, WorkFailed
 from flyball.models.environment import Environment, capture
 from flyball.models.flavors.base import FLAVORS, Predictor
 from flyball.models.signature import Label, Signature, Task, arrow_type, conform, input_schema, output_schema
@@ -46,6 +46,14 @@ class ModelPackage:
     flavor_settings: dict[str, str] = field(default_factory=dict)
 
 
+def no_package() -> ModelPackage:
+    """The package of a model whose files are kept elsewhere: no flavor, no files."""
+    nothing = Schema(columns=())
+    signature = Signature(task="other", inputs=nothing, outputs=nothing)
+    environment = Environment(python="", platform="")
+    return ModelPackage(id="", flavor="", files={}, size=0, signature=signature, environment=environment)
+
+
 class LoadedModel:
     """A model that can be asked."""
 
@@ -62,7 +70,8 @@ class LoadedModel:
             InvalidInput: a column is missing or cannot be cast; the message names it.
             WorkFailed: the model gave no answer for each row.
         """
-        rows = conform(table, self.signature.inputs)
+        # A model of which nobody has said what it takes is given what there is.
+        rows = conform(table, self.signature.inputs) if self.signature.inputs.columns else table
         if rows.num_rows == 0:
             return _empty(self.signature.outputs)
         answer = self._predictor.predict(rows)
@@ -125,6 +134,10 @@ def load_model(package: ModelPackage, blobs: Blobs) -> LoadedModel:
         Corrupt: a file is not the one that was kept.
         MissingExtra: a library is not installed.
     """
+    if not package.files:
+        raise NotFound(
+            "The files of this model are not kept here.", hint="Register it from a source whose files are kept here."
+        )
     with tempfile.TemporaryDirectory(prefix="flyball-model-") as temporary:
         folder = Path(temporary)
         for name, blob in package.files.items():

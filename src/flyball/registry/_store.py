@@ -19,17 +19,19 @@ from flyball.storage.tables import Document, Instant, RowNumber, metadata
 models = sa.Table(
     "models",
     metadata,
-    sa.Column("name", sa.String(128), primary_key=True),
+    sa.Column("name", sa.String(256), primary_key=True),
     sa.Column("latest", sa.Integer, nullable=False),
     sa.Column("description", sa.Text, nullable=False),
     sa.Column("created", Instant, nullable=False),
     sa.Column("updated", Instant, nullable=False),
+    sa.Column("tags", Document(dict[str, str])),
+    sa.Column("deleted", Instant),
 )
 
 versions = sa.Table(
     "model_versions",
     metadata,
-    sa.Column("model", sa.String(128), sa.ForeignKey("models.name"), primary_key=True),
+    sa.Column("model", sa.String(256), sa.ForeignKey("models.name"), primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("stage", sa.String(20), nullable=False),
     sa.Column("package", Document(ModelPackage), nullable=False),
@@ -48,6 +50,13 @@ versions = sa.Table(
     sa.Column("tags", Document(dict[str, str]), nullable=False),
     sa.Column("verdict", Document(Verdict)),
     sa.Column("deleted", Instant),
+    sa.Column("source", sa.Text, nullable=False, server_default=""),
+    sa.Column("status", sa.String(20), nullable=False, server_default="ready"),
+    sa.Column("user", sa.String(250), nullable=False, server_default=""),
+    sa.Column("mlflow_stage", sa.String(20), nullable=False, server_default="None"),
+    sa.Column("logged_model", sa.String(128), nullable=False, server_default=""),
+    sa.Column("run_link", sa.Text, nullable=False, server_default=""),
+    sa.Column("updated", Instant),
     sa.Index("ix_model_versions_run", "run"),
     # One champion per model, whoever promotes.
     sa.Index(
@@ -62,8 +71,8 @@ versions = sa.Table(
 aliases = sa.Table(
     "model_aliases",
     metadata,
-    sa.Column("model", sa.String(128), sa.ForeignKey("models.name"), primary_key=True),
-    sa.Column("alias", sa.String(128), primary_key=True),
+    sa.Column("model", sa.String(256), sa.ForeignKey("models.name"), primary_key=True),
+    sa.Column("alias", sa.String(255), primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
 )
 
@@ -71,8 +80,8 @@ alias_changes = sa.Table(
     "model_alias_changes",
     metadata,
     sa.Column("id", RowNumber, primary_key=True, autoincrement=True),
-    sa.Column("model", sa.String(128), sa.ForeignKey("models.name"), nullable=False),
-    sa.Column("alias", sa.String(128), nullable=False),
+    sa.Column("model", sa.String(256), sa.ForeignKey("models.name"), nullable=False),
+    sa.Column("alias", sa.String(255), nullable=False),
     sa.Column("version", sa.Integer),
     sa.Column("previous", sa.Integer),
     sa.Column("reason", sa.Text, nullable=False),
@@ -89,18 +98,36 @@ def lock_new_model(database: Database, connection: sa.Connection, name: str, now
     """
     row = {"name": name, "latest": 0, "description": "", "created": now, "updated": now}
     connection.execute(database.insert(models).values(row).on_conflict_do_nothing())
-    latest = sa.select(models.c.latest).where(models.c.name == name).with_for_update()
-    return int(connection.execute(latest).scalar_one())
+    found = connection.execute(sa.select(models).where(models.c.name == name).with_for_update()).one()
+    if found.deleted is not None:
+        # The name begins anew, but for its numbers: what was written of the old ones must not mean new ones.
+        anew = {"description": "", "tags": None, "created": now, "updated": now, "deleted": None}
+        connection.execute(sa.update(models).where(models.c.name == name).values(**anew))
+    return int(found.latest)
 
 
-def lock_model(connection: sa.Connection, name: str) -> None:
-    """Locks a model until the transaction ends.
+def lock_model(connection: sa.Connection, name: str) -> sa.Row[Any]:
+    """The row of a model, locked until the transaction ends.
 
     Raises:
         NotFound: there is none of that name.
     """
-    if connection.execute(sa.select(models.c.name).where(models.c.name == name).with_for_update()).first() is None:
-        raise _no_model(connection, name)
+    row = connection.execute(sa.select(models).where(models.c.name == name).with_for_update()).first()
+    if row is None or row.deleted is not None:
+        raise no_model(connection, name)
+    return row
+
+
+def model_row(connection: sa.Connection, name: str) -> sa.Row[Any]:
+    """The row of a model, whether or not it has a version.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    row = connection.execute(sa.select(models).where(models.c.name == name, models.c.deleted.is_(None))).first()
+    if row is None:
+        raise no_model(connection, name)
+    return row
 
 
 def version_row(connection: sa.Connection, model: str, version: int) -> sa.Row[Any]:
@@ -114,7 +141,7 @@ def version_row(connection: sa.Connection, model: str, version: int) -> sa.Row[A
     if row is None:
         known = version_numbers(connection, model)
         if not known:
-            raise _no_model(connection, model)
+            raise no_version(connection, model)
         raise NotFound(
             f"Model '{model}' has no version {version}.",
             hint=f"The latest is {known[0]}."
@@ -141,12 +168,12 @@ def resolve(connection: sa.Connection, ref: Ref) -> int:
         if ref.alias in pointed:
             return pointed[ref.alias]
         if not version_numbers(connection, ref.name):
-            raise _no_model(connection, ref.name)
+            raise no_version(connection, ref.name)
         hint = did_you_mean(ref.alias, [*pointed, "latest"])
         raise NotFound(f"Model '{ref.name}' has no alias '{ref.alias[:128]}'.", hint=hint, model=ref.name)
     known = version_numbers(connection, ref.name)
     if not known:
-        raise _no_model(connection, ref.name)
+        raise no_version(connection, ref.name)
     return known[0]
 
 
@@ -205,7 +232,7 @@ def move_alias(
 
 
 def select_models() -> sa.Select[Any]:
-    """Models with how many versions they have and which one is champion."""
+    """Models with how many versions they have, 0 being the latest of none, and which one is champion."""
     live = versions.c.deleted.is_(None)
     is_champion = sa.and_(live, versions.c.stage == "champion")
     columns = (
@@ -213,16 +240,26 @@ def select_models() -> sa.Select[Any]:
         models.c.description,
         models.c.created,
         models.c.updated,
+        models.c.tags,
         sa.func.count(versions.c.version).label("versions"),
-        sa.func.max(versions.c.version).label("latest"),
+        sa.func.coalesce(sa.func.max(versions.c.version), 0).label("latest"),
         sa.func.max(sa.case((is_champion, versions.c.version))).label("champion"),
     )
-    joined = models.join(versions, sa.and_(versions.c.model == models.c.name, live))
-    group = (models.c.name, models.c.description, models.c.created, models.c.updated)
-    return sa.select(*columns).select_from(joined).group_by(*group)
+    joined = models.outerjoin(versions, sa.and_(versions.c.model == models.c.name, live))
+    group = (models.c.name, models.c.description, models.c.created, models.c.updated, models.c.tags)
+    return sa.select(*columns).select_from(joined).where(models.c.deleted.is_(None)).group_by(*group)
 
 
-def _no_model(connection: sa.Connection, name: str) -> NotFound:
-    live = sa.select(versions.c.model).where(versions.c.deleted.is_(None)).distinct().limit(1000)
+def no_version(connection: sa.Connection, name: str) -> NotFound:
+    """The error that a model, or any version of it, is not there."""
+    there = sa.select(models.c.name).where(models.c.name == name, models.c.deleted.is_(None))
+    if connection.execute(there).first() is None:
+        return no_model(connection, name)
+    return NotFound(f"Model '{name[:256]}' has no version.", hint="Register one.", model=name[:256])
+
+
+def no_model(connection: sa.Connection, name: str) -> NotFound:
+    """The error that a model is not there."""
+    live = sa.select(models.c.name).where(models.c.deleted.is_(None)).order_by(models.c.name).limit(1000)
     known = connection.execute(live).scalars().all()
-    return NotFound(f"There is no model '{name[:128]}'.", hint=did_you_mean(name, known), model=name[:128])
+    return NotFound(f"There is no model '{name[:256]}'.", hint=did_you_mean(name, known), model=name[:256])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -13,8 +14,10 @@ from flyball.errors import Conflict, InvalidInput, NotFound
 from flyball.evaluation.scores import Evaluation
 from flyball.lineage import Lineage
 from flyball.models.package import ModelPackage
-from flyball.refs import Ref, check_name
+from flyball.refs import Ref, check_alias, check_model_name, check_name
 from flyball.registry import _store
+from flyball.registry._notices import Notices
+from flyball.registry._tags import is_prompt
 from flyball.registry.verdicts import GateDecision, Verdict
 from flyball.serialization import JsonValue
 from flyball.storage.database import Database
@@ -26,6 +29,8 @@ from flyball.verbs import change, read
 __all__ = ["AliasChange", "GateDecision", "ModelVersion", "RegisteredModel", "Registry", "Stage", "Verdict"]
 
 Stage = Literal["candidate", "champion", "challenger", "archived", "retired"]
+VersionStatus = Literal["ready", "pending", "failed"]
+MlflowStage = Literal["None", "Staging", "Production", "Archived"]
 CHAMPION: Final = "champion"
 
 
@@ -46,6 +51,13 @@ class ModelVersion:
         reference: Digest of the distribution that live traffic is compared with.
         code: Digest of the code snapshot, or a commit.
         verdict: What the gates last said; None before they were asked.
+        source: Where its files came from, or lie; empty where the package was given.
+        status: `ready`, unless its files are still to come or will not come.
+        user: Who registered it.
+        mlflow_stage: `None`, `Staging`, `Production` or `Archived`; it says nothing about who answers.
+        logged_model: Id of the logged model that it is.
+        run_link: Address of the run that made it, where it is kept elsewhere.
+        updated: When it was last changed; None if it never was.
     """
 
     model: str
@@ -66,6 +78,18 @@ class ModelVersion:
     tags: dict[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     verdict: Verdict | None = None
+    source: str = ""
+    status: VersionStatus = "ready"
+    user: str = ""
+    mlflow_stage: MlflowStage = "None"
+    logged_model: str = ""
+    run_link: str = ""
+    updated: datetime | None = None
+
+    @property
+    def is_external(self) -> bool:
+        """Whether its files are not kept here."""
+        return not self.package.files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +97,8 @@ class RegisteredModel:
     """A model: a name for versions.
 
     Attributes:
-        versions: How many it has. `latest`: the newest one. `champion`: the one that answers; None if there is none.
+        versions: How many it has. `latest`: the newest one; 0 if there is none. `champion`: the one that answers; None if
+            there is none.
     """
 
     name: str
@@ -84,6 +109,7 @@ class RegisteredModel:
     created: datetime
     updated: datetime
     description: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +138,7 @@ class Registry:
         self._events = events
         self._clock = clock
         self._lineage = Lineage(database, events, clock)
+        self._notices = Notices(database, events, clock)
 
     @change
     def register(
@@ -138,8 +165,8 @@ class Registry:
             InvalidInput: a name, digest or reference cannot be used.
             NotFound: bytes that it names are not kept.
         """
-        check_name(model, "model")
-        self._check_kept(package, *(check_digest(name) for name in (holdout, reference) if name))
+        check_model_name(model)
+        check_kept(self._blobs, package, *(check_digest(name) for name in (holdout, reference) if name))
         ref_of_run = str(Ref(kind="runs", name=check_name(run, "run"))) if run else ""
         sources = tuple(str(Ref.parse(ref, kind="snapshots")) for ref in snapshots)
         for text, what, longest in ((label, "label", 250), (code, "code", 250), (description, "description", 100_000)):
@@ -162,6 +189,7 @@ class Registry:
             connection.execute(sa.update(_store.models).where(mine).values(latest=version, updated=now))
             self._link(connection, sources, ref_of_run, _ref(model, version))
             self._tell(connection, "version_registered", model, version, run=run, package=package.id)
+            self._notices.version_created(connection, model, version)
             return self._version(connection, _store.version_row(connection, model, version))
 
     @read
@@ -182,15 +210,11 @@ class Registry:
 
     @read
     def list_models(self, limit: int = 100, after: str = "") -> list[RegisteredModel]:
-        """Models that have a version, by name."""
-        query = _store.select_models().where(_store.models.c.name > after).order_by(_store.models.c.name)
+        """Models by name. What is kept among them and is no model, such as a prompt, is left out."""
+        query = _store.select_models().where(_store.models.c.name > after, ~is_prompt(_store.models.c.tags))
+        query = query.order_by(_store.models.c.name).limit(max(1, min(limit, 1000)))
         with self._database.reading() as connection:
-            rows = connection.execute(query.limit(max(1, min(limit, 1000)))).all()
-            named = _store.aliases_of_many(connection, [row.name for row in rows])
-        aliases: dict[str, dict[str, int]] = {row.name: {} for row in rows}
-        for (model, version), names in named.items():
-            aliases[model] |= dict.fromkeys(names, version)
-        return [RegisteredModel(**row._mapping, aliases=aliases[row.name]) for row in rows]
+            return models_of(connection, connection.execute(query).all())
 
     @read
     def list_versions(self, model: str, limit: int = 100, before: int = 0) -> list[ModelVersion]:
@@ -239,7 +263,7 @@ class Registry:
             InvalidInput: the alias cannot be used.
         """
         reason = _kept(reason)
-        if check_name(alias, "alias") == "latest":
+        if check_alias(alias).lower() == "latest":
             raise InvalidInput("'latest' always is the newest version.", hint="Choose another alias.")
         with self._database.transaction() as connection:
             _store.lock_model(connection, model)
@@ -356,16 +380,6 @@ class Registry:
             self._change(connection, model, version, deleted=self._clock.now())
             self._tell(connection, "version_deleted", model, version)
 
-    def _check_kept(self, package: ModelPackage, *others: str) -> None:
-        # A version whose bytes are not there would only be noticed when it is to answer.
-        for name in {*package.files.values(), *others, *([package.input_example] if package.input_example else [])}:
-            if not self._blobs.has(name):
-                raise NotFound(
-                    f"The bytes {name[:12]}... that the version is made of are not kept here.",
-                    hint="Save the model to this workspace first.",
-                    digest=name,
-                )
-
     def _find_same(self, connection: sa.Connection, model: str, run: str, package: str) -> sa.Row[Any] | None:
         table = _store.versions
         same = sa.and_(table.c.model == model, table.c.run == run, table.c.package_id == package)
@@ -403,18 +417,20 @@ class Registry:
             self._tell(
                 connection, "alias_moved", model, about, alias=alias, to=version, previous=previous, reason=reason
             )
+            self._notices.alias(connection, model, alias, version)
 
     def _change(self, connection: sa.Connection, model: str, version: int, **values: Any) -> sa.Row[Any]:
         """Writes values of a version; gives its row."""
-        _store.version_row(connection, model, version)
+        row = _store.version_row(connection, model, version)
         if not values:
-            return _store.version_row(connection, model, version)
+            return row
         table = _store.versions
         mine = sa.and_(table.c.model == model, table.c.version == version)
+        values["updated"] = self._clock.now()
         return connection.execute(sa.update(table).where(mine).values(**values).returning(table)).one()
 
     def _version(self, connection: sa.Connection, row: sa.Row[Any]) -> ModelVersion:
-        return _version_of(row, _store.aliases_of_many(connection, [row.model]))
+        return versions_of(connection, [row])[0]
 
     def _versions(
         self, *wanted: sa.ColumnElement[bool], order: sa.ColumnElement[Any], limit: int
@@ -423,9 +439,7 @@ class Registry:
         query = sa.select(table).where(*wanted, table.c.deleted.is_(None))
         query = query.order_by(order, table.c.version).limit(max(1, min(limit, 1000)))
         with self._database.reading() as connection:
-            rows = connection.execute(query).all()
-            aliases = _store.aliases_of_many(connection, [row.model for row in rows])
-        return [_version_of(row, aliases) for row in rows]
+            return versions_of(connection, connection.execute(query).all())
 
     def _tell(self, connection: sa.Connection, what: str, model: str, version: int, **facts: JsonValue) -> None:
         subject = _ref(model, version)
@@ -436,9 +450,37 @@ def _ref(model: str, version: int) -> str:
     return str(Ref(kind="models", name=model, version=str(version)))
 
 
-def _version_of(row: sa.Row[Any], aliases: dict[tuple[str, int], tuple[str, ...]]) -> ModelVersion:
-    own = {name: row._mapping[name] for name in ModelVersion.__dataclass_fields__ if name != "aliases"}
-    return ModelVersion(**own, aliases=aliases.get((row.model, row.version), ()))
+def check_kept(blobs: Blobs, package: ModelPackage, *others: str) -> None:
+    """Makes sure that the bytes of a package are kept: else it would only be noticed when it is to answer.
+
+    Raises:
+        NotFound: some are not.
+    """
+    for name in {*package.files.values(), *others, *([package.input_example] if package.input_example else [])}:
+        if not blobs.has(name):
+            raise NotFound(
+                f"The bytes {name[:12]}... that the version is made of are not kept here.",
+                hint="Save the model to this workspace first.",
+                digest=name,
+            )
+
+
+def versions_of(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[ModelVersion]:
+    """The versions of these rows, with the aliases that point at them."""
+    aliases = _store.aliases_of_many(connection, [row.model for row in rows])
+    names = [name for name in ModelVersion.__dataclass_fields__ if name != "aliases"]
+    return [
+        ModelVersion(**{name: row._mapping[name] for name in names}, aliases=aliases.get((row.model, row.version), ()))
+        for row in rows
+    ]
+
+
+def models_of(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[RegisteredModel]:
+    """The models of these rows of `select_models`, with their aliases."""
+    aliases: dict[str, dict[str, int]] = {row.name: {} for row in rows}
+    for (model, version), names in _store.aliases_of_many(connection, list(aliases)).items():
+        aliases[model] |= dict.fromkeys(names, version)
+    return [RegisteredModel(**{**row._mapping, "tags": row.tags or {}}, aliases=aliases[row.name]) for row in rows]
 
 
 def _kept(reason: str) -> str:
