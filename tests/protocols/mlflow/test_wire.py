@@ -79,7 +79,7 @@ def test_what_is_missing_is_named(client: TestClient, body: dict[str, Any]) -> N
 def test_a_value_of_another_type_is_shown(client: TestClient) -> None:
     status, code, message = error(client.post("/api/2.0/mlflow/echo", json={"name": 123}))
     assert (status, code) == (400, "INVALID_PARAMETER_VALUE")
-    assert message.startswith("Invalid value 123 for parameter 'name' supplied. Hint: Value was of type 'int'.")
+    assert message.startswith("Invalid value 123 for parameter 'name' supplied:  Hint: Value was of type 'int'.")
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[" * 100_000, b'{"name": "\xff"}', b'"x"', b"[]", b"7"])

@@ -255,7 +255,7 @@ async def _given(made: _Endpoint, request: Request) -> Any:
     assert made.decoder is not None
     assert made.given is not None
     query = request.scope["query_string"]
-    if request.method in ("GET", "DELETE") and query:
+    if request.method in ("GET", "HEAD", "DELETE") and query:
         raw: Any = _from_query(query, made.given)
     else:
         body = await request.body() or b"{}"
@@ -281,7 +281,14 @@ def _plain(body: bytes) -> Any:
         raise _malformed(error) from error
     if not isinstance(found, dict):
         raise MlflowError(f"The body is no JSON object but {type(found).__name__}.")
-    return found
+    return _without_nulls(found)
+
+
+def _without_nulls(value: Any) -> Any:
+    """What protobuf reads: a field that is null is one that is not there."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def _malformed(error: Exception) -> MlflowError:
@@ -339,6 +346,6 @@ def _misfit(raw: Any, said: str) -> MlflowError:
             break
     name = ".".join(names) or "body"
     hint = f" Hint: Value was of type '{type(value).__name__}'."
-    shown = str(value)
+    shown = to_json(value).decode()
     shown = shown if len(shown) <= 200 else f"{shown[:200]}..."
-    return MlflowError(f"Invalid value {shown} for parameter '{name}' supplied.{hint}{_SEE}")
+    return MlflowError(f"Invalid value {shown} for parameter '{name}' supplied: {hint}{_SEE}")
