@@ -51,8 +51,12 @@ def show(workspace: Any, version: str, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
+    ref = str(Ref(kind="models", name=found.model, version=str(found.version)))
+    deprecation = workspace.lifecycle.get(ref).deprecation
     print_facts({
         "model": found.model, "version": found.version, "stage": found.stage, "aliases": found.aliases,
+        "deprecated": deprecation and deprecation.reason,
+        "signed by": [one.by or one.key[:16] for one in workspace.signatures.list(ref)],
         "registered": found.created, "flavor": found.package.flavor, "bytes": found.package.size, "run": found.run,
         "data": found.snapshots, "code": found.code[:16], "description": found.description,
     })  # fmt: skip
