@@ -48,7 +48,7 @@ records = sa.Table(
     sa.Column("key", sa.String(64), primary_key=True),
     sa.Column("id", sa.String(128), nullable=False, unique=True),
     sa.Column("inputs", Document(dict[str, Any]), nullable=False),
-    sa.Column("outputs", Document(Any), nullable=False),
+    sa.Column("outputs", Document(Any)),
     sa.Column("expectations", Document(dict[str, Any])),
     sa.Column("tags", Document(dict[str, str])),
     sa.Column("source", Document(dict[str, Any])),

@@ -256,7 +256,7 @@ def _value(asked: Comparison) -> sa.ColumnElement[bool]:
     if isinstance(asked.value, int | float):
         number = compare(assessments.c.number, asked, nullable=True)
         return sa.or_(assessments.c.number.is_(None), number) if asked.operator == "!=" else number
-    stored = sa.type_coerce(assessments.c.value, sa.Text)
+    stored = sa.func.coalesce(sa.type_coerce(assessments.c.value, sa.Text), "null")
     if asked.operator not in ("=", "!="):
         return compare(stored, asked)
     text = str(asked.value)

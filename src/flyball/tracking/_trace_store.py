@@ -98,7 +98,7 @@ assessments = sa.Table(
     sa.Column("experiment", sa.BigInteger, nullable=False),
     sa.Column("name", sa.String(250), nullable=False),
     sa.Column("kind", sa.String(20), nullable=False),
-    sa.Column("value", Document(Any), nullable=False),
+    sa.Column("value", Document(Any)),
     sa.Column("number", sa.Float(53)),
     sa.Column("error", Document(dict[str, str])),
     sa.Column("source_type", sa.String(50), nullable=False),
@@ -177,7 +177,7 @@ def count_spans(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, 
     found = dict.fromkeys(numbers, 0)
     for piece in pieces(numbers):
         query = sa.select(spans.c.trace, sa.func.count()).where(spans.c.trace.in_(piece)).group_by(spans.c.trace)
-        found |= dict(connection.execute(query).tuples().all())
+        found |= dict(connection.execute(query).all())
     return found
 
 

@@ -438,7 +438,7 @@ class EvaluationSets:
                 homes[one.set].append(str(one.experiment))
         held = _evaluation_store.records
         count = sa.select(held.c.set, sa.func.count()).where(held.c.set.in_(numbers)).group_by(held.c.set)
-        counts: dict[int, int] = dict(connection.execute(count).tuples().all())
+        counts: dict[int, int] = dict(connection.execute(count).all())
         return [
             (
                 row.number,

@@ -46,6 +46,7 @@ class Trace:
         metadata: Short texts that its maker told.
         expected_spans: How many spans its maker told of; None where nobody said it.
         told: Whether its maker has told the whole of it; before, what is known of it comes from its spans.
+        span_count: How many spans are kept of it.
         spans: Roots first, then by their start; empty where they were not asked for.
     """
 
@@ -66,6 +67,7 @@ class Trace:
     assessments: list[Assessment] = field(default_factory=list)
     expected_spans: int | None = None
     told: bool = False
+    span_count: int = 0
     spans: list[Span] = field(default_factory=list)
 
 
@@ -482,8 +484,16 @@ class Traces:
         facts = _trace_store.read_pairs(connection, _trace_store.facts, list(ids))
         judged = assessments.of_traces(connection, ids)
         held = _trace_store.read_spans(connection, ids) if spans else {}
+        counted = _trace_store.count_spans(connection, list(ids))
         return [
-            _noun(row, tags[row.number], facts[row.number], judged[row.number], held.get(row.number, []))
+            _noun(
+                row,
+                tags=tags[row.number],
+                metadata=facts[row.number],
+                assessments=judged[row.number],
+                span_count=counted[row.number],
+                spans=held.get(row.number, []),
+            )
             for row in rows
         ]
 
@@ -496,9 +506,7 @@ class Traces:
         self._events.append(connection, f"tracking.{what}", f"experiments:/{experiment}", **facts)
 
 
-def _noun(
-    row: sa.Row[Any], tags: dict[str, str], facts: dict[str, str], judged: list[Assessment], spans: list[Span]
-) -> Trace:
+def _noun(row: sa.Row[Any], **more: Any) -> Trace:
     return Trace(
         id=row.id,
         experiment=str(row.experiment),
@@ -512,10 +520,7 @@ def _noun(
         session=row.session,
         tokens=row.tokens or {},
         cost=row.cost or {},
-        tags=tags,
-        metadata=facts,
-        assessments=judged,
         expected_spans=row.expected_spans,
         told=bool(row.told),
-        spans=spans,
+        **more,
     )
