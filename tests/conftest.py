@@ -4,7 +4,8 @@ Real servers, each on loopback and gone at the end: `postgres_url`, `page` (and 
 for one carries its marker by itself: `-m "not browser"` leaves the slow ones out.
 
 What rooms are made with: `database` (once on SQLite, once on PostgreSQL, with every table), `clock`, `store`, `blobs`,
-`events`; and a whole `workspace`, at `url` or as a `remote` one.
+`events`; and a whole `workspace`, at `url` or as a `remote` one. The real MLflow clients that talk to it: `mlflow3`,
+`mlflow2`, and `mlflow` for each of them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ pytest_plugins = (
     "tests.servers.chromium",
     "tests.servers.databases",
     "tests.servers.flyball_server",
+    "tests.servers.mlflow_clients",
     "tests.servers.postgres",
     "tests.servers.s3",
 )

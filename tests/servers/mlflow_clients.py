@@ -1,0 +1,117 @@
+"""The real MLflow clients, each in an environment of its own, talking to our server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers.absent import found
+from tools import environments
+
+# What a client would otherwise take from this machine, ask the network for or wait for.
+_QUIET = {
+    "GIT_PYTHON_REFRESH": "quiet",
+    "HF_HUB_OFFLINE": "1",
+    "KERAS_BACKEND": "torch",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "DO_NOT_TRACK": "true",
+    "OMP_NUM_THREADS": "1",
+    "PYTHONWARNINGS": "ignore",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MlflowClient:
+    """An interpreter that has the `mlflow` package, unmodified.
+
+    Attributes:
+        major: 2 or 3.
+        url: The server that it talks to.
+        folder: Where scripts run; one that is theirs alone.
+        record: The file into which scripts that run under `record_calls` write what they asked the server for.
+    """
+
+    python: Path
+    major: int
+    url: str
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def run(self, script: str | Path, *arguments: str, timeout: float = 240, **environment: str) -> Any:
+        """What a script prints as JSON on its last line; with its stderr if it fails."""
+        name = script if isinstance(script, Path) else self._written(script)
+        return self._last_line([str(self.python), str(name), *arguments], timeout, environment)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs MLflow's own command line."""
+        return self._run([str(self.python), "-m", "mlflow", *arguments], 120, {})
+
+    def _written(self, script: str) -> Path:
+        path = self.folder / "script.py"
+        path.write_text(script, encoding="utf-8")
+        return path
+
+    def _last_line(self, command: list[str], timeout: float, environment: Mapping[str, str]) -> Any:
+        done = self._run(command, timeout, environment)
+        if done.returncode:
+            pytest.fail(f"{command[1]} ended with {done.returncode}.\n{done.stderr[-6000:]}", pytrace=False)
+        return json.loads(done.stdout.strip().splitlines()[-1])
+
+    def _run(
+        self, command: list[str], timeout: float, environment: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "FLYBALL_"))}
+        scripts = str(Path(__file__).parents[1] / "protocols" / "mlflow" / "scripts")
+        own = {"MLFLOW_TRACKING_URI": self.url, "PYTHONPATH": scripts, "PYTHONDONTWRITEBYTECODE": "1"}
+        return subprocess.run(
+            command,
+            env={**kept, **_QUIET, **own, **self.environment, **environment},
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+
+def client(name: str, url: str, folder: Path) -> MlflowClient:
+    """The client of that environment; without it the test is not run."""
+    python = found(environments.ENVIRONMENTS[name])
+    home = folder / name
+    home.mkdir(exist_ok=True)
+    return MlflowClient(python=python, major=int(name[-1]), url=url, folder=home)
+
+
+@pytest.fixture
+def mlflow3(url: str, tmp_path: Path) -> MlflowClient:
+    """MLflow's newest client."""
+    return client("mlflow3", url, tmp_path)
+
+
+@pytest.fixture
+def mlflow2(url: str, tmp_path: Path) -> MlflowClient:
+    """The newest client of MLflow's 2.x line."""
+    return client("mlflow2", url, tmp_path)
+
+
+@pytest.fixture(params=["mlflow3", "mlflow2"])
+def mlflow(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> MlflowClient:
+    """Each of the clients."""
+    return client(request.param, url, tmp_path)
+
+
+@pytest.fixture
+def torch_client(mlflow3: MlflowClient) -> MlflowClient:
+    """MLflow's newest client in an environment that has torch."""
+    found(environments.TORCH_CLIENT)
+    return mlflow3
