@@ -10,7 +10,6 @@ import pytest
 from flyball.clock import FixedClock
 from flyball.errors import InvalidInput, NotFound, PermissionDenied
 from flyball.models.package import ModelPackage
-from flyball.registry import _people_store
 from flyball.registry.comments import Comment, Comments
 from flyball.registry.versions import Registry
 from flyball.serialization import from_json, to_json
@@ -82,15 +81,6 @@ def test_comments_come_oldest_first_page_by_page(comments: Comments) -> None:
     made = [comments.add("runs:/r1", str(number), "Ada") for number in range(3)]
     first = comments.list("runs:/r1", limit=2)
     assert first + comments.list("runs:/r1", after=first[-1].id) == sorted(made, key=lambda comment: comment.id)
-
-
-def test_comments_go_with_a_model_that_is_renamed(comments: Comments, database: Database) -> None:
-    for ref in ("models:/churn", "models:/churn/2", "models:/churn_b"):
-        comments.add(ref, "hello", "Ada")
-    with database.transaction() as connection:
-        _people_store.rename_model(connection, "churn", "stay")
-    rows = database.rows(_people_store.comments.select().order_by(_people_store.comments.c.ref))
-    assert [row.ref for row in rows] == ["models:/churn_b", "models:/stay", "models:/stay/2"]
 
 
 @pytest.mark.parametrize(

@@ -129,19 +129,6 @@ signatures = sa.Table(
     sa.Column("at", Instant, nullable=False),
 )
 
-_BY_MODEL = (approvals, sections, deprecations, retirements, holds, signatures)
-
-
-def rename_model(connection: sa.Connection, old: str, new: str) -> None:
-    """Lets what was said of a model's versions go with its new name."""
-    for table in _BY_MODEL:
-        connection.execute(sa.update(table).where(table.c.model == old).values(model=new))
-    for tail in ("", "/"):
-        before, after = f"models:/{old}{tail}", f"models:/{new}{tail}"
-        mine = comments.c.ref == before if not tail else comments.c.ref.startswith(before, autoescape=True)
-        moved = sa.literal(after) + sa.func.substr(comments.c.ref, len(before) + 1)
-        connection.execute(sa.update(comments).where(mine).values(ref=moved))
-
 
 def exact_row(connection: sa.Connection, ref: str) -> sa.Row[Any]:
     """The row of the one version that a reference names by number or alias.
