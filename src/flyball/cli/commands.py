@@ -14,6 +14,7 @@ COMMANDS = {
     "data": ("flyball.cli.data:data", "Datasets and snapshots."),
     "features": ("flyball.cli.features:features", "Feature views."),
     "runs": ("flyball.cli.runs:runs", "Runs, their metrics, artifacts and logs."),
+    "traces": ("flyball.cli.traces:traces", "Traces of applications: list, show as a tree of spans, delete."),
     "models": ("flyball.cli.models:models", "Models, versions, aliases, gates."),
     "deployments": ("flyball.cli.deployments:deployments", "What is served: revisions, rollouts, rollback."),
     "loops": ("flyball.cli.loops:loops", "Loops: state, history, why, pause, trigger."),
