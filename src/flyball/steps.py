@@ -23,8 +23,10 @@ from flyball.evaluation.scores import evaluate as score
 from flyball.features.join import join_features
 from flyball.features.views import FeatureView
 from flyball.models.package import load_model, save_model
+from flyball.monitoring.attribution import measure
 from flyball.monitoring.estimation import LEAST_ROWS, Calibration, fit_calibration
-from flyball.monitoring.profile import Reference
+from flyball.monitoring.outcomes import losses_of
+from flyball.monitoring.profile import CellLosses, Reference
 from flyball.monitoring.reference import fit_reference, windows_of
 from flyball.pipelines.context import current_run
 from flyball.pipelines.step import step
@@ -53,6 +55,7 @@ class Scored:
         label: Column that holds the truth.
         slices: Columns whose values were scored one by one.
         calibration: What the scores are worth, by which performance is estimated before its truth is known.
+        losses: How wrong each held-out row was, as little-endian 32-bit floats.
     """
 
     evaluation: Evaluation
@@ -60,6 +63,7 @@ class Scored:
     label: str
     slices: tuple[str, ...]
     calibration: Calibration | None = None
+    losses: bytes = b""
 
 
 @step(cache=False)
@@ -142,12 +146,22 @@ def evaluate(
     predicted = _predict(model, rows.inputs(truth_column), run.services.blobs)
     evaluation = score(truth, predicted, metrics=list(metrics) or None, slices=columns)
     run.log_metrics({metric.name: metric.value for metric in evaluation.metrics if metric.value is not None})
-    kept = rows.with_arrow(rows.arrow.slice(max(0, len(rows) - _HOLDOUT_ROWS)))
+    first = max(0, len(rows) - _HOLDOUT_ROWS)
+    kept = rows.with_arrow(rows.arrow.slice(first))
+    losses = b""
+    if predicted.ndim == 1 and predicted.dtype.kind in "fiub" and truth.dtype.kind in "fiub":
+        each = losses_of(predicted, truth, is_classifier=evaluation.task == "classification")
+        losses = each[first:].astype("<f4").tobytes()
     calibration = None
     if evaluation.positive_rate is not None and len(rows) >= LEAST_ROWS:
         calibration = fit_calibration(predicted, truth)
     return Scored(
-        evaluation=evaluation, holdout=kept, label=truth_column, slices=tuple(slices), calibration=calibration
+        evaluation=evaluation,
+        holdout=kept,
+        label=truth_column,
+        slices=tuple(slices),
+        calibration=calibration,
+        losses=losses,
     )
 
 
@@ -183,7 +197,7 @@ def register(
     package = save_model(model, services.blobs, example=inputs.slice(0, _EXAMPLE_ROWS))
     fitted = _fit_reference(rows, inputs, window)
     if scored is not None:
-        fitted = replace(fitted, calibration=scored.calibration)
+        fitted = replace(fitted, calibration=scored.calibration, losses=_losses_by_cell(scored, fitted))
     drift_reference = services.blobs.put(to_json(fitted))
     version: ModelVersion = services.registry.register(
         model=name,
@@ -244,6 +258,15 @@ def _predict(model: Any, inputs: pa.Table, blobs: Blobs) -> np.ndarray[Any, Any]
     column = "probability" if "probability" in predicted.column_names else "prediction"
     scores: np.ndarray[Any, Any] = predicted[column].to_numpy(zero_copy_only=False)
     return scores
+
+
+def _losses_by_cell(scored: Scored, reference: Reference) -> dict[str, CellLosses]:
+    import numpy as np
+
+    if not scored.losses:
+        return {}
+    losses = np.frombuffer(scored.losses, dtype="<f4").astype(np.float64)
+    return measure(scored.holdout.inputs(scored.label), losses, reference)
 
 
 def _fit_reference(rows: Table, inputs: pa.Table, period: str) -> Reference:

@@ -256,6 +256,7 @@ def _window(parts: list[Contribution], findings: list[Finding], found: _Predicti
         performance=tuple(performance.values()),
         performance_by_version={version: tuple(metrics.values()) for version, metrics in by_version.items()},
         estimated=tuple({m.name: m for part in parts for m in part.estimated}.values()),
+        attribution=next((part.attribution for part in parts if part.attribution), ()),
         bias=tuple(rates for part in parts for rates in part.bias),
         findings=tuple(dict.fromkeys([*sentences, *notes])),
     )

@@ -41,6 +41,25 @@ class Outcomes:
         known: Flags = self.is_scored & ~np.isnan(self.truth)
         return known
 
+    @property
+    def losses(self) -> Floats:
+        """How wrong each labelled row is, NaN for the others: see `losses_of`."""
+        import numpy as np
+
+        if self.task == "classification" and self.scores.ndim > 1:
+            found = 1.0 - self.is_right.astype(np.float64)
+        else:
+            found = losses_of(self.scores, self.truth, is_classifier=self.task == "classification")
+        return np.where(self.is_labelled, found, np.nan)
+
+
+def losses_of(scores: Floats, truth: Floats, *, is_classifier: bool) -> Floats:
+    """How wrong each row is: squared distance of a probability from 0 or 1, else the absolute error."""
+    import numpy as np
+
+    errors = np.abs(np.asarray(scores, dtype=np.float64) - np.asarray(truth, dtype=np.float64))
+    return errors**2 if is_classifier else errors
+
 
 def read_outcomes(rows: pa.Table) -> Outcomes | None:
     """The outcomes of rows that `labelled_predictions` gave; None where predictions cannot be scored."""

@@ -111,6 +111,20 @@ class ColumnCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CellLosses:
+    """How wrong a model was on the rows of each cell of a column, in the order of `readings.cell_counts`; they add up.
+
+    Attributes:
+        rows: Rows whose truth is known.
+        sums: Sum of their losses; `squares`: of the squares of their losses.
+    """
+
+    rows: tuple[int, ...]
+    sums: tuple[float, ...]
+    squares: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """What a window of rows looked like.
 
@@ -135,6 +149,7 @@ class Reference:
         trend_dispersion: The same for location and spread of the numeric columns.
         window_rows: Rows of those windows; empty if none were given.
         calibration: What the scores of the model are worth, by which performance is estimated; None if it is not known.
+        losses: How wrong the model was on held-out rows, by column and cell; empty if it is not known.
     """
 
     numeric: tuple[NumericBins, ...]
@@ -144,6 +159,7 @@ class Reference:
     trend_dispersion: dict[str, float] = field(default_factory=dict)
     window_rows: tuple[int, ...] = ()
     calibration: Calibration | None = None
+    losses: dict[str, CellLosses] = field(default_factory=dict)
 
     @property
     def n(self) -> int:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from flyball.evaluation.scores import MetricValue
+from flyball.monitoring.attribution import Attribution
 from flyball.monitoring.evidence import DriftReport
 from flyball.monitoring.profile import Profile
 from flyball.monitoring.quality import QualityFinding
@@ -59,6 +60,8 @@ class Window:
         performance_by_version: The same by model version, for those with enough labelled predictions.
         estimated: Metrics of the champion's predictions as they probably are, from what its scores were worth on
             held-out rows; known before any truth is.
+        attribution: Why the champion was more or less wrong than on its held-out rows, by column, the one that says
+            most first.
         bias: Rates by group.
         findings: What was found, in sentences.
         profile: Counts of the inputs; those of several windows add up. Lists of windows leave it out.
@@ -77,6 +80,7 @@ class Window:
     performance: tuple[MetricValue, ...] = ()
     performance_by_version: dict[str, tuple[MetricValue, ...]] = field(default_factory=dict)
     estimated: tuple[MetricValue, ...] = ()
+    attribution: tuple[Attribution, ...] = ()
     bias: tuple[GroupRates, ...] = ()
     findings: tuple[str, ...] = ()
     profile: Profile | None = None

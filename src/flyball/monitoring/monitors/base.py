@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flyball.evaluation.scores import MetricValue
+from flyball.monitoring.attribution import Attribution
 from flyball.monitoring.evidence import DriftReport
 from flyball.monitoring.profile import Profile, Reference
 from flyball.monitoring.quality import QualityFinding
@@ -75,6 +76,7 @@ class Contribution:
     performance: tuple[MetricValue, ...] = ()
     performance_by_version: dict[str, tuple[MetricValue, ...]] = field(default_factory=dict)
     estimated: tuple[MetricValue, ...] = ()
+    attribution: tuple[Attribution, ...] = ()
     bias: tuple[GroupRates, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()

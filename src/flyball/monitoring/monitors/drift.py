@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from flyball.monitoring.attribution import impact
 from flyball.monitoring.evidence import drift
 from flyball.monitoring.monitors.base import Contribution, Finding, Material, Monitor
 from flyball.monitoring.profile import Reference
@@ -28,12 +29,15 @@ class Drift:
             alpha=params.get("alpha", 0.01),
         )
         drifted = [column for column in report.columns if column.drifted]
+        facts: dict[str, Any] = {"columns": [column.column for column in drifted], "share": report.share}
+        if reference.losses:
+            facts["loss_added"] = impact(reference, reference.losses, material.profile)
         finding = Finding(
             kind="drift",
             cause="drift",
             title=f"{len(drifted)} of {len(report.columns)} inputs drifted",
             sentences=tuple(f"{column.column} drifted: {column.cause}" for column in drifted),
-            facts={"columns": [column.column for column in drifted], "share": report.share},
+            facts=facts,
         )
         return Contribution(drift=report, findings=(finding,), notes=notes)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flyball.errors import InvalidInput
 from flyball.evaluation.scores import METRICS, MetricValue, evaluate
+from flyball.monitoring.attribution import Attribution, attribute, measure
 from flyball.monitoring.monitors.base import Contribution, Finding, Material, Monitor
 from flyball.monitoring.outcomes import Outcomes, read_outcomes
 from flyball.monitoring.windows import Window
@@ -37,8 +38,26 @@ class Performance:
             by_version = _by_version(material, outcomes, params, performance)
         except InvalidInput as error:
             return Contribution(notes=(f"performance could not be scored: {error.message}",))
-        finding = _decay(performance, by_version, material, params.get("loss", 0.05))
-        return Contribution(performance=performance, performance_by_version=by_version, findings=finding)
+        why = _attributed(material, outcomes)
+        finding = _decay(performance, by_version, material, params.get("loss", 0.05), why)
+        return Contribution(
+            performance=performance, performance_by_version=by_version, findings=finding, attribution=why
+        )
+
+
+def _attributed(material: Material, outcomes: Outcomes) -> tuple[Attribution, ...]:
+    """Which inputs account for what the champion does worse, or better, than on its held-out rows."""
+    import numpy as np
+
+    if material.reference is None or not material.reference.losses:
+        return ()
+    losses = outcomes.losses
+    if material.champion is not None:
+        losses = np.where(material.rows["model_version"].to_numpy() == material.champion, losses, np.nan)
+    if np.isfinite(losses).sum() < _LEAST_LABELS:
+        return ()
+    now = measure(material.inputs, losses, material.reference)
+    return attribute(material.reference, material.reference.losses, now)
 
 
 def _scored(outcomes: Outcomes, rows: npt.NDArray[np.bool_], params: dict[str, Any]) -> tuple[MetricValue, ...]:
@@ -71,6 +90,7 @@ def _decay(
     by_version: dict[str, tuple[MetricValue, ...]],
     material: Material,
     loss: float,
+    why: tuple[Attribution, ...],
 ) -> tuple[Finding, ...]:
     """Whether the version that answered most does worse than it used to."""
     if not material.complete or not performance or not by_version:
@@ -85,13 +105,19 @@ def _decay(
         if usual is not None and _is_worse(metric, usual, loss):
             sentences.append(f"{metric.name} of version {version}: usually {usual:.3f}, now {metric.value:.3f}")
             facts[metric.name] = {"usual": usual, "now": metric.value, "low": metric.low, "high": metric.high}
+    if sentences and why and why[0].change > 0:
+        sentences.append(why[0].sentence)
     return (
         Finding(
             kind="decay",
             cause="decay",
             title=f"Version {version} does worse than it used to",
             sentences=tuple(sentences),
-            facts={"version": int(version), "metrics": facts},
+            facts={
+                "version": int(version),
+                "metrics": facts,
+                "why": [each.sentence for each in why if each.change > 0],
+            },
             needs_truth=True,
         ),
     )
