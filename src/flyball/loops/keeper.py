@@ -90,11 +90,17 @@ class LoopKeeper:
         newest = fresh[0]
         if newest.verdict is None:
             training = loops.start_training(
-                loop.name, cause=f"judge:{newest.version}", trigger="registered", kind="judge", version=newest.version,
+                loop.name, cause=self._cause_to_judge(newest), trigger="registered", kind="judge", version=newest.version,
                 reason=f"version {newest.version} is to be judged", evidence={}, lease=lease,
             )  # fmt: skip
             return training.state in ("pending", "running")
         return self._act_on_verdict(state, deployment, newest)
+
+    def _cause_to_judge(self, version: ModelVersion) -> str:
+        """One judging for one version, and another when people have approved it since."""
+        ref = str(Ref(kind="models", name=version.model, version=str(version.version)))
+        approved = self._workspace.approvals.list(ref, state="approved", limit=1)
+        return ":".join(["judge", str(version.version), *(found.id for found in approved)])
 
     def _act_on_verdict(self, state: LoopState, deployment: Deployment | None, version: ModelVersion) -> bool:
         workspace, loop = self._workspace, state.loop

@@ -12,6 +12,7 @@ from flyball.data.catalog import Data
 from flyball.deployment.deployments import Deployments
 from flyball.loops.loops import Loops
 from flyball.monitoring.monitoring import Monitoring
+from flyball.registry.approvals import Approvals
 from flyball.registry.versions import Registry
 from flyball.settings import Settings
 from flyball.storage.database import Database
@@ -41,6 +42,8 @@ class Services(Protocol):
     def clock(self) -> VirtualClock: ...
     @property
     def alerts(self) -> Alerts: ...
+    @property
+    def approvals(self) -> Approvals: ...
     @property
     def data(self) -> Data: ...
     @property
