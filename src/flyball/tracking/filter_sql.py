@@ -108,6 +108,36 @@ def text_matches(text: str, comparator: str, value: Value) -> bool:
     return bool(_COMPARED[comparator](text, value))
 
 
+def number_of(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The number that a text is; NULL where it is none."""
+    return _NumberOf(column)
+
+
+class _NumberOf(FunctionElement[float]):
+    """The number that a text is, without an error where it is none."""
+
+    inherit_cache = True
+    type = sa.Float(53)
+    name = "flyball_number_of"
+
+
+@compiles(_NumberOf)
+def _number_of(element: _NumberOf, compiler: Any, **options: Any) -> str:
+    (column,) = element.clauses
+    text = compiler.process(column, **options)
+    # What is longer would not fit the type, and PostgreSQL would stop there.
+    number = r"^-?(0|[1-9][0-9]{0,99})([.][0-9]{1,100})?([eE][+-]?[0-9]{1,2})?$"
+    return f"(CASE WHEN {text} ~ '{number}' THEN CAST({text} AS DOUBLE PRECISION) END)"
+
+
+@compiles(_NumberOf, "sqlite")
+def _number_of_sqlite(element: _NumberOf, compiler: Any, **options: Any) -> str:
+    (column,) = element.clauses
+    text = compiler.process(column, **options)
+    kind = f"CASE WHEN json_valid({text}) THEN json_type({text}) END"
+    return f"(CASE WHEN {kind} IN ('integer', 'real') THEN CAST({text} AS REAL) END)"
+
+
 class _Like(FunctionElement[bool]):
     """LIKE that heeds the case of letters on every database."""
 
