@@ -361,6 +361,7 @@ def _with_logged(entry: Ended, call: Call) -> Ended:
         params=loggable(logged.params),
         tags={key: str(value) for key, value in logged.tags.items()},
         printed=call.page.text(),
+        left=tuple(logged.left),
     )
 
 

@@ -42,6 +42,7 @@ class Ended:
     params: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     printed: str = ""
+    left: tuple[tuple[str, str, int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +146,8 @@ class Journal:
             if not artifact.inline and artifact.kind != "live":
                 name = "output" if len(entry.artifacts) == 1 else f"output-{place}"
                 tracking.log_artifact(entry.run, name, artifact.digest, artifact.size, artifact.kind)
+        for left in entry.left:
+            tracking.log_artifact(entry.run, *left)
         if entry.printed:
             data = entry.printed.encode("utf-8", "replace")
             tracking.log_artifact(entry.run, "log.txt", self._services.blobs.put(data), len(data), "log")

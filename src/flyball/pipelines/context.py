@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flyball.errors import InvalidInput
+from flyball.tracking.limits import check_artifact_name
 from flyball.tracking.runs import MetricPoint, Run
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Logged:
     Attributes:
         points: Not yet written.
         last: The last value of each metric.
+        left: What it leaves behind besides its outputs: name, digest, size, kind.
     """
 
     points: list[MetricPoint] = field(default_factory=list)
@@ -77,6 +79,7 @@ class Logged:
     params: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     snapshots: list[str] = field(default_factory=list)
+    left: list[tuple[str, str, int, str]] = field(default_factory=list)
 
 
 class RunContext:
@@ -140,6 +143,17 @@ class RunContext:
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Logs named numbers."""
         self.log(metrics=metrics)
+
+    def keep_artifact(self, source: Path | bytes, name: str, kind: str) -> None:
+        """Keeps a file as it is now, or bytes; the step's run names it when the step has ended."""
+        check_artifact_name(name)
+        blobs: Blobs = self.services.blobs
+        if isinstance(source, bytes):
+            digest, size = blobs.put(source), len(source)
+        else:
+            digest, size = blobs.put_file(source), source.stat().st_size
+        with self._lock:
+            self.logged.left.append((name, digest, size, kind))
 
     def use_snapshot(self, ref: str) -> None:
         """Notes that the run has used a data snapshot."""
