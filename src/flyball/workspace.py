@@ -44,9 +44,15 @@ if TYPE_CHECKING:
     from flyball.storage.virtual_clock import VirtualClock
     from flyball.tracking.assessments import Assessments
     from flyball.tracking.evaluation_sets import EvaluationSets
+    from flyball.tracking.experiments import Experiments
+    from flyball.tracking.files import Files
+    from flyball.tracking.ingest import Ingest
     from flyball.tracking.inputs import RunInputs
     from flyball.tracking.logged_models import LoggedModels
     from flyball.tracking.runs import Tracking
+    from flyball.tracking.saved_views import SavedViews
+    from flyball.tracking.search import RunSearch
+    from flyball.tracking.trash import Trash
     from flyball.tracking.traces import Traces
 
 T = TypeVar("T")
@@ -61,7 +67,9 @@ SERVICES = {
     "deployments": "flyball.deployment.deployments:Deployments",
     "evaluation_sets": "flyball.tracking.evaluation_sets:EvaluationSets",
     "events": "flyball.storage.event_log:EventLog",
+    "experiments": "flyball.tracking.experiments:Experiments",
     "features": "flyball.features.views:Features",
+    "files": "flyball.tracking.files:Files",
     "lifecycle": "flyball.registry.lifecycle:Lifecycle",
     "lineage": "flyball.lineage:Lineage",
     "logged_models": "flyball.tracking.logged_models:LoggedModels",
@@ -74,9 +82,12 @@ SERVICES = {
     "run_inputs": "flyball.tracking.inputs:RunInputs",
     "sboms": "flyball.registry.sbom:Sboms",
     "signatures": "flyball.registry.signing:Signatures",
+    "run_search": "flyball.tracking.search:RunSearch",
+    "saved_views": "flyball.tracking.saved_views:SavedViews",
     "step_cache": "flyball.pipelines.cache:StepCache",
     "traces": "flyball.tracking.traces:Traces",
     "tracking": "flyball.tracking.runs:Tracking",
+    "trash": "flyball.tracking.trash:Trash",
     "webhooks": "flyball.alerts.webhooks:Webhooks",
 }
 """Every service by the name of its attribute and route, and where its class stands."""
@@ -185,11 +196,32 @@ class Workspace:
         return self._room("deployments", Deployments)
 
     @property
+    def experiments(self) -> Experiments:
+        """Named groups of runs."""
+        from flyball.tracking.experiments import Experiments
+
+        return self._room("experiments", Experiments)
+
+    @property
     def features(self) -> Features:
         """Feature views."""
         from flyball.features.views import Features
 
         return self._room("features", Features)
+
+    @property
+    def files(self) -> Files:
+        """Files that belong to no run."""
+        from flyball.tracking.files import Files
+
+        return self._room("files", Files)
+
+    @property
+    def ingest(self) -> Ingest:
+        """Writes what many log at the same time, in few transactions."""
+        from flyball.tracking.ingest import Ingest
+
+        return self._once("ingest", lambda: Ingest(self.database, self.events, self.time))
 
     @property
     def lifecycle(self) -> Lifecycle:
@@ -276,6 +308,20 @@ class Workspace:
         return self._room("signatures", Signatures)
 
     @property
+    def run_search(self) -> RunSearch:
+        """Finding, grouping and comparing runs."""
+        from flyball.tracking.search import RunSearch
+
+        return self._room("run_search", RunSearch)
+
+    @property
+    def saved_views(self) -> SavedViews:
+        """Searches that are kept under a name."""
+        from flyball.tracking.saved_views import SavedViews
+
+        return self._room("saved_views", SavedViews)
+
+    @property
     def step_cache(self) -> StepCache:
         """What steps have given before."""
         from flyball.pipelines.cache import StepCache
@@ -288,6 +334,13 @@ class Workspace:
         from flyball.tracking.runs import Tracking
 
         return self._room("tracking", Tracking)
+
+    @property
+    def trash(self) -> Trash:
+        """Many runs at once, and the end of what lies in the trash for long."""
+        from flyball.tracking.trash import Trash
+
+        return self._room("trash", Trash)
 
     @property
     def traces(self) -> Traces:
@@ -319,7 +372,10 @@ class Workspace:
         return self._once("webhooks", lambda: Webhooks(self.database, self.events, self.time, networks=networks))
 
     def close(self) -> None:
-        """Closes the database's connections."""
+        """Writes what waits and closes the database's connections."""
+        ingest = self._made.get("ingest")
+        if ingest is not None:
+            ingest.close()
         database = self._made.get("database")
         if database is not None:
             database.close()
