@@ -53,8 +53,11 @@ def test_a_run_survives_the_wire(run: Run) -> None:
 def test_verbs_can_be_told_to_the_outside() -> None:
     verbs = verbs_of(Tracking)
     assert {name for name, verb in verbs.items() if verb.effect == "read"} == {
+        "chart",
         "get_run",
+        "get_runs",
         "list_runs",
+        "metric_histories",
         "metric_history",
         "list_artifacts",
         "list_experiments",

@@ -11,15 +11,35 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from flyball.errors import Conflict, NotFound
+from flyball.serialization import digest
 from flyball.storage.database import Database
 from flyball.storage.tables import Document, Instant, RowNumber, metadata
+
+DEFAULT = "Default"
+"""Name of the experiment with the row number 0, which is made on demand."""
+
+SEARCHED_TEXT = 1_500
+"""Bytes of a param's text that an index of PostgreSQL has room for."""
 
 experiments = sa.Table(
     "experiments",
     metadata,
     sa.Column("number", RowNumber, primary_key=True, autoincrement=True),
-    sa.Column("name", sa.String(250), nullable=False, unique=True),
+    sa.Column("name", sa.String(500), nullable=False, unique=True),
     sa.Column("created", Instant, nullable=False),
+    sa.Column("updated", Instant),
+    sa.Column("deleted", Instant),
+    sa.Column("location", sa.Text, nullable=False, server_default=""),
+)
+
+experiment_tags = sa.Table(
+    "experiment_tags",
+    metadata,
+    sa.Column("experiment", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("key", sa.String(250), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 runs = sa.Table(
@@ -42,6 +62,9 @@ runs = sa.Table(
     sa.Column("deleted", Instant),
     # By the database's own clock, in seconds: whether a process lives has nothing to do with the workspace's time.
     sa.Column("heartbeat", sa.Float(53), nullable=False),
+    # 0 where nobody sends any: such a run is only lost when it has written nothing for a long time.
+    sa.Column("heartbeats", sa.SmallInteger, nullable=False, server_default="1"),
+    sa.Column("user", sa.String(250), nullable=False, server_default=""),
     sa.Index("ix_runs_experiment", "experiment", "started", "number"),
     sa.Index("ix_runs_started", "started", "number"),
     sa.Index("ix_runs_parent", "parent"),
@@ -69,6 +92,26 @@ points = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# Many points of one run and key in one row: `_chunks.py` says how. The digest of what it holds is part of its identity, so
+# that one which is sent twice is kept once.
+chunks = sa.Table(
+    "metric_chunks",
+    metadata,
+    sa.Column("run", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("key", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("first_step", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("digest", sa.LargeBinary(16), primary_key=True),
+    sa.Column("last_step", sa.BigInteger, nullable=False),
+    sa.Column("first_at", Instant, nullable=False),
+    sa.Column("last_at", Instant, nullable=False),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("undefined", sa.Integer, nullable=False),
+    sa.Column("low", sa.Float(53)),
+    sa.Column("high", sa.Float(53)),
+    sa.Column("ends", sa.LargeBinary, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
 latest = sa.Table(
     "metric_latest",
     metadata,
@@ -77,6 +120,7 @@ latest = sa.Table(
     sa.Column("step", sa.BigInteger, nullable=False),
     sa.Column("at", Instant, nullable=False),
     sa.Column("value", sa.Float(53)),
+    sa.Index("ix_metric_latest_value", "key", "value", "run"),
     sqlite_with_rowid=False,
 )
 
@@ -86,6 +130,9 @@ params = sa.Table(
     sa.Column("run", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("key", sa.String(250), primary_key=True),
     sa.Column("value", Document(Any)),
+    # What searches compare: `param_text` of the value.
+    sa.Column("text", sa.Text),
+    sa.Index("ix_run_params_text", "key", "text", "run"),
     sqlite_with_rowid=False,
 )
 
@@ -95,6 +142,7 @@ tags = sa.Table(
     sa.Column("run", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("key", sa.String(250), primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
+    sa.Index("ix_run_tags_key", "key", "run"),
     sqlite_with_rowid=False,
 )
 
@@ -102,91 +150,101 @@ artifacts = sa.Table(
     "run_artifacts",
     metadata,
     sa.Column("run", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("name", sa.String(250), primary_key=True),
+    sa.Column("name", sa.String(1000), primary_key=True),
     sa.Column("digest", sa.String(64), nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("kind", sa.String(40), nullable=False),
     sa.Column("created", Instant, nullable=False),
 )
 
+# Bytes that belong to no run, such as those of logged models.
+files = sa.Table(
+    "stored_files",
+    metadata,
+    sa.Column("folder", sa.String(300), primary_key=True),
+    sa.Column("name", sa.String(1000), primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("created", Instant, nullable=False),
+    sa.Index("ix_stored_files_digest", "digest"),
+)
+
+OF_RUN = (points, chunks, latest, params, tags, artifacts)
+"""Tables whose rows belong to a run by their column `run`, its row number."""
+
 
 def experiment_number(database: Database, connection: sa.Connection, name: str, now: datetime) -> int:
-    """The row number of an experiment; makes it if there is none."""
-    query = sa.select(experiments.c.number).where(experiments.c.name == name)
-    found = connection.execute(query).scalar()
+    """The row number of an experiment; makes it if there is none.
+
+    Raises:
+        Conflict: it lies in the trash.
+    """
+    query = sa.select(experiments.c.number, experiments.c.deleted).where(experiments.c.name == name)
+    found = connection.execute(query).first()
     if found is None:
-        connection.execute(database.insert(experiments).values(name=name, created=now).on_conflict_do_nothing())
-        found = connection.execute(query).scalar_one()
-    return int(found)
+        row = {"name": name, "created": now, "updated": now}
+        if name == DEFAULT:
+            row["number"] = 0
+        connection.execute(database.insert(experiments).values(row).on_conflict_do_nothing())
+        found = connection.execute(query).one()
+    if found.deleted is not None:
+        raise in_trash(found.number)
+    return int(found.number)
 
 
-def key_numbers(database: Database, connection: sa.Connection, names: set[str]) -> dict[str, int]:
-    """The row numbers of metric keys; makes those that are new."""
+def in_trash(number: int) -> Conflict:
+    """Says that an experiment lies in the trash."""
+    return Conflict(
+        f"The experiment {number} must be in the 'active' state. Current state is deleted.",
+        hint="Restore it first.",
+    )
+
+
+def key_numbers(
+    database: Database, connection: sa.Connection, names: set[str]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """The row numbers of metric keys that are there, and of those that are made just now."""
     query = sa.select(keys.c.name, keys.c.number).where(keys.c.name.in_(sorted(names)))
     found = {row.name: row.number for row in connection.execute(query)}
     missing = sorted(names - found.keys())
-    if missing:
-        # Sorted, so that two writers take the same rows in the same order and never wait for each other in a circle.
-        connection.execute(database.insert(keys).on_conflict_do_nothing(), [{"name": name} for name in missing])
-        found = {row.name: row.number for row in connection.execute(query)}
+    if not missing:
+        return found, {}
+    # Sorted, so that two writers take the same rows in the same order and never wait for each other in a circle.
+    connection.execute(database.insert(keys).on_conflict_do_nothing(), [{"name": name} for name in missing])
+    return found, {row.name: row.number for row in connection.execute(query) if row.name not in found}
+
+
+def find_experiment(connection: sa.Connection, experiment: str, *, locked: bool = False) -> sa.Row[Any]:
+    """The row of an experiment, by its id, or by its name where there is none of that id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    query = sa.select(experiments)
+    query = query.with_for_update() if locked else query
+    found = None
+    if experiment.isascii() and experiment.isdecimal() and len(experiment) < 19:
+        found = connection.execute(query.where(experiments.c.number == int(experiment))).first()
+    if found is None:
+        found = connection.execute(query.where(experiments.c.name == experiment)).first()
+    if found is None:
+        raise NotFound(f"There is no experiment '{experiment[:250]}'.", experiment=experiment[:250])
     return found
 
 
-def write_points(database: Database, connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
-    """Writes metric points, each once, and the latest of each key."""
-    connection.execute(database.insert(points).on_conflict_do_nothing(), rows)
-    newest: dict[int, dict[str, Any]] = {}
-    for row in sorted(rows, key=lambda row: (row["step"], row["at"], -row["undefined"], row["value"])):
-        newest[row["key"]] = row
-    last = [
-        {
-            "run": row["run"],
-            "key": row["key"],
-            "step": row["step"],
-            "at": row["at"],
-            "value": None if row["undefined"] else row["value"],
-        }
-        for _, row in sorted(newest.items())
-    ]
-    insert = database.insert(latest)
-    new = insert.excluded
-    insert = insert.on_conflict_do_update(
-        index_elements=["run", "key"],
-        set_={"step": new.step, "at": new.at, "value": new.value},
-        where=sa.or_(
-            new.step > latest.c.step,
-            sa.and_(new.step == latest.c.step, new.at > latest.c.at),
-            # The greater value of one moment, so that the order in which batches arrive does not count.
-            sa.and_(
-                new.step == latest.c.step,
-                new.at == latest.c.at,
-                sa.or_(latest.c.value.is_(None), new.value > latest.c.value),
-            ),
-        ),
-    )
-    connection.execute(insert, last)
+def param_text(value: object) -> str:
+    """What a param is searched by: its text. One too long for an index is its beginning and its digest."""
+    text = str(value)
+    if len(text) <= SEARCHED_TEXT // 4 or len(text.encode()) <= SEARCHED_TEXT:
+        return text
+    return f"{text[:300]}...{digest(text.encode())}"
 
 
-def write_params(database: Database, connection: sa.Connection, run: int, given: dict[str, Any]) -> dict[str, Any]:
-    """Writes params that are new; gives those that are kept under the given keys."""
-    rows = [{"run": run, "key": key, "value": value} for key, value in sorted(given.items())]
-    connection.execute(database.insert(params).on_conflict_do_nothing(), rows)
-    query = sa.select(params.c.key, params.c.value).where(params.c.run == run, params.c.key.in_(sorted(given)))
-    return {row.key: row.value for row in connection.execute(query)}
-
-
-def write_tags(database: Database, connection: sa.Connection, run: int, given: dict[str, str]) -> None:
-    """Writes tags; the last value of a key stays."""
-    insert = database.insert(tags)
-    insert = insert.on_conflict_do_update(index_elements=["run", "key"], set_={"value": insert.excluded.value})
-    connection.execute(insert, [{"run": run, "key": key, "value": value} for key, value in sorted(given.items())])
-
-
-def write_artifact(database: Database, connection: sa.Connection, row: dict[str, Any]) -> None:
-    """Writes an artifact; one of the same name is replaced."""
-    insert = database.insert(artifacts).values(row)
+def write_artifacts(database: Database, connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
+    """Writes artifacts; one of the same name is replaced."""
+    insert = database.insert(artifacts)
     changed = {name: insert.excluded[name] for name in ("digest", "size", "kind", "created")}
-    connection.execute(insert.on_conflict_do_update(index_elements=["run", "name"], set_=changed))
+    connection.execute(insert.on_conflict_do_update(index_elements=["run", "name"], set_=changed), rows)
 
 
 def select_runs() -> sa.Select[Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flyball.clock import parse_time
@@ -14,20 +15,27 @@ ParamValue = str | int | float | bool | None
 KEY_LENGTH = 250
 PARAM_LENGTH = 6_000
 TAG_LENGTH = 8_000
+NAME_LENGTH = 1_000
+FOLDER_LENGTH = 300
+EXPERIMENT_LENGTH = 500
 MOST_POINTS = 10_000
 MOST_PARAMS = 1_000
 _INT64 = 1 << 63
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_FIRST_TIME = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST_TIME = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
-def check_key(key: str, what: str) -> str:
+def check_key(key: str, what: str, longest: int = KEY_LENGTH) -> str:
     """Gives the key back if it may be one.
 
     Raises:
         InvalidInput: it is empty, too long, or holds control characters.
     """
-    if not isinstance(key, str) or not 0 < len(key) <= KEY_LENGTH or not key.isprintable():
+    if not isinstance(key, str) or not 0 < len(key) <= longest or not key.isprintable():
         raise InvalidInput(
-            f"{str(key)[:60]!r} cannot be the name of a {what}.", hint=f"Use 1 to {KEY_LENGTH} printable characters."
+            f"{str(key)[:60]!r} cannot be the name of a {what}.", hint=f"Use 1 to {longest} printable characters."
         )
     return key
 
@@ -83,12 +91,82 @@ def check_point(key: str, value: float | None, step: int, at: datetime) -> dict[
     Raises:
         InvalidInput: the value is no number, the step no whole number of 64 bits, or the time none.
     """
-    if isinstance(step, bool) or not isinstance(step, int) or not -_INT64 <= step < _INT64:
-        raise InvalidInput(f"Metric '{key}' has the step {str(step)[:40]}.", hint="Use a whole number of 64 bits.")
-    if not isinstance(at, datetime):
-        raise InvalidInput(f"Metric '{key}' has no time.", hint="Give a datetime.")
+    check_steps(key, [step])
+    to_micros(key, at)
     number = _number(key, value)
     return {"step": step, "at": parse_time(at), "value": number or 0.0, "undefined": int(number is None)}
+
+
+def check_times(key: str, times: list[int]) -> list[int]:
+    """Gives the times back: microseconds since 1970 UTC.
+
+    Raises:
+        InvalidInput: one is no whole number, or further away than calendars go.
+    """
+    if times and (not set(map(type, times)) <= {int} or min(times) < _FIRST_TIME or max(times) > _LAST_TIME):
+        raise InvalidInput(f"Metric '{key}' has a time that is none.", hint="Give microseconds since 1970.")
+    return times
+
+
+def check_steps(key: str, steps: list[int]) -> list[int]:
+    """Gives the steps back.
+
+    Raises:
+        InvalidInput: one is no whole number of 64 bits.
+    """
+    if steps and (not set(map(type, steps)) <= {int} or min(steps) < -_INT64 or max(steps) >= _INT64):
+        wrong = next(step for step in steps if type(step) is not int or not -_INT64 <= step < _INT64)
+        raise InvalidInput(f"Metric '{key}' has the step {str(wrong)[:40]}.", hint="Use a whole number of 64 bits.")
+    return steps
+
+
+def check_values(key: str, values: Sequence[float | None]) -> list[float | None]:
+    """Gives the values as they are kept: NaN and infinities are undefined.
+
+    Raises:
+        InvalidInput: one is no number.
+    """
+    if set(map(type, values)) <= {float} and all(map(math.isfinite, values)):  # type: ignore[arg-type]  # all are floats
+        return list(values)
+    return [_number(key, value) for value in values]
+
+
+def to_micros(key: str, at: datetime) -> int:
+    """A moment as microseconds since 1970 UTC.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    if not isinstance(at, datetime):
+        raise InvalidInput(f"Metric '{key}' has no time.", hint="Give a datetime.")
+    return (parse_time(at) - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The moment so many microseconds after 1970 UTC."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def check_folder(folder: str) -> str:
+    """Gives the name of a folder of files back, such as `logged-models/m-123`.
+
+    Raises:
+        InvalidInput: it is absolute, climbs, or holds odd characters.
+    """
+    if not folder.isascii() or len(folder) > FOLDER_LENGTH:
+        raise InvalidInput(f"{folder[:60]!r} cannot be the name of a folder.", hint="Write it as logged-models/m-123.")
+    return check_artifact_name(folder)
+
+
+def check_size(name: str, size: int) -> int:
+    """Gives the size of a file back.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    if size < 0:
+        raise InvalidInput(f"Artifact '{name[:60]}' has {size} bytes.", hint="Give its size.")
+    return size
 
 
 def check_artifact_name(name: str) -> str:
@@ -97,7 +175,11 @@ def check_artifact_name(name: str) -> str:
     Raises:
         InvalidInput: it is absolute, climbs, or holds odd characters.
     """
-    check_key(name, "artifact")
+    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name.encode()) <= NAME_LENGTH:
+        raise InvalidInput(
+            f"{str(name)[:60]!r} cannot be the name of an artifact.",
+            hint=f"Use 1 to {NAME_LENGTH} printable characters.",
+        )
     if "\\" in name or any(part in ("", ".", "..") for part in name.split("/")):
         raise InvalidInput(f"{name[:60]!r} cannot be the name of an artifact.", hint="Write it as model/weights.bin.")
     return name
