@@ -52,8 +52,8 @@ if TYPE_CHECKING:
     from flyball.tracking.runs import Tracking
     from flyball.tracking.saved_views import SavedViews
     from flyball.tracking.search import RunSearch
-    from flyball.tracking.trash import Trash
     from flyball.tracking.traces import Traces
+    from flyball.tracking.trash import Trash
 
 T = TypeVar("T")
 
