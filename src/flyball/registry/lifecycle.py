@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from flyball.clock import Clock
+from flyball.clock import Clock, parse_time
 from flyball.errors import Conflict, InvalidInput
 from flyball.refs import Ref
 from flyball.registry import _people_store as _people
@@ -155,12 +155,12 @@ class Lifecycle:
             Conflict: it is retired.
         """
         reason = _needed(reason)
-        given = {
-            "reason": reason, "by": _by(by), "at": self._clock.now(), "until": until,
-            "instead": str(Ref.parse(instead, kind="models")) if instead else "",
-        }  # fmt: skip
         if until is not None and until.tzinfo is None:
             raise InvalidInput("The time has no time zone.", hint="Write it as 2026-05-01T00:00:00Z.")
+        given = {
+            "reason": reason, "by": _by(by), "at": self._clock.now(), "until": None if until is None else parse_time(until),
+            "instead": str(Ref.parse(instead, kind="models")) if instead else "",
+        }  # fmt: skip
         with self._database.transaction() as connection:
             row = _people.locked_row(connection, ref)
             if row.stage == "retired":

@@ -150,7 +150,7 @@ class Database:
 
 @contextmanager
 def _unkeepable_refused() -> Iterator[None]:
-    """Tells a value that no column can hold (too large a number, too long a text) as what it is: bad input."""
+    """Tells a value that no column can hold (too large a number, too long a text, half a character) as what it is: bad input."""
     try:
         yield
     except sa.exc.DataError as error:
@@ -160,6 +160,8 @@ def _unkeepable_refused() -> Iterator[None]:
         if "SQLite" not in str(error):
             raise
         raise InvalidInput("The database cannot keep a value: integer out of range.") from error
+    except UnicodeEncodeError as error:
+        raise InvalidInput("The database cannot keep a text that holds half a character.") from error
 
 
 def _dialect(url: sa.URL) -> Dialect:
