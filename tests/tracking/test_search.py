@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,9 +14,12 @@ from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
 from flyball.tracking import _search_store
+from flyball.tracking.experiments import Experiments
 from flyball.tracking.inputs import LoggedDataset
-from flyball.tracking.search import _token
+from flyball.tracking.search import Deleted, _token
 from tests.tracking.searching import Place, place_of
+
+WAYS: tuple[Deleted, ...] = ("active", "deleted", "all")
 
 
 @pytest.fixture
@@ -73,6 +77,7 @@ ASKED = [
     ("params.depth > 5", "b"),
     ("params.depth != '5'", "c b"),
     ("params.rate < 0.05", "b"),
+    ("params.on = 'True'", "c"),
     ("params.kind = 'tree'", "a"),
     ("params.kind LIKE 't%'", "a"),
     ("params.kind ILIKE 't%'", "b a"),
@@ -80,6 +85,8 @@ ASKED = [
     ("params.kind IN ('tree', 'Tree')", "b a"),
     ("params.kind NOT IN ('tree')", "b"),
     ("params.note LIKE '100%'", "d"),
+    (r"params.note LIKE '100\%\_x*[a]\\'", "d"),
+    (r"params.note LIKE '100\%\_x*[a]_'", "d"),
     (r"params.note LIKE '100\%x%'", ""),
     ("params.note LIKE '%[a]%'", "d"),
     ("params.note LIKE '%?%'", ""),
@@ -117,6 +124,7 @@ ASKED = [
     ("started > 999999999999999999", ""),
     ("started > -9e300", "d c b a"),
     ("artifact_uri LIKE '%/a/artifacts'", "a"),
+    ("user = ''", "d c b a"),
     ("tags.team LIKE '%'", "d b a"),
 ]
 
@@ -198,7 +206,7 @@ def test_runs_in_the_trash_are_found_when_they_are_asked_for(place: Place) -> No
     place.run("a")
     place.run("b")
     place.tracking.delete_run("a")
-    ways = {way: [run.id for run in place.search.search(deleted=way).runs] for way in ("active", "deleted", "all")}
+    ways = {way: [run.id for run in place.search.search(deleted=way).runs] for way in WAYS}
     assert ways == {"active": ["b"], "deleted": ["a"], "all": ["b", "a"]}
 
 
@@ -374,3 +382,65 @@ def test_runs_of_equal_value_have_equal_ranks(place: Place) -> None:
     for name, value in (("a", 1.0), ("b", 1.0), ("c", 0.5)):
         place.run(name, metrics={"acc": value})
     assert [s.rank for s in place.search.leaderboard("first", "acc").standings] == [1, 1, 3]
+
+
+LONG = "é" + 'a"\\\n' * 1_000 + "the end"
+
+
+def test_params_too_long_for_an_index_are_compared_as_a_whole(place: Place) -> None:
+    place.run("a", params={"long": LONG, "short": "x" * 367})
+    place.run("b", params={"long": LONG + "."})
+    inner = LONG.replace("'", "''")
+    asked = {
+        f"params.long = '{inner}'": "a",
+        f"params.long != '{inner}'": "b",
+        f"params.long IN ('{inner}.')": "b",
+        "params.long LIKE '%the end'": "a",
+        "params.long LIKE '%THE end'": "",
+        "params.long ILIKE '%THE end.'": "b",
+        "params.long LIKE 'éa\"%'": "b a",
+        f"params.short LIKE '{'x' * 367}'": "a",
+        "params.long LIKE '%...%'": "",
+    }
+    assert {one: place.found(one) for one in asked} == asked
+
+
+def test_experiments_are_found_in_pages(place: Place, database: Database, blobs: Blobs, events: EventLog) -> None:
+    experiments = Experiments(database, blobs, events, place.clock)
+    for name, tags in (("churn", {"team": "red"}), ("Churn 2", {"team": "blue"}), ("spam", {})):
+        experiments.create(name, tags)
+        place.clock.advance(timedelta(seconds=1))
+    number = experiments.get("spam").id
+    asked = {
+        "": "spam Churn 2 churn",
+        "name = 'churn'": "churn",
+        "attributes.name LIKE 'churn%'": "churn",
+        "name ILIKE 'churn%'": "Churn 2 churn",
+        "name IN ('spam', 'churn')": "spam churn",
+        "tags.team != 'red'": "Churn 2",
+        "tag.team IS NULL": "spam",
+        f"experiment_id = '{number}'": "spam",
+        f"experiment_id NOT IN ('{number}')": "Churn 2 churn",
+        "creation_time >= 1767225601000": "spam Churn 2",
+        "last_update_time < '2026-01-01T00:00:01Z' OR name = 'spam'": "spam churn",
+        "name LIKE 'c%' AND NOT tags.team = 'blue'": "churn",
+    }
+    found = {one: " ".join(e.name for e in place.search.search_experiments(one).experiments) for one in asked}
+    assert found == asked
+    for order, meant in ((["creation_time"], "churn Churn 2 spam"), (["experiment_id DESC"], "spam Churn 2 churn")):
+        names, token = [], ""
+        for _ in range(3):
+            page = place.search.search_experiments(order_by=order, limit=1, page_token=token)
+            names += [one.name for one in page.experiments]
+            token = page.next_page_token
+        assert (" ".join(names), token) == (meant, "")
+
+
+def test_experiments_in_the_trash_are_found_when_they_are_asked_for(
+    place: Place, database: Database, blobs: Blobs, events: EventLog
+) -> None:
+    experiments = Experiments(database, blobs, events, place.clock)
+    experiments.create("a")
+    experiments.delete(experiments.create("b").id)
+    found = {way: [e.name for e in place.search.search_experiments(deleted=way).experiments] for way in WAYS}
+    assert found == {"active": ["a"], "deleted": ["b"], "all": ["a", "b"]}

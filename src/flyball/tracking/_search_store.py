@@ -7,7 +7,7 @@ then those without it. Each part is a query of its own, so that the first page d
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from flyball.errors import InvalidInput
 from flyball.storage.tables import Instant
 from flyball.tracking import _inputs_store, _store
-from flyball.tracking.filter_sql import compare, compare_choice, compare_time, number_of
-from flyball.tracking.filters import AllOf, Comparison, Node, Order, comparisons, to_sql
+from flyball.tracking.filter_sql import compare, compare_choice, compare_time, json_text, keyed, number_of
+from flyball.tracking.filters import AllOf, Comparison, Node, Order, Value, comparisons, to_sql
 
 FEW = 5_000
 """Fewer than these are sorted as a whole; more are taken in the order of an index."""
@@ -35,6 +35,8 @@ _runs, _experiments = _store.runs, _store.experiments
 _PAIRS = {"metric": _store.latest, "parameter": _store.params, "tag": _store.tags}
 _NULLABLE = ("ended", "seconds")
 _MOST_PROBES = 20
+# What `param_text` makes of any text that is too long for it.
+_LONG_TEXT = len(_store.param_text("x" * 10_000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,6 @@ def attribute(key: str) -> sa.ColumnElement[Any]:
 
 def pair_text(table: Any, group: str) -> sa.ColumnElement[Any]:
     """The column that pairs of a key and a value are compared by."""
-    if group == "parameter" and "text" not in table.c:
-        return sa.func.trim(sa.type_coerce(table.c.value, sa.Text), '"', type_=sa.Text)
     column: sa.ColumnElement[Any] = table.c.text if group == "parameter" else table.c.value
     return column
 
@@ -284,6 +284,43 @@ def key_numbers(connection: sa.Connection, names: set[str]) -> dict[str, int]:
     return {row.name: row.number for row in connection.execute(query)}
 
 
+def experiment_page(
+    connection: sa.Connection,
+    node: Node | None,
+    orders: Sequence[Order],
+    wanted: Sequence[sa.ColumnElement[bool]],
+    limit: int,
+    after: Sequence[Any] | None,
+) -> list[tuple[int, list[Any]]]:
+    """Row numbers of some experiments, and the place of each."""
+    named = {order.key for order in orders}
+    columns = [Sorted(_plain(_experiment_attribute(order.key)), order.descending) for order in orders]
+    columns += [] if orders else [Sorted(_plain(_experiments.c.created), descending=True)]
+    # As MLflow breaks ties: the older first where nothing else is asked for, the newer first otherwise.
+    columns += [] if "experiment_id" in named else [Sorted(_experiments.c.number, descending=bool(orders))]
+    query = sa.select(_experiments.c.number, *(column.value for column in columns)).where(*wanted)
+    query = query if node is None else query.where(to_sql(node, _experiment_condition))
+    rows = connection.execute(_ordered(query, columns, after).limit(limit)).all()
+    return [(row[0], list(row[1:])) for row in rows]
+
+
+def _experiment_attribute(key: str) -> sa.ColumnElement[Any]:
+    if key == "updated":
+        return sa.func.coalesce(_experiments.c.updated, _experiments.c.created, type_=_experiments.c.created.type)
+    return _experiments.c["number" if key == "experiment_id" else key]
+
+
+def _experiment_condition(asked: Comparison) -> sa.ColumnElement[bool]:
+    if asked.group == "tag":
+        marks = _store.experiment_tags
+        return keyed(asked, marks, marks.c.experiment == _experiments.c.number)
+    if asked.key in ("created", "updated"):
+        return compare_time(_experiment_attribute(asked.key), asked)
+    if asked.key == "experiment_id":
+        return compare(sa.cast(_experiments.c.number, sa.String), asked)
+    return compare(_experiments.c.name, asked)
+
+
 def keys_of(connection: sa.Connection, some: sa.Subquery) -> dict[str, list[str]]:
     """The names of params, metrics and tags of some runs, sorted."""
     found = {}
@@ -316,12 +353,28 @@ def _dataset_condition(asked: Comparison) -> sa.ColumnElement[bool]:
 
 def _pair_condition(table: Any, asked: Comparison) -> sa.ColumnElement[bool]:
     column = pair_text(table, asked.group)
-    if asked.group == "metric" and asked.operator == "!=":
+    if asked.group == "metric":
         # An undefined value is not any number.
-        return sa.or_(column.is_(None), compare(column, asked))
-    if asked.group == "parameter" and not isinstance(asked.value, str | tuple):
+        return (
+            sa.or_(column.is_(None), compare(column, asked))
+            if asked.operator == "!="
+            else compare(column, asked, nullable=True)
+        )
+    if asked.group != "parameter":
+        return compare(column, asked)
+    if isinstance(asked.value, int | float):
         return compare(number_of(column), asked, nullable=True)
-    return compare(column, asked, nullable=True)
+    if asked.operator in ("LIKE", "ILIKE"):
+        # Of a long text the column holds the beginning and a digest; the whole stands in the document.
+        whole = json_text(sa.type_coerce(table.c.value, sa.Text))
+        is_short = sa.func.length(column) != _LONG_TEXT
+        return sa.or_(sa.and_(is_short, compare(column, asked)), sa.and_(~is_short, compare(whole, asked)))
+    return compare(column, replace(asked, value=_kept(asked.value)))
+
+
+def _kept(value: Value) -> Value:
+    """Texts as the column of params holds them."""
+    return tuple(map(_store.param_text, value)) if isinstance(value, tuple) else _store.param_text(value)
 
 
 def _is_about(asked: Comparison, order: Order) -> bool:

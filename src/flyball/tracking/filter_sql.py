@@ -113,6 +113,31 @@ def number_of(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     return _NumberOf(column)
 
 
+def json_text(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The text that a JSON document is."""
+    return _JsonText(column)
+
+
+class _JsonText(FunctionElement[str]):
+    """The text that a JSON document is, without its quotation marks and escapes."""
+
+    inherit_cache = True
+    type = sa.Text()
+    name = "flyball_json_text"
+
+
+@compiles(_JsonText)
+def _json_text(element: _JsonText, compiler: Any, **options: Any) -> str:
+    (column,) = element.clauses
+    return f"(CAST({compiler.process(column, **options)} AS JSONB) #>> '{{}}')"
+
+
+@compiles(_JsonText, "sqlite")
+def _json_text_sqlite(element: _JsonText, compiler: Any, **options: Any) -> str:
+    (column,) = element.clauses
+    return f"json_extract({compiler.process(column, **options)}, '$')"
+
+
 class _NumberOf(FunctionElement[float]):
     """The number that a text is, without an error where it is none."""
 

@@ -19,11 +19,13 @@ from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
 from flyball.tracking import _search_store, _store, limits
+from flyball.tracking._points import no_run
+from flyball.tracking._run_rows import experiments_of, runs_of
 from flyball.tracking.compare import RunComparison, compare_runs, is_better_when_less
 from flyball.tracking.filters import Order, parse_filter, parse_order
 from flyball.tracking.inputs import RunInputs
-from flyball.tracking.run_fields import RUN_FIELDS
-from flyball.tracking.runs import Run, Tracking
+from flyball.tracking.nouns import Experiment, Run
+from flyball.tracking.run_fields import EXPERIMENT_FIELDS, RUN_FIELDS
 from flyball.verbs import read
 
 Deleted = Literal["active", "deleted", "all"]
@@ -51,6 +53,18 @@ class RunPage:
     runs: list[Run]
     next_page_token: str = ""
     total: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentPage:
+    """Some of the experiments that were asked for.
+
+    Attributes:
+        next_page_token: Gives the page after this one; empty where there is none.
+    """
+
+    experiments: list[Experiment]
+    next_page_token: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +154,6 @@ class RunSearch:
     def __init__(self, database: Database, blobs: Blobs, events: EventLog, clock: Clock) -> None:
         self._database = database
         self._blobs = blobs
-        self._tracking = Tracking(database, blobs, events, clock)
         self._lineage = Lineage(database, events, clock)
         self._inputs = RunInputs(database, blobs, events, clock)
 
@@ -181,9 +194,44 @@ class RunSearch:
             query = _search_store.RunQuery(connection, node, orders, wanted, native=native)
             rows = query.page(limit + 1, after)
             count = connection.execute(query.select(sa.func.count())).scalar_one() if total else None
-            ids = _ids(connection, [number for number, _ in rows[:limit]])
+            runs = _nouns(connection, [number for number, _ in rows[:limit]])
         token = _token(rows[limit - 1][1], asked) if len(rows) > limit else ""
-        return RunPage(runs=self._runs(ids), next_page_token=token, total=count)
+        return RunPage(runs=runs, next_page_token=token, total=count)
+
+    @read
+    def search_experiments(
+        self,
+        filter: str = "",  # noqa: A002
+        order_by: list[str] | None = None,
+        limit: int = 1000,
+        page_token: str = "",
+        deleted: Deleted = "active",
+        native: bool = True,
+    ) -> ExperimentPage:
+        """The experiments that fit a filter, in pages.
+
+        Args:
+            filter: Such as `name LIKE 'churn%' AND tags.team = 'red'`; empty for all.
+            order_by: Such as `name`, `last_update_time DESC`; by default the newest come first.
+            limit: At most this many, up to 50,000.
+            page_token: What the page before gave.
+            deleted: Whether those in the trash are wanted.
+            native: Without it, the filter is in MLflow's language.
+
+        Raises:
+            InvalidInput: the filter, an order or the page token is not understood.
+        """
+        node = parse_filter(filter, EXPERIMENT_FIELDS, native=native)
+        orders = parse_order(order_by or [], EXPERIMENT_FIELDS)
+        limit = _checked_limit(limit, MOST_RUNS)
+        asked = [filter, order_by or [], deleted, native]
+        after = _after(page_token, asked)
+        wanted = _deleted(_store.experiments, deleted)
+        with self._database.reading() as connection:
+            rows = _search_store.experiment_page(connection, node, orders, wanted, limit + 1, after)
+            found = _experiment_nouns(connection, [number for number, _ in rows[:limit]])
+        token = _token(rows[limit - 1][1], asked) if len(rows) > limit else ""
+        return ExperimentPage(experiments=found, next_page_token=token)
 
     def ids(self, filter: str = "", experiments: list[str] | None = None, deleted: Deleted = "active") -> list[str]:  # noqa: A002
         """The ids of all runs that fit, the newest first, at most 50,000.
@@ -314,9 +362,9 @@ class RunSearch:
             query = _search_store.RunQuery(connection, parse_filter(filter, RUN_FIELDS), [order], wanted)
             # A place begins with whether there is a value, and the value.
             rows = [(number, place) for number, place in query.page(_checked_limit(limit, 1000), None) if place[0] == 0]
-            ids = _ids(connection, [number for number, _ in rows])
+            runs = _nouns(connection, [number for number, _ in rows])
         values, standings = [place[1] for _, place in rows], []
-        for run, value in zip(self._runs(ids), values, strict=True):
+        for run, value in zip(runs, values, strict=True):
             standings.append(
                 Standing(rank=values.index(value) + 1, run=run, value=value, behind=abs(value - values[0]))
             )
@@ -334,15 +382,12 @@ class RunSearch:
         """
         if not 2 <= len(set(runs)) == len(runs) <= MOST_COMPARED:
             raise InvalidInput(f"{len(runs)} runs were given.", hint=f"Name 2 to {MOST_COMPARED} runs, each once.")
-        return compare_runs(self._runs(runs), self._blobs, self._lineage, self._inputs)
-
-    def _runs(self, ids: Sequence[str]) -> list[Run]:
-        found: list[Run] = []
-        for start in range(0, len(ids), _AT_ONCE):
-            some = list(ids[start : start + _AT_ONCE])
-            get = getattr(self._tracking, "get_runs", None)
-            found += get(some) if get else [self._tracking.get_run(run) for run in some]
-        return found
+        with self._database.reading() as connection:
+            found = {run.id: run for run in runs_of(connection, _store.runs.c.id.in_(runs), limit=None)}
+        missing = [run for run in runs if run not in found]
+        if missing:
+            raise no_run(missing[0])
+        return compare_runs([found[run] for run in runs], self._blobs, self._lineage, self._inputs)
 
     def _in_experiments(self, connection: sa.Connection, experiments: list[str]) -> list[sa.ColumnElement[bool]]:
         if not experiments:
@@ -360,6 +405,23 @@ class RunSearch:
                 names = connection.execute(sa.select(table.c.name).limit(1000)).scalars()
                 raise NotFound(f"There is no experiment '{missing[0][:100]}'.", hint=did_you_mean(missing[0], names))
         return [_store.runs.c.experiment.in_(sorted(found))]
+
+
+def _nouns(connection: sa.Connection, numbers: Sequence[int]) -> list[Run]:
+    """Runs by their row numbers, in that order."""
+    found: dict[str, Run] = {}
+    for start in range(0, len(numbers), _AT_ONCE):
+        some = _store.runs.c.number.in_(numbers[start : start + _AT_ONCE])
+        found.update((run.id, run) for run in runs_of(connection, some, limit=None))
+    return [found[run] for run in _ids(connection, numbers)]
+
+
+def _experiment_nouns(connection: sa.Connection, numbers: Sequence[int]) -> list[Experiment]:
+    found: dict[str, Experiment] = {}
+    for start in range(0, len(numbers), _AT_ONCE):
+        some = _store.experiments.c.number.in_(numbers[start : start + _AT_ONCE])
+        found.update((one.id, one) for one in experiments_of(connection, some, limit=_AT_ONCE))
+    return [found[str(number)] for number in numbers]
 
 
 def _ids(connection: sa.Connection, numbers: Sequence[int]) -> list[str]:
