@@ -33,9 +33,21 @@ if TYPE_CHECKING:
     from flyball.pipelines.step import step as step
     from flyball.pipelines.values import Model as Model
     from flyball.registry import gate as gate
+    from flyball.session import active_run as active_run
+    from flyball.session import autolog as autolog
     from flyball.session import connect as connect
     from flyball.session import load_model as load_model
     from flyball.session import log as log
+    from flyball.session import log_artifact as log_artifact
+    from flyball.session import log_artifacts as log_artifacts
+    from flyball.session import log_audio as log_audio
+    from flyball.session import log_figure as log_figure
+    from flyball.session import log_image as log_image
+    from flyball.session import log_metrics as log_metrics
+    from flyball.session import log_model as log_model
+    from flyball.session import log_notes as log_notes
+    from flyball.session import log_table as log_table
+    from flyball.session import log_text as log_text
     from flyball.session import predict as predict
     from flyball.session import run as run
     from flyball.session import snapshot as snapshot
@@ -67,6 +79,18 @@ _NAMES = {
     # tracking and models
     "run": "flyball.session:run",
     "log": "flyball.session:log",
+    "log_metrics": "flyball.session:log_metrics",
+    "log_artifact": "flyball.session:log_artifact",
+    "log_artifacts": "flyball.session:log_artifacts",
+    "log_text": "flyball.session:log_text",
+    "log_table": "flyball.session:log_table",
+    "log_figure": "flyball.session:log_figure",
+    "log_image": "flyball.session:log_image",
+    "log_audio": "flyball.session:log_audio",
+    "log_notes": "flyball.session:log_notes",
+    "log_model": "flyball.session:log_model",
+    "active_run": "flyball.session:active_run",
+    "autolog": "flyball.session:autolog",
     "load_model": "flyball.session:load_model",
     "predict": "flyball.session:predict",
     "connect": "flyball.session:connect",

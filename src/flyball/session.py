@@ -2,72 +2,142 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+import os
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from flyball.client import RemoteWorkspace, open_workspace
+from flyball.client import Connection, RemoteObjects, RemoteWorkspace, open_workspace
 from flyball.data.catalog import Dataset
 from flyball.data.snapshot import Snapshot, take_snapshot
 from flyball.errors import InvalidInput
-from flyball.settings import load_settings
-from flyball.tracking.runs import MetricPoint, Run
+from flyball.pipelines.context import RunContext, find_run
+from flyball.refs import check_name
+from flyball.serialization import digest
+from flyball.settings import Settings, load_settings
+from flyball.storage.objects import Blobs
+from flyball.tracking import provenance
+from flyball.tracking.delivery import Services
+from flyball.tracking.media import Media
+from flyball.tracking.recorder import LiveRun, Recorder
+from flyball.tracking.runs import EndState
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from flyball.models.package import LoadedModel
+    from flyball.tracking.autologging.autolog import Autologging
     from flyball.workspace import Workspace
 
-_active: ContextVar[_Active | None] = ContextVar("flyball_active_run", default=None)
+_active: ContextVar[ActiveRun | None] = ContextVar("flyball_active_run", default=None)
 _opened: dict[tuple[str, str], Workspace | RemoteWorkspace] = {}
+_recorders: dict[tuple[str, str, bool], Recorder] = {}
+_entered: list[ActiveRun] = []
+_inherited: list[object] = []
 
 
 def connect() -> Workspace | RemoteWorkspace:
     """The workspace of the present folder: the server at `FLYBALL_URL`, or the local one in `./.flyball`."""
-    settings = load_settings()
-    place = (settings.url, str(settings.workspace))
-    if place not in _opened:
-        _opened[place] = open_workspace(settings)
-    return _opened[place]
+    return _open(load_settings())
 
 
-@contextmanager
+class ActiveRun(LiveRun):
+    """A run around a piece of work: `with fb.run() as run:`. It begins when it is made and ends with the block."""
+
+    _token: Token[ActiveRun | None] | None = None
+
+    def __enter__(self) -> Self:
+        self.around = find_run()
+        outer = _active.get()
+        self.root = outer.root if outer is not None else self.id
+        self._token = _active.set(self)
+        _entered.append(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._token is not None:
+            _active.reset(self._token)
+            self._token = None
+        if self in _entered:
+            _entered.remove(self)
+        if error is None or (isinstance(error, SystemExit) and not error.code):
+            self.finish("finished")
+        else:
+            state: EndState = "cancelled" if isinstance(error, KeyboardInterrupt) else "failed"
+            self.finish(state, f"{type(error).__name__}: {error}")
+
+
 def run(
-    experiment: str = "default", *, name: str = "", tags: dict[str, str] | None = None, **params: Any
-) -> Iterator[Run]:
+    experiment: str = "Default",
+    *,
+    name: str = "",
+    tags: Mapping[str, str] | None = None,
+    id: str = "",  # noqa: A002
+    parent: str | LiveRun = "",
+    offline: bool = False,
+    durable: bool = False,
+    system_metrics: bool | float = False,
+    flush: float = 30.0,
+    **params: Any,
+) -> ActiveRun:
     """A tracked run around a piece of work; `fb.log` inside it logs to it.
+
+    What is logged goes to a file first and is sent from there in the background, so a call takes microseconds, and what
+    was logged survives the death of this process or of the server; `flyball sync` sends what was left.
 
     Args:
         experiment: Name of the experiment.
         name: A name for people.
         tags: Short named texts.
+        id: Takes this run up again, or joins it while it is running; one that is not there is begun under this id.
+        parent: The run that it is part of; by default the run around it.
+        offline: Sends nothing; `flyball sync` does that later.
+        durable: Each call waits for the disk, so that even a power cut loses nothing.
+        system_metrics: Logs the machine's load every so many seconds; True for every 10.
+        flush: Seconds to wait at the end until all is kept; what is left then is sent later.
         **params: What the work was given.
+
+    Raises:
+        InvalidInput: a name or value cannot be used.
+        Conflict: the run of that id cannot be taken up.
     """
-    here = connect()
-    parent = _active.get()
-    started: Run = here.tracking.create_run(
-        experiment, name=name, kind="run", parent=parent.run.id if parent else "", params=params, tags=tags
+    settings, inside, outer = load_settings(), find_run(), _active.get()
+    shared = os.environ.get("FLYBALL_RUN", "") if outer is None and inside is None else ""
+    join = bool(shared) and id in ("", shared)
+    if not parent and not join:
+        parent = outer or (inside.run.id if inside is not None else "")
+    started = ActiveRun(
+        _recorder(settings, offline=offline),
+        experiment,
+        name=name,
+        tags=tags,
+        params=_loggable(params),
+        id=shared if join else id,
+        parent=parent.id if isinstance(parent, LiveRun) else parent,
+        environment={} if join else provenance.environment(),
+        code="" if join else provenance.commit(settings.project),
+        user=provenance.user(),
+        join=join,
+        durable=durable,
+        flush=flush,
     )
-    token = _active.set(_Active(started))
-    try:
-        yield started
-    except BaseException as error:
-        here.tracking.finish_run(started.id, state="failed", error=f"{type(error).__name__}: {error}")
-        raise
-    else:
-        here.tracking.finish_run(started.id, state="finished")
-    finally:
-        _active.reset(token)
+    if id and not join:
+        started.wait_until_begun(10.0)
+    if system_metrics:
+        started.sample_system(10.0 if system_metrics is True else system_metrics)
+    return started
 
 
 def log(
     *,
     step: int | None = None,
-    params: dict[str, Any] | None = None,
-    tags: dict[str, str] | None = None,
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, str] | None = None,
     **metrics: float,
 ) -> None:
     """Logs metrics, params and tags to the run around it: that of `fb.run`, or the step of a pipeline.
@@ -81,32 +151,122 @@ def log(
     Raises:
         InvalidInput: there is no run around it, or a metric is no number.
     """
-    for key, value in metrics.items():
-        try:
-            float(value)
-        except (TypeError, ValueError):
-            raise InvalidInput(f"Metric '{key}' is {value!r}, which is no number.") from None
-    from flyball.pipelines.context import find_run
-
-    inside = find_run()
-    if inside is not None:
-        inside.log(
-            params=params or {},
-            metrics={key: float(value) for key, value in metrics.items()},
-            tags=tags or {},
-            step=step,
-        )
-        return
     active = _active.get()
-    if active is None:
-        raise InvalidInput("There is no run to log to.", hint="Put it inside `with fb.run():` or a pipeline's step.")
-    here = connect()
-    at = here.time.now()
-    points = [
-        MetricPoint(key=key, value=float(value), step=active.next_step(key, step), at=at)
-        for key, value in metrics.items()
-    ]
-    here.tracking.log(active.run.id, params=params, metrics=points, tags=tags)
+    if active is not None and not params and not tags and active.around is find_run():
+        active.log_metrics(metrics, step)
+        return
+    _target().log(step=step, params=None if params is None else _loggable(params), tags=tags, **metrics)
+
+
+def log_metrics(metrics: Mapping[str, float], step: int | None = None) -> None:
+    """Logs metrics whose names are no Python names, such as `loss/train`, to the run around it."""
+    _target().log_metrics(metrics, step)
+
+
+def log_artifact(path: str | os.PathLike[str], name: str = "", kind: str = "file") -> None:
+    """Keeps a file (or all files of a folder) as it is now; see `Media.log_artifact`."""
+    _target().log_artifact(path, name, kind)
+
+
+def log_artifacts(folder: str | os.PathLike[str], name: str = "", kind: str = "file") -> None:
+    """Keeps all files of a folder; `name` is put before their names."""
+    _target().log_artifacts(folder, name, kind)
+
+
+def log_text(text: str, name: str) -> None:
+    """Keeps a text as a file."""
+    _target().log_text(text, name)
+
+
+def log_table(table: Any, name: str = "table") -> None:
+    """Keeps a table (pandas, Polars, Arrow, or columns by name) as a Parquet file."""
+    _target().log_table(table, name)
+
+
+def log_figure(figure: Any, name: str = "figure", *, step: int | None = None) -> None:
+    """Keeps a figure of matplotlib or Plotly."""
+    _target().log_figure(figure, name, step=step)
+
+
+def log_image(image: Any, name: str = "image", *, step: int | None = None) -> None:
+    """Keeps an image, of Pillow or an array, as PNG."""
+    _target().log_image(image, name, step=step)
+
+
+def log_audio(samples: Any, name: str = "audio", *, rate: int = 44_100, step: int | None = None) -> None:
+    """Keeps sound, an array of samples, as WAV."""
+    _target().log_audio(samples, name, rate=rate, step=step)
+
+
+def log_notes(text: str) -> None:
+    """Sets the notes of the run, in Markdown."""
+    _target().log_notes(text)
+
+
+def log_model(model: object, example: Any, name: str = "model", *, register_as: str = "") -> None:
+    """Keeps a fitted model with its signature, as files of the run around it.
+
+    Args:
+        model: A model that a flavor knows: an estimator of scikit-learn, or a function that takes an Arrow table.
+        example: A few input rows: a table (pandas, Polars, Arrow) or an array.
+        name: Folder of its files in the run.
+        register_as: Registers it as the next version of this model as well.
+
+    Raises:
+        InvalidInput: no flavor keeps the model, or the example does not fit it.
+    """
+    from flyball.models.package import save_model
+    from flyball.serialization import to_json, to_plain
+
+    run, copies = _target(), _Copies()
+    package = save_model(model, cast("Blobs", copies), example=_example_table(example))
+    files = {f"{name}/{path}": found for path, found in package.files.items()}
+    if package.input_example:
+        files[f"{name}/input_example.arrow"] = package.input_example
+    for path, name_of_bytes in files.items():
+        run.keep_artifact(copies.data[name_of_bytes], path, "model")
+    run.keep_artifact(to_json(package), f"{name}/package.json", "model")
+    if register_as and isinstance(run, StepRun):
+        raise InvalidInput("A step does not register by itself.", hint="Use fb.register in the pipeline.")
+    if register_as and isinstance(run, LiveRun):
+        check_name(register_as, "model")
+        given = {"model": register_as, "package": to_plain(package), "run": run.id}
+        run.call("registry", "register", given)
+
+
+def autolog(*libraries: str, models: bool = True, register_as: str = "") -> Autologging:
+    """Logs what training libraries do from now on, to the run around it or else to one for each training.
+
+    Args:
+        *libraries: Which: sklearn, xgboost, lightgbm, lightning, keras, transformers; all of them by default. None is
+            imported before you do it.
+        models: Whether fitted models are kept as well.
+        register_as: Registers each model of scikit-learn that is kept as the next version of this model.
+
+    Returns:
+        What switches it off: by `undo()`, or at the end of a `with` block.
+
+    Raises:
+        InvalidInput: there is no such library.
+    """
+    from flyball.tracking.autologging.autolog import Autologging
+    from flyball.tracking.autologging.trainings import Trainings
+
+    def keep(_: Any, model: object, example: object) -> None:
+        log_model(model, example, register_as=register_as)
+
+    trainings = Trainings(
+        find=_find_target,
+        begin=lambda name: run(name=name),
+        keep_model=keep,
+        log_models=models,
+    )
+    return Autologging(libraries, trainings)
+
+
+def active_run() -> LiveRun | StepRun | None:
+    """The run that `fb.log` would log to here; None if there is none."""
+    return _find_target()
 
 
 def snapshot(name: str, data: object = None, *, dataset: Dataset | None = None) -> Snapshot:
@@ -142,12 +302,164 @@ def predict(ref: str, rows: Any) -> pa.Table:
     return load_model(ref).predict(rows if isinstance(rows, pa.Table) else pa.table(rows))
 
 
-class _Active:
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self._steps: dict[str, int] = {}
+class StepRun(Media):
+    """The run of a pipeline's step, seen from inside it."""
 
-    def next_step(self, key: str, given: int | None) -> int:
-        step = self._steps.get(key, -1) + 1 if given is None else given
-        self._steps[key] = step
-        return step
+    def __init__(self, inside: RunContext) -> None:
+        self._inside = inside
+
+    def log(
+        self,
+        /,
+        *,
+        step: int | None = None,
+        params: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+        **metrics: float,
+    ) -> None:
+        """Logs metrics, params and tags."""
+        for key, value in metrics.items():
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                raise InvalidInput(f"Metric '{key}' is {value!r}, which is no number.") from None
+        numbers = {key: float(value) for key, value in metrics.items()}
+        self._inside.log(params=params or {}, metrics=numbers, tags=tags or {}, step=step)
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Logs named numbers."""
+        self.log(step=step, **cast("dict[str, Any]", metrics))
+
+    def log_notes(self, text: str) -> None:
+        """Keeps notes, in Markdown, beside what else the step leaves behind."""
+        self.log_text(text, "notes.md")
+
+    def keep_artifact(self, source: Path | bytes, name: str, kind: str) -> None:
+        """Keeps a file as it is now, or bytes, under a name."""
+        self._inside.keep_artifact(source, name, kind)
+
+
+class _Copies:
+    """Takes the files of a model as a store of blobs would, so that they can be kept in the spool."""
+
+    def __init__(self) -> None:
+        self.data: dict[str, bytes] = {}
+
+    def put(self, data: bytes) -> str:
+        name = digest(data)
+        self.data[name] = data
+        return name
+
+    def put_file(self, path: Path) -> str:
+        return self.put(path.read_bytes())
+
+
+def _example_table(example: Any) -> pa.Table:
+    import pyarrow as pa
+
+    if isinstance(example, pa.Table):
+        return example.slice(0, 100)
+    rows = example[:100]
+    if hasattr(rows, "toarray"):  # a sparse matrix
+        rows = rows.toarray()
+    if hasattr(rows, "columns") or hasattr(rows, "__arrow_c_stream__"):
+        return pa.Table.from_pandas(rows, preserve_index=False) if hasattr(rows, "iloc") else pa.table(rows)
+    import numpy as np
+
+    array = np.asarray(rows)
+    if array.ndim != 2:
+        raise InvalidInput(f"An example of {array.ndim} dimensions has no columns.", hint="Give a table of input rows.")
+    return pa.table({f"x{place}": array[:, place] for place in range(array.shape[1])})
+
+
+def _target() -> LiveRun | StepRun:
+    found = _find_target()
+    if found is None:
+        raise InvalidInput("There is no run to log to.", hint="Put it inside `with fb.run():` or a pipeline's step.")
+    return found
+
+
+def _find_target() -> LiveRun | StepRun | None:
+    active, inside = _active.get(), find_run()
+    if active is not None and (inside is None or active.around is inside):
+        return active
+    if inside is not None:
+        return StepRun(inside)
+    # A thread that was started in the block does not know of it by itself. Runs in each other leave no doubt which is meant.
+    if len({entered.root for entered in _entered}) == 1:
+        return _entered[-1]
+    shared = os.environ.get("FLYBALL_RUN", "")
+    return _shared_run(shared) if shared and not _entered else None
+
+
+@lru_cache(maxsize=8)
+def _shared_run(run_id: str) -> LiveRun:
+    """The run that the environment names, joined without a block."""
+    return LiveRun(_recorder(load_settings(), offline=False), "Default", id=run_id, join=True)
+
+
+def _recorder(settings: Settings, *, offline: bool) -> Recorder:
+    place = (settings.url, str(settings.workspace), offline)
+    if place not in _recorders:
+        now = None
+        if settings.clock == "virtual":
+            here = _open(settings)
+            now = lambda: int(here.time.now().timestamp() * 1_000_000)  # noqa: E731
+        _recorders[place] = Recorder(
+            settings.workspace / "spool",
+            lambda: _services(settings),
+            url=settings.url,
+            offline=offline,
+            now=now,
+        )
+    return _recorders[place]
+
+
+def _open(settings: Settings) -> Workspace | RemoteWorkspace:
+    place = (settings.url, str(settings.workspace))
+    if place not in _opened:
+        _opened[place] = open_workspace(settings)
+    return _opened[place]
+
+
+def _services(settings: Settings) -> Services:
+    """Where a sender sends to: the workspace, on a connection of its own that does not wait for ever."""
+    here = _SendersWorkspace(settings) if settings.url else _open(settings)
+    return cast("Services", here)
+
+
+class _Impatient(Connection):
+    """A connection that gives up soon: whoever sends tries again anyway."""
+
+    def request(self, method: str, path: str, **given: Any) -> bytes:
+        """Sends a request; a body of many bytes gets its time."""
+        given.setdefault("timeout", 600.0 if method == "PUT" else 30.0)
+        return super().request(method, path, **given)
+
+
+class _SendersWorkspace(RemoteWorkspace):
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.http = _Impatient(settings.url, settings.token)
+        self.store = RemoteObjects(self.http)
+        self.blobs = Blobs(self.store, self.cache / "blobs")
+
+
+def _loggable(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Params as a run keeps them: what is neither number, text nor truth becomes a short text."""
+    plain = (str, int, float, bool, type(None))
+    return {
+        key: value if isinstance(value, plain) or getattr(value, "shape", None) == () else repr(value)[:500]
+        for key, value in params.items()
+    }
+
+
+def _after_fork() -> None:
+    # A connection that two processes use answers the wrong one. The parent's are kept, unused: closing them here would reach
+    # into its database.
+    _inherited.append(dict(_opened))
+    _opened.clear()
+    _shared_run.cache_clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)

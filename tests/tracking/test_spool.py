@@ -178,7 +178,8 @@ while True:
     (name,) = processes(tmp_path)
     assert take(tmp_path, name) is None
     process.send_signal(signal.SIGKILL)
-    last = int((process.communicate()[0].splitlines() or ["2000"])[-1])
+    last = int((process.stdout.read().split("\n")[:-1] or ["2000"])[-1])
+    process.communicate()
     found = left(tmp_path)
     assert found[: last + 1] == [b"%d" % number for number in range(last + 1)]
     assert len(found) <= last + 2

@@ -21,7 +21,19 @@ REFUSED = 10  # code, message, the record that was refused
 Entry = list[Any]
 """A record as it is read back: its kind, then its fields."""
 
-encode = msgspec.msgpack.Encoder().encode
+
+def _plain(value: object) -> object:
+    # Libraries give versions and numbers of classes of their own, which are texts and numbers all the same.
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return str.__str__(value) if kind is str else kind(value)
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "shape", None) == ():
+        return item()
+    raise TypeError(f"A value of type {type(value).__name__} cannot be kept.")
+
+
+encode = msgspec.msgpack.Encoder(enc_hook=_plain).encode
 _decode = msgspec.msgpack.Decoder(list[Any]).decode
 
 
