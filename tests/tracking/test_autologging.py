@@ -1,0 +1,286 @@
+"""Trainings are logged without a line in the user's code, and trained exactly as without."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import flyball as fb
+from flyball import session
+from flyball.errors import InvalidInput
+from flyball.tracking.runs import Run
+
+X = np.random.default_rng(0).normal(size=(200, 3))
+Y = (X[:, 0] + X[:, 1] > 0).astype(int)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One stands in an empty folder."""
+    for name in [name for name in os.environ if name.startswith("FLYBALL_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(session, "_opened", {})
+    return tmp_path
+
+
+@pytest.fixture
+def on() -> Iterator[object]:
+    with fb.autolog() as made:
+        yield made
+
+
+def runs() -> list[Run]:
+    return fb.connect().tracking.list_runs()
+
+
+def names(run: Run) -> list[str]:
+    return [artifact.name for artifact in fb.connect().tracking.list_artifacts(run.id)]
+
+
+@pytest.mark.usefixtures("on")
+def test_a_fit_is_a_run() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    LogisticRegression(C=0.5).fit(X, Y)
+    (run,) = runs()
+    assert (run.name, run.state, run.experiment) == ("LogisticRegression", "finished", "Default")
+    assert run.params["C"] == 0.5
+    assert run.tags["estimator"].endswith("LogisticRegression")
+    assert run.metrics["training_score"] is not None
+    assert run.metrics["training_score"] > 0.9
+    assert names(run) == ["model/input_example.arrow", "model/model.pickle", "model/package.json"]
+
+
+@pytest.mark.usefixtures("on")
+def test_a_fit_in_a_run_belongs_to_it() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    with fb.run("mine") as run:
+        LogisticRegression().fit(X, Y)
+    (found,) = runs()
+    assert found.id == run.id
+    assert "training_score" in found.metrics
+
+
+@pytest.mark.usefixtures("on")
+def test_the_parts_of_a_training_are_no_trainings() -> None:
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    StandardScaler().fit(X)
+    make_pipeline(StandardScaler(), RandomForestClassifier(n_estimators=4, n_jobs=2)).fit(X, Y)
+    (run,) = runs()
+    assert run.name == "Pipeline"
+    assert run.params["randomforestclassifier__n_estimators"] == 4
+
+
+@pytest.mark.usefixtures("on")
+def test_a_search_keeps_its_best_and_its_table() -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV
+
+    GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2).fit(X, Y)
+    (run,) = runs()
+    assert run.params["best_C"] in (0.1, 1.0)
+    assert run.metrics["best_cross_validation_score"] is not None
+    assert "cross_validation.parquet" in names(run)
+
+
+@pytest.mark.usefixtures("on")
+def test_a_fit_that_fails_is_a_failed_run_and_raises_as_ever() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        LogisticRegression().fit(X, Y[:-1])
+    (run,) = runs()
+    assert run.state == "failed"
+
+
+@pytest.mark.usefixtures("on")
+def test_what_cannot_be_logged_does_not_stop_a_training(caplog: pytest.LogCaptureFixture) -> None:
+    from sklearn.base import BaseEstimator
+
+    class Odd(BaseEstimator):  # type: ignore[misc]  # has no types
+        def get_params(self, deep: bool = True) -> dict[str, Any]:
+            raise RuntimeError("no params")
+
+        def fit(self, X: Any, y: Any = None) -> Odd:
+            self.fitted_ = True
+            return self
+
+        def predict(self, X: Any) -> Any:
+            return X
+
+    assert Odd().fit(X, Y).fitted_
+    assert "could not be logged" in caplog.text
+    assert runs()[0].state == "finished"
+
+
+def test_it_ends_with_its_block() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    before = LogisticRegression.fit
+    with fb.autolog("sklearn", models=False):
+        assert LogisticRegression.fit is not before
+    assert LogisticRegression.fit is before
+    LogisticRegression().fit(X, Y)
+    assert runs() == []
+
+
+def test_models_are_registered_if_one_wants_that() -> None:
+    from sklearn.tree import DecisionTreeClassifier
+
+    with fb.autolog("scikit-learn", register_as="buyers"):
+        model = DecisionTreeClassifier().fit(X, Y)
+    version = fb.connect().registry.get_version("buyers/1")
+    assert version.run.endswith(runs()[0].id)
+    rows = {f"x{place}": X[:5, place] for place in range(3)}
+    assert fb.predict("buyers/1", rows)["prediction"].to_pylist() == model.predict(X[:5]).tolist()
+
+
+def test_an_unknown_library_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="'sklaern'"):
+        fb.autolog("sklaern")
+
+
+def test_no_library_is_imported_before_the_user_does() -> None:
+    code = """
+import sys
+import flyball as fb
+on = fb.autolog()
+assert "sklearn" not in sys.modules
+import sklearn.base
+from sklearn.tree import DecisionTreeClassifier
+assert hasattr(DecisionTreeClassifier.fit, "__flyball__")
+assert type(sklearn.base.__loader__).__module__ != "flyball.tracking.autologging.on_import"
+on.undo()
+assert not hasattr(DecisionTreeClassifier.fit, "__flyball__")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_xgboost_rounds_are_logged() -> None:
+    xgboost = pytest.importorskip("xgboost")
+    with fb.autolog():
+        data = xgboost.DMatrix(X, Y)
+        params = {"objective": "binary:logistic", "max_depth": 2, "nthread": 1}
+        xgboost.train(params, data, num_boost_round=5, evals=[(data, "train")], verbose_eval=False)
+        xgboost.XGBClassifier(n_estimators=4, max_depth=2, n_jobs=1).fit(X, Y, eval_set=[(X, Y)], verbose=False)
+    classes, booster = runs()
+    assert (booster.name, booster.params["max_depth"], booster.params["num_boost_round"]) == ("xgboost", 2, 5)
+    assert len(fb.connect().tracking.metric_history(booster.id, "train-logloss")) == 5
+    assert {"feature_importance.json", "model/model.ubj"} <= set(names(booster))
+    assert classes.name == "XGBClassifier"
+    assert len(fb.connect().tracking.metric_history(classes.id, "validation_0-logloss")) == 4
+    assert "training_score" in classes.metrics
+
+
+@pytest.mark.filterwarnings("ignore:The argument 'eval_set'")
+def test_lightgbm_rounds_are_logged() -> None:
+    lightgbm = pytest.importorskip("lightgbm")
+    with fb.autolog():
+        data = lightgbm.Dataset(X, Y)
+        params = {"objective": "binary", "num_leaves": 4, "verbose": -1, "num_threads": 1}
+        lightgbm.train(params, data, num_boost_round=5, valid_sets=[data], valid_names=["train"])
+        lightgbm.LGBMClassifier(n_estimators=4, verbose=-1, n_jobs=1).fit(X, Y, eval_set=[(X[:50], Y[:50])])
+    classes, booster = runs()
+    assert (booster.name, booster.params["num_leaves"], booster.params["num_boost_round"]) == ("lightgbm", 4, 5)
+    assert len(fb.connect().tracking.metric_history(booster.id, "train-binary_logloss")) == 5
+    assert "model/model.txt" in names(booster)
+    assert json.loads((fb.connect().blobs.get(_digest(booster, "feature_importance.json"))).decode())
+    assert classes.name == "LGBMClassifier"
+    assert len(fb.connect().tracking.metric_history(classes.id, "valid_0-binary_logloss")) == 4
+
+
+def _digest(run: Run, name: str) -> str:
+    (found,) = [item for item in fb.connect().tracking.list_artifacts(run.id) if item.name == name]
+    return found.digest
+
+
+def test_lightning_epochs_are_logged() -> None:
+    torch = pytest.importorskip("torch")
+    lightning: Any = pytest.importorskip("lightning.pytorch")
+
+    class Line(lightning.LightningModule):  # type: ignore[misc]  # known where it is installed
+        def __init__(self, rate: float = 0.1) -> None:
+            super().__init__()
+            self.save_hyperparameters()
+            self.layer = torch.nn.Linear(3, 1)
+
+        def training_step(self, batch: Any, number: int) -> Any:
+            loss = torch.nn.functional.mse_loss(self.layer(batch[0])[:, 0], batch[1])
+            self.log("loss", loss)
+            return loss
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.SGD(self.parameters(), lr=self.hparams.rate)
+
+    rows = torch.utils.data.TensorDataset(torch.tensor(X, dtype=torch.float32), torch.tensor(Y, dtype=torch.float32))
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
+    with fb.autolog():
+        trainer = lightning.Trainer(max_epochs=3, **quiet)
+        trainer.fit(Line(), torch.utils.data.DataLoader(rows, batch_size=50))
+    (run,) = runs()
+    assert (run.params["rate"], run.params["optimizer"], run.params["max_epochs"]) == (0.1, "SGD", 3)
+    assert [point.step for point in fb.connect().tracking.metric_history(run.id, "loss")] == [0, 1, 2]
+
+
+def test_the_logger_of_lightning_logs_to_a_run() -> None:
+    pytest.importorskip("lightning.pytorch")
+    from flyball.tracking.autologging.lightning import logger_for
+
+    with fb.run("mine") as run:
+        logger = logger_for(run)
+        logger.log_hyperparams({"rate": 0.1})
+        logger.log_metrics({"loss": 0.5}, step=7)
+        assert (logger.name, logger.version) == ("mine", run.id)
+    (found,) = runs()
+    assert (found.params, found.metrics) == ({"rate": 0.1}, {"loss": 0.5})
+
+
+def test_keras_epochs_are_logged() -> None:
+    keras = pytest.importorskip("keras")
+    with fb.autolog():
+        model = keras.Sequential([keras.layers.Dense(1)])
+        model.compile(optimizer="sgd", loss="mse")
+        model.fit(X, Y, epochs=3, verbose=0)
+    (run,) = runs()
+    assert run.params["epochs"] == 3
+    assert [point.step for point in fb.connect().tracking.metric_history(run.id, "loss")] == [0, 1, 2]
+
+
+def test_a_trainer_of_transformers_is_logged(tmp_path: Path) -> None:
+    torch: Any = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("accelerate")
+
+    class Line(torch.nn.Module):  # type: ignore[misc]  # known where it is installed
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(3, 1)
+
+        def forward(self, x: Any, labels: Any = None) -> dict[str, Any]:
+            found = self.layer(x)[:, 0]
+            return {"loss": torch.nn.functional.mse_loss(found, labels), "logits": found}
+
+    rows = [{"x": torch.tensor(x, dtype=torch.float32), "labels": float(y)} for x, y in zip(X, Y, strict=True)]
+    arguments = transformers.TrainingArguments(
+        output_dir=str(tmp_path / "out"), max_steps=4, logging_steps=1, report_to=[], use_cpu=True, save_strategy="no",
+        disable_tqdm=True,
+    )  # fmt: skip
+    with fb.autolog():
+        transformers.Trainer(model=Line(), args=arguments, train_dataset=rows).train()
+    (run,) = runs()
+    assert run.params["max_steps"] == 4
+    assert [point.step for point in fb.connect().tracking.metric_history(run.id, "loss")] == [1, 2, 3, 4]
