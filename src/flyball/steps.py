@@ -20,6 +20,7 @@ from flyball.data.validate import ensure_valid
 from flyball.errors import InvalidInput
 from flyball.evaluation.scores import Evaluation
 from flyball.evaluation.scores import evaluate as score
+from flyball.evaluation.weak_slices import find_weak_slices
 from flyball.features.join import join_features
 from flyball.features.views import FeatureView
 from flyball.models.package import load_model, save_model
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 _EXAMPLE_ROWS = 20
 _HOLDOUT_ROWS = 50_000
+_MOST_SLICED = 40
 _TIME = "__time__"
 
 
@@ -126,7 +128,7 @@ def split(rows: Table, holdout: str = "14d") -> tuple[Table, Table]:
 def evaluate(
     model: Model, rows: Table, slices: Sequence[str] = (), metrics: Sequence[str] = (), label: str = ""
 ) -> Scored:
-    """How good a model is on rows it has not learned from, over all and slice by slice.
+    """How good a model is on rows it has not learned from, over all and slice by slice, and where it is weak.
 
     Args:
         model: Anything with `predict` (and `predict_proba`).
@@ -152,6 +154,9 @@ def evaluate(
     if predicted.ndim == 1 and predicted.dtype.kind in "fiub" and truth.dtype.kind in "fiub":
         each = losses_of(predicted, truth, is_classifier=evaluation.task == "classification")
         losses = each[first:].astype("<f4").tobytes()
+        inputs = rows.inputs(truth_column).slice(first)
+        named = {name: inputs[name].to_pylist() for name in inputs.column_names[:_MOST_SLICED]}
+        evaluation = replace(evaluation, weak_slices=find_weak_slices(each[first:], named))
     calibration = None
     if evaluation.positive_rate is not None and len(rows) >= LEAST_ROWS:
         calibration = fit_calibration(predicted, truth)

@@ -12,6 +12,7 @@ from flyball.evaluation import intervals
 from flyball.evaluation.metrics.base import HasInterval, Metric, Task
 from flyball.evaluation.sample import Sample, read_sample
 from flyball.evaluation.slices import group_rows
+from flyball.evaluation.weak_slices import WeakSlice
 from flyball.plugins import PluginGroup
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Evaluation:
         metrics: Over all rows.
         slices: Slice by slice.
         primary: Name of the metric that stands for the whole: the first that was asked for.
+        weak_slices: Subgroups that do worse than the rest, found without being named; empty where none was looked for.
     """
 
     task: Task
@@ -80,6 +82,7 @@ class Evaluation:
     metrics: tuple[MetricValue, ...]
     slices: tuple[SliceScore, ...]
     primary: str
+    weak_slices: tuple[WeakSlice, ...] = ()
 
 
 def evaluate(
