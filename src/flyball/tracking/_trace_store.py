@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flyball.errors import NotFound
 from flyball.storage.database import Database
 from flyball.storage.tables import Document, Instant, RowNumber, metadata
-from flyball.tracking._store import experiments
+from flyball.tracking._store import files, find_experiment
 from flyball.tracking.conventions import Share
 from flyball.tracking.spans import Span, SpanEvent, SpanLink
 
@@ -187,45 +187,36 @@ def shares(connection: sa.Connection, trace: int, what: str) -> list[Share]:
     return [Share(id=row.id, parent=row.parent, numbers=row.numbers or {}) for row in connection.execute(query)]
 
 
-def experiment_number(connection: sa.Connection, experiment: str) -> int:
-    """The row number of an experiment.
-
-    Args:
-        experiment: Its id, or its name where it is no id.
-
-    Raises:
-        NotFound: there is none.
-    """
-    table = experiments
-    if experiment.isdecimal() and experiment.isascii() and len(experiment) < 19:
-        found = connection.execute(sa.select(table.c.number).where(table.c.number == int(experiment))).scalar()
-        if found is not None:
-            return int(found)
-    found = connection.execute(sa.select(table.c.number).where(table.c.name == experiment)).scalar()
-    if found is None:
-        raise NotFound(f"No Experiment with id={experiment[:250]} exists", experiment=experiment[:250])
-    return int(found)
-
-
 def experiment_numbers(connection: sa.Connection, given: Iterable[str]) -> list[int]:
     """The row numbers of experiments by their ids or names; those that there are not are left out."""
     found = []
     for experiment in dict.fromkeys(given):
         try:
-            found.append(experiment_number(connection, experiment))
+            found.append(int(find_experiment(connection, experiment).number))
         except NotFound:
             continue
     return found
 
 
-def delete_traces(connection: sa.Connection, numbers: Sequence[int], ids: Sequence[str]) -> None:
-    """Removes traces and all that hangs on them."""
-    for piece in pieces(numbers):
+def delete_traces(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> None:
+    """Removes traces and all that hangs on them, their files as well.
+
+    Args:
+        rows: Their numbers, ids and experiments.
+    """
+    for piece in pieces(rows):
+        numbers = [row.number for row in piece]
         for table in (spans, tags, facts, assessments):
-            connection.execute(sa.delete(table).where(table.c.trace.in_(piece)))
-        connection.execute(sa.delete(traces).where(traces.c.number.in_(piece)))
-    for names in pieces(ids):
-        connection.execute(sa.delete(links).where(links.c.trace.in_(names)))
+            connection.execute(sa.delete(table).where(table.c.trace.in_(numbers)))
+        connection.execute(sa.delete(links).where(links.c.trace.in_([row.id for row in piece])))
+        folders = [folder_of(row.experiment, row.id) for row in piece]
+        connection.execute(sa.delete(files).where(files.c.folder.in_(folders)))
+        connection.execute(sa.delete(traces).where(traces.c.number.in_(numbers)))
+
+
+def folder_of(experiment: int, trace: str) -> str:
+    """The folder of the files that belong to a trace."""
+    return f"{experiment}/traces/{trace}"
 
 
 def pieces(values: Sequence[T]) -> list[Sequence[T]]:

@@ -100,21 +100,19 @@ class TraceWriter:
             NotFound: there is none.
             Conflict: it lies in the trash.
         """
-        deleted = _store.experiments.c.get("deleted")
         try:
-            number = _trace_store.experiment_number(self.connection, experiment)
+            found = _store.find_experiment(self.connection, experiment)
         except NotFound:
             if not make and experiment != "0":
                 raise
-            name = "Default" if experiment == "0" else limits.check_key(experiment, "experiment")
+            name = _store.DEFAULT if experiment == "0" else limits.check_key(experiment, "experiment")
             return _store.experiment_number(self.database, self.connection, name, self.now)
-        query = sa.select(deleted).where(_store.experiments.c.number == number) if deleted is not None else None
-        if query is not None and self.connection.execute(query).scalar() is not None:
+        if found.deleted is not None:
             raise Conflict(
-                f"The experiment {number} must be in the 'active' state. Current state is deleted.",
+                f"The experiment {found.number} must be in the 'active' state. Current state is deleted.",
                 hint="Restore it first.",
             )
-        return number
+        return int(found.number)
 
     def _ensured(self, experiment: int, trace: str, values: dict[str, Any]) -> tuple[sa.Row[Any], bool]:
         """The locked row of a trace, and whether it was made just now."""

@@ -17,6 +17,7 @@ from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
 from flyball.tracking import _trace_rows, _trace_store, assessments, limits
+from flyball.tracking._store import find_experiment
 from flyball.tracking._trace_search import Search
 from flyball.tracking._trace_writer import TraceWriter, no_trace
 from flyball.tracking.assessments import Assessment
@@ -324,17 +325,17 @@ class Traces:
         with self._database.transaction() as connection:
             wanted: list[sa.ColumnElement[bool]] = []
             if experiment:
-                wanted.append(table.c.experiment == _trace_store.experiment_number(connection, experiment))
+                wanted.append(table.c.experiment == find_experiment(connection, experiment).number)
             if before is not None:
                 wanted.append(table.c.started <= before)
             picked: list[Sequence[str]] = _trace_store.pieces(list(dict.fromkeys(traces or []))) or [[]]
             rows: list[Any] = []
             for piece in picked:
-                query = sa.select(table.c.number, table.c.id).where(*wanted)
+                query = sa.select(table.c.number, table.c.id, table.c.experiment).where(*wanted)
                 query = query.where(table.c.id.in_(piece)) if piece else query
                 query = query.order_by(table.c.started, table.c.id).with_for_update()
                 rows += connection.execute(query if most is None else query.limit(max(0, most - len(rows)))).all()
-            _trace_store.delete_traces(connection, [row.number for row in rows], [row.id for row in rows])
+            _trace_store.delete_traces(connection, rows)
             if rows:
                 self._tell(connection, "traces_deleted", experiment, count=len(rows))
         return len(rows)
@@ -436,7 +437,7 @@ class Traces:
         table = _trace_store.traces
         last = sa.func.max(table.c.started, type_=table.c.started.type)
         with self._database.reading() as connection:
-            number = _trace_store.experiment_number(connection, experiment)
+            number = find_experiment(connection, experiment).number
             query = sa.select(
                 table.c.session,
                 sa.func.count().label("traces"),
