@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from flyball.tracking.logged_models import LoggedModels
     from flyball.tracking.runs import Tracking
     from flyball.tracking.saved_views import SavedViews
+    from flyball.tracking.scorers import Scorers
     from flyball.tracking.search import RunSearch
     from flyball.tracking.traces import Traces
     from flyball.tracking.trash import Trash
@@ -81,6 +82,7 @@ SERVICES = {
     "registry": "flyball.registry.versions:Registry",
     "run_inputs": "flyball.tracking.inputs:RunInputs",
     "sboms": "flyball.registry.sbom:Sboms",
+    "scorers": "flyball.tracking.scorers:Scorers",
     "signatures": "flyball.registry.signing:Signatures",
     "run_search": "flyball.tracking.search:RunSearch",
     "saved_views": "flyball.tracking.saved_views:SavedViews",
@@ -355,6 +357,13 @@ class Workspace:
         from flyball.tracking.assessments import Assessments
 
         return self._room("assessments", Assessments)
+
+    @property
+    def scorers(self) -> Scorers:
+        """What judges the answers of applications."""
+        from flyball.tracking.scorers import Scorers
+
+        return self._room("scorers", Scorers)
 
     @property
     def evaluation_sets(self) -> EvaluationSets:
