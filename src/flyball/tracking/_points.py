@@ -7,7 +7,8 @@ compiled once: to build one by SQLAlchemy costs more than to run it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -24,6 +25,9 @@ from flyball.tracking.nouns import MetricPoint, Series
 
 BEAT_EVERY = 1.0
 """A run that was heard of less than so many seconds ago is not noted again."""
+
+RIPE = 2_048
+"""So many points of one metric in rows of their own are worth making chunks of."""
 
 Rows = list[tuple[Any, ...]]
 Tell = Callable[[sa.Connection, str], None]
@@ -52,6 +56,7 @@ class _Group:
     points: Rows = field(default_factory=list)
     chunks: Rows = field(default_factory=list)
     latest: dict[tuple[int, int], tuple[int, int, bool, float]] = field(default_factory=dict)
+    loose: dict[tuple[int, int], int] = field(default_factory=dict)
     params: Rows = field(default_factory=list)
     tags: dict[tuple[int, str], str] = field(default_factory=dict)
 
@@ -70,6 +75,7 @@ class Writer:
         self._keys: dict[str, int] = {}
         self._lock = threading.Lock()
         self._loose: dict[tuple[int, int], int] = {}
+        self._ripe: set[tuple[int, int]] = set()
 
     def write(self, connection: sa.Connection, batches: Sequence[Batch]) -> list[FlyballError | None]:
         """Writes the batches; says of each why it is not written, or None."""
@@ -101,26 +107,27 @@ class Writer:
         self._write(connection, group)
         return found
 
-    def take_loose(self, at_least: int) -> list[tuple[int, int]]:
+    @property
+    def has_ripe(self) -> bool:
+        """Whether some metric has many points in rows of their own."""
+        return bool(self._ripe)
+
+    def take_ripe(self, at_least: int = RIPE) -> list[tuple[int, int]]:
         """The runs and metrics that have so many points in rows of their own by now; they are forgotten here."""
+        if not self._ripe:
+            return []
         with self._lock:
-            if not any(count >= at_least for count in self._loose.values()):
-                return []
-            found = [pair for pair, count in self._loose.items() if count >= at_least]
+            found = [pair for pair in self._ripe if self._loose.get(pair, 0) >= at_least]
             for pair in found:
+                self._ripe.discard(pair)
                 del self._loose[pair]
             return found
 
-    def loosen(self, run: int, key: int, count: int) -> None:
-        """Says that so many points still stand in rows of their own."""
+    def put_back(self, pair: tuple[int, int]) -> None:
+        """Says that the points of a metric still stand in rows of their own."""
         with self._lock:
-            self._loose[run, key] = self._loose.get((run, key), 0) + count
-
-    @property
-    def most_loose(self) -> int:
-        """How many points the run and metric have that have most in rows of their own."""
-        with self._lock:
-            return max(self._loose.values(), default=0)
+            self._loose[pair] = self._loose.get(pair, 0) + RIPE
+            self._ripe.add(pair)
 
     def _write(self, connection: sa.Connection, group: _Group) -> None:
         run = self._statements.run
@@ -133,13 +140,18 @@ class Writer:
         run(connection, "latest", latest)
         run(connection, "params", sorted(group.params, key=lambda row: row[:2]))
         run(connection, "tags", sorted((number, key, value) for (number, key), value in group.tags.items()))
-        if group.points:
-            with self._lock:
-                for row in group.points:
-                    pair = row[0], row[1]
-                    self._loose[pair] = self._loose.get(pair, 0) + 1
-                if len(self._loose) > _MOST_KEYS:
-                    self._loose.clear()
+        if group.loose:
+            self._count(group.loose)
+
+    def _count(self, loose: dict[tuple[int, int], int]) -> None:
+        with self._lock:
+            if len(self._loose) > _MOST_KEYS:
+                self._loose = {pair: self._loose[pair] for pair in self._ripe}
+            for pair, count in loose.items():
+                count += self._loose.get(pair, 0)
+                self._loose[pair] = count
+                if count >= RIPE:
+                    self._ripe.add(pair)
 
     def _runs(self, connection: sa.Connection, ids: set[str]) -> dict[str, int | FlyballError]:
         """The row numbers of runs, locked and noted as heard of; or what is wrong with them."""
@@ -202,22 +214,35 @@ class Statements:
     def __init__(self, database: Database) -> None:
         self._texts = _texts(database.dialect.name)
         self._in_columns = database.dialect.name == "postgresql"
+        self._error: type[Exception] = database.engine.dialect.loaded_dbapi.Error
 
     def run(self, connection: sa.Connection, name: str, rows: Rows) -> None:
         """Runs a statement for every row."""
         if not rows:
             return
-        if self._in_columns and name in _INSERTED:
-            # One statement for all rows: a round trip for each would cost more than all else.
-            connection.exec_driver_sql(self._texts[name], tuple(list(column) for column in zip(*rows, strict=True)))
-        elif len(rows) == 1:
-            connection.exec_driver_sql(self._texts[name], rows[0])
-        else:
-            connection.exec_driver_sql(self._texts[name], rows)
+        with self._driver(connection, name) as driver:
+            if self._in_columns and name in _INSERTED:
+                # One statement for all rows: a round trip for each would cost more than all else.
+                driver.execute(self._texts[name], [list(column) for column in zip(*rows, strict=True)])
+            elif len(rows) == 1:
+                driver.execute(self._texts[name], rows[0])
+            else:
+                driver.cursor().executemany(self._texts[name], rows)
 
     def row(self, connection: sa.Connection, name: str, values: tuple[Any, ...]) -> Any:
         """The first row of a statement that selects."""
-        return connection.exec_driver_sql(self._texts[name], values).first()
+        with self._driver(connection, name) as driver:
+            return driver.execute(self._texts[name], values).fetchone()
+
+    @contextmanager
+    def _driver(self, connection: sa.Connection, name: str) -> Iterator[Any]:
+        """The driver's own connection: what SQLAlchemy does around a statement costs ten times the statement."""
+        try:
+            yield connection.connection.driver_connection
+        except self._error as error:
+            raise sa.exc.DBAPIError.instance(
+                self._texts[name], (), error, self._error, dialect=connection.dialect
+            ) from error
 
 
 def no_run(run: str) -> NotFound:
@@ -314,6 +339,7 @@ def _take_series(group: _Group, number: int, key: int, series: Series) -> None:
     pair = number, key
     group.latest[pair] = max(newest, group.latest.get(pair, newest))
     if len(steps) < FEWEST:
+        group.loose[pair] = group.loose.get(pair, 0) + len(steps)
         points = zip(steps, times, values, strict=True)
         group.points += [
             (number, key, step, at, value or 0.0, 0 if value is not None else 1) for step, at, value in points

@@ -33,7 +33,6 @@ MOST_WAITING = 20_000
 
 _MOST_BATCHES = 1_000
 _MOST_POINTS = 50_000
-_FOLD_AT = 2_048
 _FOLD_NOW = 32_768
 _IDLE = 0.25
 _TRIES = 3
@@ -59,11 +58,17 @@ class Ingest:
         self._database = database
         self._events = events
         self._writer = Writer(database, self._tell_found)
+        self._connection: sa.Connection | None = None
         self._waiting: queue.SimpleQueue[tuple[Batch, _Slot] | None] = queue.SimpleQueue()
         self._most_waiting = most_waiting
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._is_closed = False
+
+    @property
+    def waiting(self) -> int:
+        """How many batches wait to be written."""
+        return self._waiting.qsize()
 
     def submit(self, batch: Batch) -> Future[None]:
         """Queues a batch; the future is done once it is durable, or fails with why it is not kept.
@@ -120,12 +125,13 @@ class Ingest:
             group, is_open = self._gather()
             if group:
                 self._finish(group, self._write([batch for batch, _ in group]))
-            self._fold(_FOLD_NOW if group else _FOLD_AT)
+            self._fold(is_idle=not group)
+        self._disconnect()
 
     def _gather(self) -> tuple[list[tuple[Batch, _Slot]], bool]:
         """All that waits, as far as one transaction takes it; whether more may come."""
         try:
-            first = self._waiting.get(timeout=_IDLE if self._writer.most_loose >= _FOLD_AT else None)
+            first = self._waiting.get(timeout=_IDLE if self._writer.has_ripe else None)
         except queue.Empty:
             return [], True
         group: list[tuple[Batch, _Slot]] = []
@@ -144,28 +150,44 @@ class Ingest:
     def _write(self, batches: list[Batch]) -> list[BaseException | None]:
         try:
             return self._commit(batches)
-        except Exception as error:  # whatever it is, the others must not fail for one
-            if len(batches) == 1:
-                return [error]
+        except Exception:  # whatever it is, the others must not fail for one
             logger.info("a group of %s batches could not be written at once", len(batches), exc_info=True)
-        return [self._write([batch])[0] for batch in batches]
+        return [self._write_alone(batch) for batch in batches]
+
+    def _write_alone(self, batch: Batch) -> BaseException | None:
+        try:
+            with self._database.transaction() as connection:  # which tells input that cannot be kept apart
+                return self._writer.write(connection, [batch])[0]
+        except Exception as error:  # noqa: BLE001  # the one who waits for it is told
+            return error
 
     def _commit(self, batches: list[Batch]) -> list[BaseException | None]:
         for tries in range(_TRIES):
             try:
-                with self._database.transaction() as connection:
-                    return list(self._writer.write(connection, batches))
-            except sa.exc.OperationalError:
-                # Two processes that wait for each other: one of them is told so, and has to begin again.
-                if tries == _TRIES - 1:
+                # One connection for as long as the thread works: to take one costs as much as to write a point.
+                if self._connection is None:
+                    self._connection = self._database.engine.connect().execution_options(flyball_writes=True)
+                with self._connection.begin():
+                    return list(self._writer.write(self._connection, batches))
+            except BaseException as error:
+                self._disconnect()
+                # The connection was cut, or two processes wait for each other and one is told to begin again.
+                if not isinstance(error, sa.exc.OperationalError) or tries == _TRIES - 1:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    def _fold(self, at_least: int) -> None:
-        for number, key in self._writer.take_loose(at_least):
-            if not self._waiting.empty() and at_least == _FOLD_AT:
-                self._writer.loosen(number, key, at_least)
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _fold(self, *, is_idle: bool) -> None:
+        """Makes chunks where nobody waits, or where it is high time."""
+        for pair in self._writer.take_ripe() if is_idle else self._writer.take_ripe(_FOLD_NOW):
+            if is_idle and not self._waiting.empty():
+                self._writer.put_back(pair)
                 continue
+            number, key = pair
             try:
                 with self._database.transaction() as connection:
                     held = sa.select(_store.runs.c.number).where(_store.runs.c.number == number).with_for_update()

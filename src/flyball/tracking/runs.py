@@ -48,9 +48,6 @@ __all__ = [
     "Tracking",
 ]
 
-FOLD_AT = 4_096
-"""So many points of one metric in rows of their own are made chunks of while the next ones are written."""
-
 SILENT_FOR = 24 * 3600.0
 """Seconds after which a run is lost that sends no heartbeats."""
 
@@ -345,7 +342,7 @@ class Tracking(RunReads):
         (error,) = self._writer.write(connection, [batch])
         if error is not None:
             raise error
-        for number, key in self._writer.take_loose(FOLD_AT):
+        for number, key in self._writer.take_ripe():
             held = sa.select(_store.runs.c.number).where(_store.runs.c.number == number).with_for_update()
             connection.execute(held)
             fold(self._database, connection, number, key)
