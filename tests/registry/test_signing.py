@@ -25,8 +25,8 @@ from flyball.pipelines.context import RunContext, enter_step
 from flyball.registry import _people_store, _store
 from flyball.registry.signing import (
     KeyPair,
-    Signature,
     Signatures,
+    VersionSignature,
     check_key_file,
     export_version,
     make_keys,
@@ -59,11 +59,11 @@ class Signed:
     def version(self) -> ModelVersion:
         return self.registry.get_version("churn/1")
 
-    def sign(self, keys: KeyPair | None = None, by: str = "Ada") -> Signature:
+    def sign(self, keys: KeyPair | None = None, by: str = "Ada") -> VersionSignature:
         key = (keys or self.keys).private
         return sign_version(self.version, key, signatures=self.signatures, blobs=self.blobs, by=by)
 
-    def verify(self, key: Path | None = None) -> Signature:
+    def verify(self, key: Path | None = None) -> VersionSignature:
         return verify_version(self.version, key or self.keys.public, signatures=self.signatures, blobs=self.blobs)
 
 
@@ -130,7 +130,7 @@ def test_what_was_signed_is_verified(house: Signed) -> None:
     assert (made.model, made.version, made.by, made.key) == ("churn", 1, "Ada", house.keys.id)
     assert house.verify() == made
     assert house.verify(house.keys.private) == made
-    assert from_json(to_json(made), Signature) == made
+    assert from_json(to_json(made), VersionSignature) == made
     assert house.signatures.list("churn/1") == [made]
 
 

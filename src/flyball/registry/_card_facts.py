@@ -13,7 +13,7 @@ from flyball.evaluation.scores import Evaluation, MetricValue, SliceScore, find_
 from flyball.lineage import Edge
 from flyball.registry.approvals import Approval
 from flyball.registry.lifecycle import Standing
-from flyball.registry.signing import Signature
+from flyball.registry.signing import VersionSignature
 from flyball.registry.versions import ModelVersion
 from flyball.tracking.runs import Run
 
@@ -64,7 +64,7 @@ class Known:
     version: ModelVersion
     standing: Standing
     approvals: tuple[Approval, ...]
-    signatures: tuple[Signature, ...]
+    signatures: tuple[VersionSignature, ...]
     run: Run | None
     snapshots: Mapping[str, Snapshot | None]
     upstream: tuple[Edge, ...]

@@ -24,14 +24,14 @@ import sqlalchemy as sa
 
 from flyball.clock import Clock
 from flyball.errors import AlreadyExists, Corrupt, FlyballError, InvalidInput, MissingExtra, NotFound
-from flyball.models.signature import Signature as ModelSignature
+from flyball.models.signature import Signature
 from flyball.registry import _people_store as _people
 from flyball.registry.versions import ModelVersion
 from flyball.serialization import canonical_json, from_json
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.object_store import check_key
-from flyball.storage.objects import Blobs, check_digest
+from flyball.storage.objects import Blobs, check_digest, digest_file
 from flyball.verbs import change, read
 
 FILES, DESCRIPTION = "files", "version.json"
@@ -40,7 +40,7 @@ _EXTRA = "pip install 'flyball[signing]'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
+class VersionSignature:
     """Someone's signature under a version.
 
     Attributes:
@@ -71,7 +71,7 @@ class Described:
     flavor: str
     flavor_settings: dict[str, str]
     files: dict[str, str]
-    signature: ModelSignature
+    signature: Signature
     run: str
     code: str
     snapshots: tuple[str, ...]
@@ -100,7 +100,7 @@ class Signatures:
         self._clock = clock
 
     @change
-    def record(self, ref: str, signature: str, described: str, public_key: str, by: str = "") -> Signature:
+    def record(self, ref: str, signature: str, described: str, public_key: str, by: str = "") -> VersionSignature:
         """Keeps a signature with its version; another one by the same key replaces it.
 
         Args:
@@ -138,10 +138,10 @@ class Signatures:
             self._events.append(
                 connection, "registry.version_signed", subject, model=row.model, version=row.version, key=key, by=by
             )
-        return Signature(**own, **given)
+        return VersionSignature(**own, **given)
 
     @read
-    def list(self, ref: str) -> list[Signature]:
+    def list(self, ref: str) -> list[VersionSignature]:
         """The signatures of a version, oldest first.
 
         Raises:
@@ -152,7 +152,7 @@ class Signatures:
             row = _people.exact_row(connection, ref)
             mine = sa.and_(table.c.model == row.model, table.c.version == row.version)
             rows = connection.execute(sa.select(table).where(mine).order_by(table.c.at, table.c.key)).all()
-        return [Signature(**found._mapping) for found in rows]
+        return [VersionSignature(**found._mapping) for found in rows]
 
 
 def make_keys(path: Path) -> KeyPair:
@@ -215,7 +215,9 @@ def check_key_file(private: Path) -> str:
     return told.decode()
 
 
-def sign_version(version: ModelVersion, key: Path, *, signatures: Signatures, blobs: Blobs, by: str = "") -> Signature:
+def sign_version(
+    version: ModelVersion, key: Path, *, signatures: Signatures, blobs: Blobs, by: str = ""
+) -> VersionSignature:
     """Signs a version's files and description, and keeps the signature with it.
 
     Args:
@@ -250,7 +252,7 @@ def signing_key_of(services: Any) -> Path | None:
     return Path(named) if named else None
 
 
-def verify_version(version: ModelVersion, key: Path, *, signatures: Signatures, blobs: Blobs) -> Signature:
+def verify_version(version: ModelVersion, key: Path, *, signatures: Signatures, blobs: Blobs) -> VersionSignature:
     """The signature of a key under a version, if the version still is what was signed.
 
     Args:
@@ -310,7 +312,10 @@ def export_version(version: ModelVersion, blobs: Blobs, folder: Path, *, describ
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise AlreadyExists(f"{folder} exists already and is not empty.", hint="Choose another folder.")
     for name, digest in version.package.files.items():
-        _place(folder, name).write_bytes(blobs.get(digest))
+        path = _place(folder, name)
+        shutil.copyfile(blobs.path(digest), path)
+        if digest_file(path) != digest:
+            raise Corrupt(f"The file '{name}' is not the one that was kept.", file=name, digest=digest)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DESCRIPTION).write_text(described or describe(version), encoding="utf-8")
 
