@@ -22,6 +22,8 @@ from flyball.server.protocols.mlflow.conversions import artifact_uri, experiment
 from flyball.server.protocols.mlflow.wire import MlflowError
 
 if TYPE_CHECKING:
+    from flyball.tracking.files import File
+    from flyball.tracking.nouns import Artifact
     from flyball.workspace import Workspace
 
 _PAGE = 10_000
@@ -111,7 +113,7 @@ def find_file(workspace: Workspace, place: Place) -> StoredFile:
     Raises:
         MlflowError: there is none, or it is a folder.
     """
-    for file in _below(workspace, place):
+    for file in _below(workspace, place, page=1):
         if file.name == "":
             return file
         raise MlflowError(f"Artifact path refers to a directory, not a file: '{place.path[:300]}'")
@@ -134,7 +136,7 @@ def keep_file(workspace: Workspace, place: Place, digest: str, size: int) -> Non
     Raises:
         MlflowError: nothing can be written there.
     """
-    _check_writable(place)
+    check_writable(place)
     if not place.name:
         raise MlflowError("Artifact path must include a filename.")
     if place.run:
@@ -149,36 +151,37 @@ def delete_files(workspace: Workspace, place: Place) -> None:
     Raises:
         MlflowError: nothing can be removed there.
     """
-    _check_writable(place)
+    check_writable(place)
     if place.run:
         workspace.tracking.delete_artifacts(place.run, place.name)
     else:
         workspace.files.delete(place.folder, place.name)
 
 
-def _below(workspace: Workspace, place: Place) -> Iterator[StoredFile]:
+def _below(workspace: Workspace, place: Place, page: int = _PAGE) -> Iterator[StoredFile]:
     """Every file at the place (its name is then empty) or below it, by name."""
     start = f"{place.name}/" if place.name else ""
-    for file in _stored(workspace, place):
+    for file in _stored(workspace, place, page):
         if file.name == place.name:
             yield StoredFile(name="", size=file.size, digest=file.digest, data=file.data)
         elif file.name.startswith(start):
             yield StoredFile(name=file.name[len(start) :], size=file.size, digest=file.digest, data=file.data)
 
 
-def _stored(workspace: Workspace, place: Place) -> Iterator[StoredFile]:
+def _stored(workspace: Workspace, place: Place, size: int) -> Iterator[StoredFile]:
     if place.tree:
         yield from trees[place.tree].files(workspace, place.name)
         return
     after = ""
     while True:
+        page: list[Artifact] | list[File]
         if place.run:
-            page = workspace.tracking.list_artifacts(place.run, limit=_PAGE, after=after, prefix=place.name)
+            page = workspace.tracking.list_artifacts(place.run, limit=size, after=after, prefix=place.name)
         else:
-            page = workspace.files.list(place.folder, prefix=place.name, limit=_PAGE, after=after)
+            page = workspace.files.list(place.folder, prefix=place.name, limit=size, after=after)
         for file in page:
             yield StoredFile(name=file.name, size=file.size, digest=file.digest)
-        if len(page) < _PAGE:
+        if len(page) < size:
             return
         after = page[-1].name
 
@@ -192,6 +195,11 @@ def _is_root_of(workspace: Workspace, run: str, root: str) -> bool:
     return parts.scheme == "mlflow-artifacts" and parts.path.strip("/") == f"{root}/artifacts"
 
 
-def _check_writable(place: Place) -> None:
+def check_writable(place: Place) -> None:
+    """Makes sure that something may be written there.
+
+    Raises:
+        MlflowError: it may not.
+    """
     if place.tree:
         raise MlflowError(f"'{place.path[:300]}' is shown by Flyball and cannot be changed.", "PERMISSION_DENIED")

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from flyball.errors import InvalidInput, NotFound
-from flyball.serialization import from_json, to_json
 from flyball.server.protocols.mlflow.wire import MlflowError
-from flyball.tracking.latest import latest_points
+from flyball.tracking.points import latest_points
 
 if TYPE_CHECKING:
     from flyball.tracking.inputs import InputsOfRun
     from flyball.tracking.logged_models import LoggedModel
-    from flyball.tracking.runs import Experiment, MetricPoint, Run
+    from flyball.tracking.nouns import Experiment, MetricPoint, Run, RunState
     from flyball.workspace import Workspace
+
+Deleted = Literal["active", "deleted", "all"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_TIME = 253_402_300_799_999
@@ -33,7 +32,7 @@ STATUS = {
 }
 """The state of a run as MLflow names it."""
 
-STATES = {
+STATES: dict[str, RunState] = {
     "RUNNING": "running",
     "SCHEDULED": "scheduled",
     "FINISHED": "finished",
@@ -41,7 +40,14 @@ STATES = {
     "KILLED": "cancelled",
 }
 _NUMBERED = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
-_VIEWS = {"ACTIVE_ONLY": "active", "DELETED_ONLY": "deleted", "ALL": "all", "1": "active", "2": "deleted", "3": "all"}
+_VIEWS: dict[str, Deleted] = {
+    "ACTIVE_ONLY": "active",
+    "DELETED_ONLY": "deleted",
+    "ALL": "all",
+    "1": "active",
+    "2": "deleted",
+    "3": "all",
+}
 _MODEL_STATUS = {
     "unspecified": "LOGGED_MODEL_STATUS_UNSPECIFIED",
     "pending": "LOGGED_MODEL_PENDING",
@@ -87,7 +93,7 @@ def pairs(values: Mapping[str, object]) -> list[dict[str, str]]:
     return [{"key": key, "value": str(value)} for key, value in values.items()]
 
 
-def view(given: str | int) -> str:
+def view(given: str | int) -> Deleted:
     """Which of active and deleted things are asked for.
 
     Raises:
@@ -99,7 +105,7 @@ def view(given: str | int) -> str:
     return found
 
 
-def state_of(status: str | int) -> str | None:
+def state_of(status: str | int) -> RunState | None:
     """The state of a run that MLflow's status stands for; None for one that there is not."""
     name = _NUMBERED.get(int(status)) if str(status).isdecimal() else str(status)
     return STATES.get(name or "")
@@ -173,11 +179,11 @@ def runs_json(workspace: Workspace, runs: Iterable[Run], *, searched: bool = Fal
     uses = {found.run: found for found in workspace.run_inputs.get(ids)}
     experiments: dict[str, Experiment] = {}
     for run in given:
-        if run.experiment not in experiments:
-            experiments[run.experiment] = experiment_of(workspace, run)
+        if run.experiment_id not in experiments:
+            experiments[run.experiment_id] = experiment_of(workspace, run)
     return [
         {
-            "info": info_json(run, experiments[run.experiment]),
+            "info": info_json(run, experiments[run.experiment_id]),
             "data": _data_json(run, latest.get(run.id, [])),
             "inputs": _inputs_json(uses.get(run.id), searched=searched),
             "outputs": _outputs_json(uses.get(run.id)),
@@ -258,7 +264,7 @@ def experiment_by_id(workspace: Workspace, given: str) -> Experiment:
 
 def experiment_of(workspace: Workspace, run: Run) -> Experiment:
     """The experiment that a run belongs to."""
-    return workspace.experiments.get(run.experiment)
+    return workspace.experiments.get(run.experiment_id)
 
 
 def run_by_id(workspace: Workspace, run: str) -> Run:
@@ -287,28 +293,6 @@ def check_active(run: Run) -> Run:
     if run.deleted is not None:
         raise MlflowError(f"The run {run.id} must be in the 'active' state. Current state is deleted.")
     return run
-
-
-def offset_of(token: str) -> int:
-    """How much the pages before gave.
-
-    Raises:
-        MlflowError: it is no token of ours.
-    """
-    if not token:
-        return 0
-    try:
-        found = from_json(base64.b64decode(token.encode("ascii"), validate=True), dict[str, int])["offset"]
-    except (binascii.Error, ValueError, KeyError, InvalidInput):
-        raise MlflowError("Invalid page token, could not base64-decode") from None
-    if not 0 <= found < 1 << 40:
-        raise MlflowError("Invalid page token, could not base64-decode")
-    return found
-
-
-def offset_token(offset: int) -> str:
-    """The token of a page that so much came before."""
-    return base64.b64encode(to_json({"offset": offset})).decode()
 
 
 def _data_json(run: Run, latest: list[MetricPoint]) -> dict[str, Any]:

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.mlflow_api import Api
+
+
+@pytest.fixture
+def api(url: str) -> Iterator[Api]:
+    """MLflow's addresses at a real server."""
+    made = Api(url)
+    yield made
+    made.http.close()
+
+
+@pytest.fixture
+def experiment(api: Api) -> str:
+    """The id of an experiment, `first`."""
+    return api.experiment()
+
+
+@pytest.fixture
+def run(api: Api, experiment: str) -> str:
+    """The id of a run in it, `main`."""
+    return api.run(experiment)
