@@ -27,7 +27,7 @@ alerts = sa.Table(
     sa.Column("resolved", Instant),
     sa.Column("acknowledged_by", sa.String(250), nullable=False),
     sa.Column("resolution", sa.Text, nullable=False),
-    sa.Column("assigned_to", sa.String(250), nullable=False, server_default=""),
+    sa.Column("assigned_to", sa.String(250), nullable=False, server_default=sa.text("''")),
     sa.Index("ix_alerts_state", "state", "id"),
     sa.Index("ix_alerts_subject", "subject", "id"),
     # One alert per cause, whoever finds it.

@@ -22,6 +22,7 @@ from flyball.serialization import to_json
 from flyball.server.objects_api import object_routes
 from flyball.server.openapi import describe_api
 from flyball.server.protocols.mlflow import MlflowProtocol
+from flyball.server.protocols.prometheus import prometheus_routes
 from flyball.server.routes import error_response, json_response, verb_routes
 from flyball.version import __version__
 from flyball.workspace import Workspace
@@ -93,6 +94,7 @@ def create_app(
         Route("/api/events/stream", stream),
         *verb_routes(workspace),
         *object_routes(workspace),
+        *prometheus_routes(workspace),
         Route("/", index),
         Mount("/page", StaticFiles(directory=str(page))),
     ]
