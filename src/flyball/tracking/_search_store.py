@@ -232,6 +232,10 @@ class RunQuery:
         # SQLite lists all that fits before it looks at the first run, which is dear where nearly every run fits.
         if self._dense.get(asked):
             return self._one_of(asked).exists()
+        if asked.group == "parameter" and asked.operator in ("LIKE", "ILIKE"):
+            # Two lists, since the index that holds the short texts does not hold the long ones.
+            rows, (short, long) = self._rows(asked), _likes(_store.params, asked)
+            return sa.or_(_runs.c.number.in_(rows.where(short)), _runs.c.number.in_(rows.where(long)))
         return _runs.c.number.in_(self._fitting(asked))
 
     def _one_of(self, asked: Comparison) -> sa.Select[Any]:
@@ -239,9 +243,13 @@ class RunQuery:
         return rows.where(_PAIRS[asked.group].c.run == _runs.c.number).correlate(_runs)
 
     def _fitting(self, asked: Comparison) -> sa.Select[Any]:
+        rows = self._rows(asked)
+        is_there = asked.operator in ("IS NULL", "IS NOT NULL")
+        return rows if is_there else rows.where(_pair_condition(_PAIRS[asked.group], asked))
+
+    def _rows(self, asked: Comparison) -> sa.Select[Any]:
         table = _PAIRS[asked.group]
-        rows = sa.select(table.c.run).where(self._of_key(table, asked.group, asked.key))
-        return rows if asked.operator in ("IS NULL", "IS NOT NULL") else rows.where(_pair_condition(table, asked))
+        return sa.select(table.c.run).where(self._of_key(table, asked.group, asked.key))
 
     def _of_key(self, table: Any, group: str, key: str) -> sa.ColumnElement[bool]:
         # No key has the number -1: a metric that was never logged is one that no run has.
@@ -365,11 +373,15 @@ def _pair_condition(table: Any, asked: Comparison) -> sa.ColumnElement[bool]:
     if isinstance(asked.value, int | float):
         return compare(number_of(column), asked, nullable=True)
     if asked.operator in ("LIKE", "ILIKE"):
-        # Of a long text the column holds the beginning and a digest; the whole stands in the document.
-        whole = json_text(sa.type_coerce(table.c.value, sa.Text))
-        is_short = sa.func.length(column) != _LONG_TEXT
-        return sa.or_(sa.and_(is_short, compare(column, asked)), sa.and_(~is_short, compare(whole, asked)))
+        return sa.or_(*_likes(table, asked))
     return compare(column, replace(asked, value=_kept(asked.value)))
+
+
+def _likes(table: Any, asked: Comparison) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    """LIKE of the params that are short enough for their column, and of the others."""
+    # Of a long text the column holds the beginning and a digest; the whole stands in the document.
+    whole, is_long = json_text(sa.type_coerce(table.c.value, sa.Text)), sa.func.length(table.c.text) == _LONG_TEXT
+    return sa.and_(~is_long, compare(table.c.text, asked)), sa.and_(is_long, compare(whole, asked))
 
 
 def _kept(value: Value) -> Value:

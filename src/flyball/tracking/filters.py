@@ -37,16 +37,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
-from importlib import resources
 from typing import TYPE_CHECKING, Literal
 
 from flyball.clock import parse_time
 from flyball.errors import InvalidInput, did_you_mean
+from flyball.tracking._filter_reader import HINT, MOST_COMPARISONS, Branch, Raw, read, too_large
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
-    from lark import Lark, Token
+    from lark import Token
 
 Operator = Literal[
     "=", "!=", ">", ">=", "<", "<=", "LIKE", "ILIKE", "RLIKE", "IN", "NOT IN", "IS NULL", "IS NOT NULL"
@@ -63,11 +62,8 @@ NUMBER: tuple[Operator, ...] = ("=", "!=", ">", ">=", "<", "<=")
 _ORDERED = (">", ">=", "<", "<=")
 
 LONGEST = 100_000
-MOST_COMPARISONS = 200
 MOST_ITEMS = 5_000
-DEEPEST = 30
 MOST_ORDERS = 20
-_HINT = "Write it as params.depth = '5' AND metrics.accuracy > 0.9."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +198,7 @@ def parse_filter(text: str, fields: Fields, *, native: bool = True) -> Node | No
         return None
     _check_characters(text, "filter")
     # The tree is at most DEEPEST deep, so walking it recursively is safe.
-    return _resolved(_raw(text), fields, native)
+    return _resolved(read(text), fields, native)
 
 
 def parse_order(order_by: Sequence[str], fields: Fields) -> list[Order]:
@@ -266,141 +262,15 @@ def quoted(key: str) -> str:
     return key if re.fullmatch(r"[^\W\d]\w*", key) else "`" + key.replace("`", "``") + "`"
 
 
-@dataclass(frozen=True, slots=True)
-class _Raw:
-    """A comparison as it was written."""
-
-    name: Token
-    operator: str
-    values: tuple[Token, ...]
-    depth: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Branch:
-    """What joins comparisons, as it was written."""
-
-    word: Literal["AND", "OR", "NOT", "parentheses"]
-    parts: tuple[_Raw | _Branch, ...]
-    depth: int
-
-
-class _Callbacks:
-    """Makes the raw tree while the parser reads."""
-
-    def any_of(self, *parts: _Raw | _Branch) -> _Raw | _Branch:
-        return _branch("OR", parts) if len(parts) > 1 else parts[0]
-
-    def all_of(self, *parts: _Raw | _Branch) -> _Raw | _Branch:
-        return _branch("AND", parts) if len(parts) > 1 else parts[0]
-
-    def group(self, part: _Raw | _Branch) -> _Branch:
-        return _branch("parentheses", (part,))
-
-    def invert(self, _word: Token, part: _Raw | _Branch) -> _Branch:
-        return _branch("NOT", (part,))
-
-    def compare(self, name: Token, operator: Token, value: Token) -> _Raw:
-        return _Raw(name, operator.upper(), (value,))
-
-    def among(self, name: Token, _in: Token, *values: Token) -> _Raw:
-        return _Raw(name, "IN", values)
-
-    def not_among(self, name: Token, _not: Token, _in: Token, *values: Token) -> _Raw:
-        return _Raw(name, "NOT IN", values)
-
-    def is_null(self, name: Token, *_words: Token) -> _Raw:
-        return _Raw(name, "IS NULL", ())
-
-    def is_not_null(self, name: Token, *_words: Token) -> _Raw:
-        return _Raw(name, "IS NOT NULL", ())
-
-
-def _branch(word: Literal["AND", "OR", "NOT", "parentheses"], parts: tuple[_Raw | _Branch, ...]) -> _Branch:
-    depth = 1 + max(part.depth for part in parts)
-    if depth > DEEPEST or len(parts) > MOST_COMPARISONS:
-        raise _too_large()
-    return _Branch(word, parts, depth)
-
-
-def _too_large() -> InvalidInput:
-    return InvalidInput(
-        f"The filter has more than {MOST_COMPARISONS} comparisons, or more than {DEEPEST} levels.",
-        hint="Ask in parts, or use IN.",
-    )
-
-
-@lru_cache(maxsize=1)
-def _parser() -> Lark:
-    # Reading the grammar takes longer than reading a hundred filters.
-    from lark import Lark, Transformer, v_args
-
-    # Made here, so that importing this module does not import the parser.
-    methods = {name: method for name, method in vars(_Callbacks).items() if not name.startswith("_")}
-    made = v_args(inline=True)(type("Reading", (Transformer,), methods))
-    grammar = resources.files("flyball.tracking").joinpath("filter.lark").read_text()
-    return Lark(grammar, parser="lalr", lexer="contextual", transformer=made())
-
-
-def _raw(text: str) -> _Raw | _Branch:
-    from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
-
-    try:
-        # What the parser gives is what its callbacks made.
-        return _parser().parse(text)  # type: ignore[return-value]
-    except UnexpectedCharacters as error:
-        raise _not_understood(text, error.pos_in_stream or 0, set(error.allowed or ())) from None
-    except UnexpectedToken as error:
-        at = len(text) if error.token.type == "$END" else error.pos_in_stream or 0
-        raise _not_understood(text, at, set(error.expected)) from None
-    except UnexpectedInput:
-        raise _not_understood(text, len(text), set()) from None
-
-
-def _not_understood(text: str, at: int, expected: set[str]) -> InvalidInput:
-    near = text[at : at + 30].strip()
-    place = f"at character {at + 1}, near {near!r}" if near else "at its end"
-    return InvalidInput(f"The filter is not understood {place}.", hint=_expectation(expected, near))
-
-
-_SHOWN = {
-    "FIELD": "a field such as metrics.accuracy",
-    "TEXT": "a text in quotes",
-    "NUMBER": "a number",
-    "COMPARATOR": "=, !=, >, >=, <, <=",
-    "LIKE": "LIKE, ILIKE",
-    "IN": "IN",
-    "NOT": "NOT",
-    "IS": "IS NULL",
-    "NULL": "NULL",
-    "LPAR": "'('",
-    "RPAR": "')'",
-    "COMMA": "','",
-    "_AND": "AND",
-    "_OR": "OR",
-}
-
-
-def _expectation(expected: set[str], near: str) -> str:
-    if near.startswith(("==", "<>")):
-        return f"Write {'=' if near.startswith('==') else '!='}."
-    if near[:1] in ("'", '"', "`"):
-        return "Is its quotation mark closed?"
-    if "TEXT" in expected and re.match(r"\w", near):
-        return "Texts stand in quotes: 'like this'."
-    words = [shown for name, shown in _SHOWN.items() if name in expected]
-    return f"There can be: {'; '.join(words)}." if words else _HINT
-
-
-def _resolved(raw: _Raw | _Branch, fields: Fields, native: bool) -> Node:
+def _resolved(raw: Raw | Branch, fields: Fields, native: bool) -> Node:
     found, left = _resolve(raw, fields, native, MOST_COMPARISONS)
     if left < 0:
-        raise _too_large()
+        raise too_large()
     return found
 
 
-def _resolve(raw: _Raw | _Branch, fields: Fields, native: bool, left: int) -> tuple[Node, int]:
-    if isinstance(raw, _Raw):
+def _resolve(raw: Raw | Branch, fields: Fields, native: bool, left: int) -> tuple[Node, int]:
+    if isinstance(raw, Raw):
         return _comparison(raw, fields, native), left - 1
     if not native and raw.word != "AND":
         raise InvalidInput(
@@ -411,7 +281,7 @@ def _resolve(raw: _Raw | _Branch, fields: Fields, native: bool, left: int) -> tu
     for part in raw.parts:
         found, left = _resolve(part, fields, native, left)
         if left < 0:
-            raise _too_large()
+            raise too_large()
         parts.append(found)
     if raw.word == "AND":
         return AllOf(tuple(parts)), left
@@ -420,7 +290,7 @@ def _resolve(raw: _Raw | _Branch, fields: Fields, native: bool, left: int) -> tu
     return (Not(parts[0]) if raw.word == "NOT" else parts[0]), left
 
 
-def _comparison(raw: _Raw, fields: Fields, native: bool) -> Comparison:
+def _comparison(raw: Raw, fields: Fields, native: bool) -> Comparison:
     at = (raw.name.start_pos or 0) + 1
     group, key, asked = _field(str(raw.name), fields, f" (at character {at})")
     operators = (*asked.operators, *(asked.native if native else ()))
@@ -482,7 +352,7 @@ _NAME = re.compile(r"""(?P<first>[^\W\d]\w*|`(?:``|[^`])*`|"(?:""|[^"])*")(?:\.(
 def _field(name: str, fields: Fields, place: str) -> tuple[Group, str, Field]:
     parts = _NAME.fullmatch(name)
     if parts is None:
-        raise InvalidInput(f"{name[:60]!r} names no field of a {fields.what}{place}.", hint=_HINT)
+        raise InvalidInput(f"{name[:60]!r} names no field of a {fields.what}{place}.", hint=HINT)
     first, rest = _bare(parts["first"]), parts["rest"]
     word, key = (fields.bare, first) if rest is None else (first, _bare(rest))
     group = fields.group(word)
