@@ -12,7 +12,7 @@ import pytest
 from flyball.client import RemoteWorkspace
 from flyball.clock import FixedClock
 from flyball.deployment.deployments import Deployments
-from flyball.errors import Conflict, FlyballError, PermissionDenied
+from flyball.errors import Conflict, Corrupt, FlyballError, PermissionDenied
 from flyball.models.package import ModelPackage, load_model
 from flyball.registry.approvals import Approvals
 from flyball.registry.comments import Comments
@@ -165,12 +165,25 @@ def test_people_work_with_versions_of_a_server(served: RemoteWorkspace) -> None:
     assert served.sboms.make("churn/1")["specVersion"] == "1.6"
 
 
-def test_a_version_of_a_server_is_signed_and_verified_where_the_key_is(served: RemoteWorkspace, tmp_path: Path) -> None:
+def test_a_version_of_a_server_is_signed_and_verified_where_the_key_is(
+    served: RemoteWorkspace, workspace: Workspace, tmp_path: Path
+) -> None:
     keys = make_keys(tmp_path / "ada.key")
     version = served.registry.get_version("churn/1")
     sign_version(version, keys.private, signatures=served.signatures, blobs=served.blobs, by="Ada")
     found = verify_version(version, keys.public, signatures=served.signatures, blobs=served.blobs)
     assert (found.by, found.key) == ("Ada", keys.id)
+    overwrite(workspace, version.package.files["constant.py"])
+    elsewhere = Blobs(served.store)
+    with pytest.raises(Corrupt, match=r"constant\.py was changed"):
+        verify_version(version, keys.public, signatures=served.signatures, blobs=elsewhere)
+
+
+def overwrite(workspace: Workspace, digest: str) -> None:
+    """What one does who can write to the folder of the server's bytes."""
+    path = workspace.blobs.path(digest)
+    path.chmod(0o600)
+    path.write_bytes(b"evil")
 
 
 def test_a_version_of_a_server_is_retired_and_restored(served: RemoteWorkspace) -> None:

@@ -271,6 +271,12 @@ def test_what_is_damaged_is_not_signed(house: Signed) -> None:
     assert house.signatures.list("churn/1") == []
 
 
+def test_a_version_without_files_is_not_signed(house: Signed) -> None:
+    change_package(house, lambda package: replace(package, files={}))
+    with pytest.raises(InvalidInput, match="has no files here"):
+        house.sign()
+
+
 def test_others_verify_an_exported_version_without_us(house: Signed, tmp_path: Path) -> None:
     made = house.sign()
     export_version(house.version, house.blobs, tmp_path / "churn", described=made.described)

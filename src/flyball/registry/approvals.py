@@ -217,7 +217,8 @@ class Approvals:
             return
         table = _store.versions
         mine = sa.and_(table.c.model == row.model, table.c.version == row.version)
-        connection.execute(sa.update(table).where(mine).values(stage="candidate", verdict=None))
+        anew = sa.update(table).where(mine)
+        connection.execute(anew.values(stage="candidate", verdict=None, updated=self._clock.now()))
         if row.stage != "candidate":
             self._tell(
                 connection, "stage_changed", row, stage="candidate", previous=row.stage, reason="it has been approved"

@@ -330,7 +330,8 @@ class Lifecycle:
         connection.execute(insert.on_conflict_do_update(index_elements=["model", "version"], set_=said))
 
     def _set_stage(self, connection: sa.Connection, row: sa.Row[Any], stage: Stage, reason: str) -> None:
-        connection.execute(sa.update(_store.versions).where(_of(_store.versions, row)).values(stage=stage))
+        changed = sa.update(_store.versions).where(_of(_store.versions, row))
+        connection.execute(changed.values(stage=stage, updated=self._clock.now()))
         self._tell(connection, "stage_changed", row, stage=stage, previous=row.stage, reason=reason)
 
     def _tell(self, connection: sa.Connection, what: str, row: sa.Row[Any], **facts: JsonValue) -> None:

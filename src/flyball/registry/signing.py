@@ -225,11 +225,13 @@ def sign_version(
         by: Who signs.
 
     Raises:
-        InvalidInput: the key cannot be used.
+        InvalidInput: the key cannot be used, or the version has no files here.
         NotFound: a file of the version is not kept any more.
         Corrupt: a file of the version is not the one that was kept: what is damaged is not vouched for.
         MissingExtra: the library is not installed.
     """
+    if not version.package.files:
+        raise InvalidInput(f"Version {version.version} of '{version.model}' has no files here that could be signed.")
     public_key = check_key_file(key)
     library = _model_signing()
     with tempfile.TemporaryDirectory(prefix="flyball-sign-") as temporary:
@@ -331,7 +333,8 @@ def _copy_as_it_is(version: ModelVersion, blobs: Blobs, folder: Path, described:
         try:
             shutil.copyfile(blobs.path(digest), path)
         except (FlyballError, OSError) as error:
-            damaged[f"{FILES}/{name}"] = "is gone" if isinstance(error, NotFound) else "cannot be read"
+            kind = "is gone" if isinstance(error, NotFound) else "was changed" if isinstance(error, Corrupt) else ""
+            damaged[f"{FILES}/{name}"] = kind or "cannot be read"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DESCRIPTION).write_text(described, encoding="utf-8")
     return damaged
