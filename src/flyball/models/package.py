@@ -59,7 +59,7 @@ class LoadedModel:
 
     def __init__(self, package: ModelPackage, predictor: Predictor, example: pa.Table | None = None) -> None:
         self.package = package
-        self.signature = package.signature
+        self.signature = _completed(package.signature, predictor)
         self.example = example
         self._predictor = predictor
 
@@ -211,6 +211,13 @@ def _check_answer(answer: pa.Table, rows: int) -> None:
         )
     if answer.num_rows != rows:
         raise WorkFailed(f"The model gave {answer.num_rows} answers for {rows} rows.", hint="Give one answer a row.")
+
+
+def _completed(signature: Signature, predictor: Predictor) -> Signature:
+    """The signature, with what only the model itself knows where nobody has said it."""
+    if signature.task != "other" or predictor.task == "other":
+        return signature
+    return replace(signature, task=predictor.task, classes=signature.classes or predictor.classes)
 
 
 def _empty(outputs: Schema) -> pa.Table:

@@ -83,6 +83,11 @@ class ScikitLearn:
         return _Estimator(model)
 
 
+def estimator(model: Any) -> Predictor:
+    """A fitted estimator, of scikit-learn or of a library that keeps to its manners, as a predictor."""
+    return _Estimator(model)
+
+
 class _Estimator:
     """A fitted estimator that predicts on Arrow tables."""
 
