@@ -224,6 +224,9 @@ def test_inner_addresses_are_not_spoken_to(
     assert "public address" in tried.error
     with pytest.raises(InvalidInput, match="https"):
         strict.create("ci", receiver.url, [CREATED])
+    for host in ("127.0.0.1", "localhost", "[::1]", "169.254.169.254", "2130706433"):
+        with pytest.raises(InvalidInput, match="non-public"):
+            strict.create("ci", f"https://{host}/hook", [CREATED])
 
 
 @pytest.mark.parametrize(

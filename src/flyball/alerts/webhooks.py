@@ -19,12 +19,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import sqlalchemy as sa
 
 from flyball.alerts._webhook_store import deliveries, webhooks
 from flyball.alerts.http_post import check_url, host_of, request
+from flyball.alerts.public_addresses import is_public
 from flyball.clock import Clock
 from flyball.errors import FlyballError, InvalidInput, NotFound, WorkFailed, did_you_mean
 from flyball.serialization import JsonValue, to_json
@@ -347,6 +349,9 @@ class Webhooks:
                 "Invalid webhook URL scheme: Allowed schemes are: https.",
                 hint="Set `webhook_networks` to `any` if webhooks may reach your own network.",
             )
+        host = urlsplit(url).hostname or ""
+        if self._networks == "public" and (host == "localhost" or _is_address(host)) and not is_public(host):
+            raise InvalidInput(f"Webhook URL must not resolve to a non-public IP address: '{host}'.")
         return url
 
 
@@ -388,6 +393,10 @@ def _row(connection: sa.Connection, id_: str, *, deleted: bool = False) -> sa.Ro
 def _webhook(row: sa.Row[Any]) -> Webhook:
     names = (name for name in Webhook.__dataclass_fields__ if name != "is_signed")
     return Webhook(**{name: row._mapping[name] for name in names}, is_signed=bool(row.secret))
+
+
+def _is_address(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
 
 
 def _name(name: str) -> str:

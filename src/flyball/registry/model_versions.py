@@ -215,7 +215,7 @@ class ModelVersions:
                     table.c.deleted.is_(None),
                 )
                 connection.execute(sa.update(table).where(others).values(mlflow_stage="Archived", updated=now))
-            self._change(connection, model, version, mlflow_stage=wanted)
+            self._change(connection, model, version, mlflow_stage=wanted, updated=now)
             mine = _store.models.c.name == model
             connection.execute(sa.update(_store.models).where(mine).values(updated=now))
             self._tell(connection, "version_updated", model, version, changed=["mlflow_stage"])
@@ -287,7 +287,7 @@ class ModelVersions:
     def _change(self, connection: sa.Connection, model: str, version: int, **values: Any) -> None:
         table = _store.versions
         mine = sa.and_(table.c.model == model, table.c.version == version)
-        connection.execute(sa.update(table).where(mine).values(updated=self._clock.now(), **values))
+        connection.execute(sa.update(table).where(mine).values(**values))
 
     def _tell(self, connection: sa.Connection, what: str, model: str, version: int, **facts: JsonValue) -> None:
         self._events.append(connection, f"registry.{what}", _ref(model, version), model=model, version=version, **facts)

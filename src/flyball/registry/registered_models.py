@@ -135,7 +135,7 @@ class RegisteredModels:
         """
         description = limits.check_text(description, "description", 100_000)
         with self._database.transaction() as connection:
-            self._change(connection, name, description=description)
+            self._change(connection, name, description=description, updated=self._clock.now())
             return self._get(connection, name)
 
     @change
@@ -211,7 +211,7 @@ class RegisteredModels:
             live = sa.and_(versions.c.model == name, versions.c.deleted.is_(None))
             stage = sa.case((versions.c.stage.in_(("champion", "challenger")), "archived"), else_=versions.c.stage)
             connection.execute(sa.update(versions).where(live).values(deleted=now, stage=stage))
-            self._change(connection, name, deleted=now)
+            self._change(connection, name, deleted=now, updated=now)
             self._tell(connection, "model_deleted", name)
 
     @read
@@ -274,7 +274,7 @@ class RegisteredModels:
     def _change(self, connection: sa.Connection, name: str, **values: Any) -> None:
         _store.lock_model(connection, name)
         mine = _store.models.c.name == name
-        connection.execute(sa.update(_store.models).where(mine).values(updated=self._clock.now(), **values))
+        connection.execute(sa.update(_store.models).where(mine).values(**values))
 
     def _refuse_held(self, connection: sa.Connection, name: str) -> None:
         table = _people.holds

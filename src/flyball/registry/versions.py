@@ -57,7 +57,7 @@ class ModelVersion:
         mlflow_stage: `None`, `Staging`, `Production` or `Archived`; it says nothing about who answers.
         logged_model: Id of the logged model that it is.
         run_link: Address of the run that made it, where it is kept elsewhere.
-        updated: When it was last changed; None if it never was.
+        updated: When its description or MLflow stage was last changed; None if neither was.
     """
 
     model: str
@@ -426,7 +426,8 @@ class Registry:
             return row
         table = _store.versions
         mine = sa.and_(table.c.model == model, table.c.version == version)
-        values["updated"] = self._clock.now()
+        if "description" in values:
+            values["updated"] = self._clock.now()
         return connection.execute(sa.update(table).where(mine).values(**values).returning(table)).one()
 
     def _version(self, connection: sa.Connection, row: sa.Row[Any]) -> ModelVersion:
