@@ -43,7 +43,7 @@ class Experiments:
             InvalidInput: the name, a tag or the location cannot be used.
             AlreadyExists: there is one of that name, maybe in the trash.
         """
-        given = limits.check_tags(tags or {})
+        given = limits.check_tags(tags or {}, limits.EXPERIMENT_TAG_LENGTH)
         limits.check_text(location, "location", 2_000)
         row = {"name": check_experiment(name), "created": self._clock.now(), "location": location}
         row["updated"] = row["created"]
@@ -133,7 +133,7 @@ class Experiments:
             InvalidInput: a key or value cannot be used.
             Conflict: the experiment lies in the trash.
         """
-        given = limits.check_tags(tags)
+        given = limits.check_tags(tags, limits.EXPERIMENT_TAG_LENGTH)
         with self._database.transaction() as connection:
             number = self._active(connection, experiment).number
             self._write_tags(connection, number, given)

@@ -15,6 +15,7 @@ ParamValue = str | int | float | bool | None
 KEY_LENGTH = 250
 PARAM_LENGTH = 6_000
 TAG_LENGTH = 8_000
+EXPERIMENT_TAG_LENGTH = 20_000
 NAME_LENGTH = 1_000
 FOLDER_LENGTH = 300
 EXPERIMENT_LENGTH = 500
@@ -65,14 +66,14 @@ def check_params(params: dict[str, ParamValue]) -> dict[str, ParamValue]:
     return {check_key(key, "param"): _param(key, value) for key, value in params.items()}
 
 
-def check_tags(tags: dict[str, str]) -> dict[str, str]:
+def check_tags(tags: dict[str, str], longest: int = TAG_LENGTH) -> dict[str, str]:
     """Gives the tags back.
 
     Raises:
         InvalidInput: there are too many, or a key or value cannot be used.
     """
     check_count(len(tags), "tags", MOST_PARAMS)
-    return {check_key(key, "tag"): check_text(value, f"tag '{key}'", TAG_LENGTH) for key, value in tags.items()}
+    return {check_key(key, "tag"): check_text(value, f"tag '{key}'", longest) for key, value in tags.items()}
 
 
 def check_count(count: int, what: str, most: int) -> None:

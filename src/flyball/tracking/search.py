@@ -190,7 +190,10 @@ class RunSearch:
         asked = [filter, sorted(experiments or []), order_by or [], deleted, native]
         after = _after(page_token, asked)
         with self._database.reading() as connection:
-            wanted = [*_deleted(_store.runs, deleted), *self._in_experiments(connection, experiments or [])]
+            wanted = [
+                *_deleted(_store.runs, deleted),
+                *self._in_experiments(connection, experiments or [], named=native),
+            ]
             query = _search_store.RunQuery(connection, node, orders, wanted, native=native)
             rows = query.page(limit + 1, after)
             count = connection.execute(query.select(sa.func.count())).scalar_one() if total else None
@@ -389,16 +392,20 @@ class RunSearch:
             raise no_run(missing[0])
         return compare_runs([found[run] for run in runs], self._blobs, self._lineage, self._inputs)
 
-    def _in_experiments(self, connection: sa.Connection, experiments: list[str]) -> list[sa.ColumnElement[bool]]:
+    def _in_experiments(
+        self, connection: sa.Connection, experiments: list[str], *, named: bool = True
+    ) -> list[sa.ColumnElement[bool]]:
         if not experiments:
             return []
         table = _store.experiments
-        named = sa.select(table.c.number, table.c.name)
+        query = sa.select(table.c.number, table.c.name)
         found: set[int] = set()
         for start in range(0, len(experiments), _AT_ONCE):
             part = experiments[start : start + _AT_ONCE]
             numbers = [int(text) for text in part if re.fullmatch(r"[0-9]{1,18}", text)]
-            rows = connection.execute(named.where(sa.or_(table.c.name.in_(part), table.c.number.in_(numbers)))).all()
+            # MLflow knows ids alone: a name may look like one.
+            asked = sa.or_(table.c.name.in_(part if named else []), table.c.number.in_(numbers))
+            rows = connection.execute(query.where(asked)).all()
             found |= {row.number for row in rows}
             missing = [text for text in part if text not in {row.name for row in rows} and not text.isdecimal()]
             if missing:

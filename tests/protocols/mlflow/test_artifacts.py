@@ -109,8 +109,8 @@ def test_a_part_is_only_given_of_the_same_file(api: Api, root: str) -> None:
         ("code.js", "application/octet-stream"),
         ("paper.xhtml", "application/octet-stream"),
         ("plot.png", "image/png"),
-        ("table.json", "text/plain; charset=utf-8"),
-        ("MLmodel", "text/plain; charset=utf-8"),
+        ("table.json", "text/plain"),
+        ("MLmodel", "text/plain"),
         ("none", "application/octet-stream"),
     ],
 )
@@ -180,6 +180,15 @@ def test_what_is_not_there_is_told(api: Api, run: str, root: str) -> None:
         assert api.http.get("/get-artifact", params=query).status_code == status
     assert put(api, f"{root}/sub/") == 400
     assert put(api, root) == 400
+
+
+def test_nothing_is_a_file_and_a_folder(api: Api, run: str, root: str) -> None:
+    put(api, f"{root}/sub/a.txt")
+    for path in ("sub", "sub/a.txt/b", "sub/a.txt/b/c"):
+        assert put(api, f"{root}/{path}") == 400
+    for path in ("sub/a.txt", "sub/b/c.txt", "su", "sub.txt"):
+        assert put(api, f"{root}/{path}") == 200
+    assert of_run(api, run) == {"su": 1, "sub": None, "sub.txt": 1}
 
 
 def test_files_of_no_run_are_kept_as_well(api: Api, experiment: str) -> None:

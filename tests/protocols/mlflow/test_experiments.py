@@ -37,6 +37,7 @@ def test_an_experiment_comes_back(api: Api) -> None:
     api.post("experiments/set-experiment-tag", experiment_id=made, key="b", value="2")
     api.post("experiments/set-experiment-tag", experiment_id=made, key="b", value="3")
     api.post("experiments/set-experiment-tag", experiment_id=made, key="c")
+    api.post("experiments/set-experiment-tag", experiment_id=made, key="a", value="x" * 20_000)
     api.post("experiments/delete-experiment-tag", experiment_id=made, key="a")
     api.post("experiments/update", experiment_id=made, new_name="second")
     found = api.get("experiments/get", experiment_id=made)["experiment"]

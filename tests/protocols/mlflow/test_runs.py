@@ -66,6 +66,8 @@ def test_a_run_changes_its_status(api: Api, run: str, status: str | int, kept: s
 def test_a_run_that_ended_one_way_can_end_another_way(api: Api, run: str) -> None:
     for status in ("FINISHED", "FAILED", "KILLED", "FINISHED"):
         assert api.post("runs/update", run_id=run, status=status, end_time=START)["run_info"]["status"] == status
+    info = api.post("runs/update", run_id=run, status="KILLED")["run_info"]
+    assert (info["status"], info["end_time"]) == ("KILLED", START)
 
 
 def test_the_name_of_a_run_is_also_a_tag(api: Api, run: str) -> None:

@@ -12,7 +12,7 @@ A module can show a read-only tree of its own, whose files are made or kept else
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -139,6 +139,7 @@ def keep_file(workspace: Workspace, place: Place, digest: str, size: int) -> Non
     check_writable(place)
     if not place.name:
         raise MlflowError("Artifact path must include a filename.")
+    _check_no_folder(workspace, place)
     if place.run:
         workspace.tracking.log_artifact(place.run, place.name, digest, size)
     else:
@@ -156,6 +157,19 @@ def delete_files(workspace: Workspace, place: Place) -> None:
         workspace.tracking.delete_artifacts(place.run, place.name)
     else:
         workspace.files.delete(place.folder, place.name)
+
+
+def _check_no_folder(workspace: Workspace, place: Place) -> None:
+    """Makes sure that what is a file is no folder as well: nobody could download both."""
+    parts = place.name.split("/")
+    for depth in range(1, len(parts) + 1):
+        name = "/".join(parts[:depth])
+        found = next(iter(_stored(workspace, replace(place, name=name), 1)), None)
+        if found is not None and (found.name == name) != (depth == len(parts)):
+            kind = "file" if found.name == name else "folder"
+            raise MlflowError(f"There is a {kind} '{name[:300]}' already.")
+        if found is None:
+            return
 
 
 def _below(workspace: Workspace, place: Place, page: int = _PAGE) -> Iterator[StoredFile]:

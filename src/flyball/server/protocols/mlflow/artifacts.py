@@ -19,7 +19,6 @@ from flyball.refs import new_id
 from flyball.server.protocols.mlflow import _checks
 from flyball.server.protocols.mlflow._places import (
     Place,
-    StoredFile,
     check_writable,
     delete_files,
     find_file,
@@ -223,11 +222,12 @@ def file_response(workspace: Workspace, place: Place) -> Response:
     """The file that stands there, whole or in part, always to be saved and never to be shown."""
     file = find_file(workspace, place)
     name = posixpath.basename(place.path)
-    headers = {"content-disposition": attachment(name)}
+    # The type stands among the headers, where nobody adds a character set that we do not know.
+    headers = {"content-disposition": attachment(name), "content-type": media_type(name)}
     if file.digest:
         headers["etag"] = f'"{file.digest}"'
-        return FileResponse(_local(workspace, file), headers=headers, media_type=media_type(name))
-    return Response(file.data, headers=headers, media_type=media_type(name))
+        return FileResponse(workspace.blobs.path(file.digest), headers=headers)
+    return Response(file.data, headers=headers)
 
 
 async def receive(workspace: Workspace, request: Request, *, most: int = 0) -> tuple[str, int]:
@@ -278,10 +278,6 @@ def media_type(name: str) -> str:
         return "text/plain"
     found = mimetypes.guess_type(name)[0]
     return found if found in _HARMLESS else _BYTES
-
-
-def _local(workspace: Workspace, file: StoredFile) -> Path:
-    return workspace.blobs.path(file.digest)
 
 
 def _entries(workspace: Workspace, place: Place, prefix: str) -> list[dict[str, Any]]:

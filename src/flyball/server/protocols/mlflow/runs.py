@@ -133,11 +133,14 @@ def get_run(workspace: Workspace, given: RunId) -> dict[str, Any]:
 def update_run(workspace: Workspace, given: UpdateRun) -> dict[str, Any]:
     """Changes a run's status, end or name."""
     run = check_active(run_by_id(workspace, _named(given)))
+    state = None if given.status is None else state_of(given.status)
+    # A run that ends once more without a time keeps the one that it had.
+    former = None if state in ("running", "scheduled") else run.ended
     found = workspace.tracking.update_run(
         run.id,
         name=given.run_name or None,
-        state=None if given.status is None else state_of(given.status),
-        ended=moment(given.end_time, "end_time") if given.end_time else None,
+        state=state,
+        ended=moment(given.end_time, "end_time") if given.end_time else former,
     )
     if given.run_name:
         workspace.tracking.log(run.id, tags={RUN_NAME: given.run_name})
