@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.servers.mlflow_api import Api
+from tests.servers.mlflow_traces import V3
 
 
 @pytest.fixture
@@ -25,3 +26,9 @@ def experiment(api: Api) -> str:
 def run(api: Api, experiment: str) -> str:
     """The id of a run in it, `main`."""
     return api.run(experiment)
+
+
+@pytest.fixture
+def v3(api: Api) -> V3:
+    """The addresses of the third version."""
+    return V3(api)
