@@ -33,7 +33,7 @@ from flyball.pipelines.context import current_run
 from flyball.pipelines.step import step
 from flyball.pipelines.values import Model
 from flyball.refs import Ref
-from flyball.registry.signing import check_key_file, sign_version, signing_key_of
+from flyball.registry.signing import check_can_sign, sign_version, signing_key_of
 from flyball.registry.versions import ModelVersion
 from flyball.serialization import to_json
 from flyball.storage.objects import Blobs
@@ -194,7 +194,7 @@ def register(
     services = run.services
     key = signing_key_of(services)
     if key is not None:
-        check_key_file(key)  # before there is a version that could not be signed
+        check_can_sign(key)  # before there is a version that could not be signed
     rows = reference if reference is not None else scored.holdout if scored is not None else None
     if rows is None:
         raise InvalidInput(f"Model '{name}' is registered without any rows.", hint="Hand over what `fb.evaluate` gave.")

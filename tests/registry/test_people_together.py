@@ -16,8 +16,9 @@ from flyball.errors import Conflict, Corrupt, FlyballError, PermissionDenied
 from flyball.models.package import ModelPackage, load_model
 from flyball.registry.approvals import Approvals
 from flyball.registry.comments import Comments
+from flyball.registry.keys import make_keys
 from flyball.registry.lifecycle import Lifecycle
-from flyball.registry.signing import make_keys, sign_version, verify_version
+from flyball.registry.signing import sign_version, verify_version
 from flyball.registry.versions import Registry
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog

@@ -23,16 +23,8 @@ from flyball.errors import AlreadyExists, Corrupt, InvalidInput, MissingExtra, N
 from flyball.models.package import ModelPackage
 from flyball.pipelines.context import RunContext, enter_step
 from flyball.registry import _people_store, _store
-from flyball.registry.signing import (
-    KeyPair,
-    Signatures,
-    VersionSignature,
-    check_key_file,
-    export_version,
-    make_keys,
-    sign_version,
-    verify_version,
-)
+from flyball.registry.keys import KeyPair, check_key_file, make_keys
+from flyball.registry.signing import Signatures, VersionSignature, export_version, sign_version, verify_version
 from flyball.registry.versions import ModelVersion, Registry
 from flyball.serialization import from_json, to_json
 from flyball.server.worker import RunServices
@@ -115,6 +107,11 @@ def test_the_private_key_is_for_its_owner_only(tmp_path: Path) -> None:
     assert made.public == tmp_path / "deep" / "ada.pub"
     assert "PRIVATE" not in made.public.read_text(encoding="utf-8")
     assert check_key_file(made.private) == made.public.read_text(encoding="utf-8")
+
+
+def test_a_private_key_does_not_take_the_name_of_a_public_one(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="is the name of a public key"):
+        make_keys(tmp_path / "ada.pub")
 
 
 @pytest.mark.parametrize("name", ["ada.key", "ada.pub"])

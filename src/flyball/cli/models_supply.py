@@ -20,9 +20,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def keygen(file: Path, as_json: bool) -> None:
     """Make a pair of keys: the private one in FILE, for you only, the public one beside it (`.pub`)."""
-    from flyball.registry import signing
+    from flyball.registry.keys import make_keys
 
-    made = signing.make_keys(file)
+    made = make_keys(file)
     if as_json:
         print_json({"private": str(made.private), "public": str(made.public), "id": made.id})
         return
@@ -56,9 +56,10 @@ def sign(workspace: Any, version: str, key: Path | None, by: str, as_json: bool)
 def verify(workspace: Any, version: str, key: Path | None, as_json: bool) -> None:
     """Say whether VERSION still is what was signed; exit code 1 if it is not."""
     from flyball.registry import signing
+    from flyball.registry.keys import public_path
 
     found = workspace.registry.get_version(version)
-    trusted = key or signing.public_path(_own_key(workspace))
+    trusted = key or public_path(_own_key(workspace))
     made = signing.verify_version(found, trusted, signatures=workspace.signatures, blobs=workspace.blobs)
     if as_json:
         print_json(made)

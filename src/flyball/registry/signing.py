@@ -8,10 +8,7 @@ private key stays in a file of the one who signs; neither the database nor a ser
 from __future__ import annotations
 
 import base64
-import hashlib
-import os
 import shutil
-import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +23,7 @@ from flyball.clock import Clock
 from flyball.errors import AlreadyExists, Corrupt, FlyballError, InvalidInput, MissingExtra, NotFound
 from flyball.models.signature import Signature
 from flyball.registry import _people_store as _people
+from flyball.registry.keys import EXTRA, check_key_file, key_id, read_public_key
 from flyball.registry.versions import ModelVersion
 from flyball.serialization import canonical_json, from_json
 from flyball.storage.database import Database
@@ -36,7 +34,6 @@ from flyball.verbs import change, read
 
 FILES, DESCRIPTION = "files", "version.json"
 _LONGEST_SIGNATURE = 16 << 20
-_EXTRA = "pip install 'flyball[signing]'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +74,6 @@ class Described:
     snapshots: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyPair:
-    """Where a pair of keys lies.
-
-    Attributes:
-        id: SHA-256 of the public key.
-    """
-
-    private: Path
-    public: Path
-    id: str
-
-
 class Signatures:
     """Keeps the signatures of versions."""
 
@@ -113,7 +97,7 @@ class Signatures:
             NotFound: there is no such version, or the bundle is not kept.
         """
         by = _people.person(by) if by else ""
-        key = _key_id(public_key)
+        key = key_id(public_key)
         if self._blobs.size(check_digest(signature)) > _LONGEST_SIGNATURE:
             raise InvalidInput("The signature is too long to be one.")
         hint = _bundle(self._blobs.get(signature)).get("verificationMaterial", {}).get("publicKey", {}).get("hint")
@@ -155,66 +139,6 @@ class Signatures:
         return [VersionSignature(**found._mapping) for found in rows]
 
 
-def make_keys(path: Path) -> KeyPair:
-    """Makes a pair of keys (ECDSA, P-256): the private one at the path, for its owner only, the public one beside it.
-
-    Raises:
-        AlreadyExists: a file is there already.
-        MissingExtra: the library is not installed.
-    """
-    private, public = path, public_path(path)
-    for taken in (private, public):
-        if taken.exists() or taken.is_symlink():
-            raise AlreadyExists(f"{taken} exists already.", hint="A key is never overwritten; choose another place.")
-    serialization, ec = _cryptography()
-    made = ec.generate_private_key(ec.SECP256R1())
-    secret = made.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    told: bytes = made.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    private.parent.mkdir(parents=True, exist_ok=True)
-    # Never, not even for a moment, can others read it.
-    descriptor = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secret)
-        file.flush()
-        os.fsync(file.fileno())
-    public.write_bytes(told)
-    return KeyPair(private=private, public=public, id=_key_id(told.decode()))
-
-
-def public_path(private: Path) -> Path:
-    """Where the public key of a private one lies: the same name, with `.pub` for the ending."""
-    return private.with_suffix(".pub")
-
-
-def check_key_file(private: Path) -> str:
-    """The PEM of the public key that belongs to a private one, which can be used for signing.
-
-    Raises:
-        NotFound: there is no such file.
-        InvalidInput: others can read it, or it holds no private key of an elliptic curve that can be used.
-        MissingExtra: the library is not installed.
-    """
-    _model_signing()
-    serialization, ec = _cryptography()
-    data = _key_bytes(private)
-    if os.name == "posix" and private.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise InvalidInput(f"Others can read the private key {private}.", hint=f"chmod 600 {private}")
-    try:
-        key = serialization.load_pem_private_key(data, None)
-    except (ValueError, TypeError, _unsupported()) as error:
-        raise InvalidInput(f"{private} holds no private key that can be used: {error}") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name not in _CURVES:
-        raise InvalidInput(f"{private} is no key of the curve P-256, P-384 or P-521.", hint="flyball models keygen")
-    told: bytes = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return told.decode()
-
-
 def sign_version(
     version: ModelVersion, key: Path, *, signatures: Signatures, blobs: Blobs, by: str = ""
 ) -> VersionSignature:
@@ -232,7 +156,7 @@ def sign_version(
     """
     if not version.package.files:
         raise InvalidInput(f"Version {version.version} of '{version.model}' has no files here that could be signed.")
-    public_key = check_key_file(key)
+    public_key = check_can_sign(key)
     library = _model_signing()
     with tempfile.TemporaryDirectory(prefix="flyball-sign-") as temporary:
         folder, bundle = Path(temporary) / _name(version), Path(temporary) / "signature.json"
@@ -242,6 +166,18 @@ def sign_version(
         config.sign(folder, bundle)
         digest = blobs.put_file(bundle)
     return signatures.record(_ref(version), digest, described, public_key, by)
+
+
+def check_can_sign(key: Path) -> str:
+    """The PEM of the public key that belongs to a private one, if one can sign with it here.
+
+    Raises:
+        NotFound: there is no such file.
+        InvalidInput: others can read it, or it holds no private key that can be used.
+        MissingExtra: the library is not installed.
+    """
+    _model_signing()
+    return check_key_file(key)
 
 
 def signing_key_of(services: Any) -> Path | None:
@@ -266,8 +202,8 @@ def verify_version(version: ModelVersion, key: Path, *, signatures: Signatures, 
         InvalidInput: the key cannot be used.
         MissingExtra: the library is not installed.
     """
-    library, public_key = _model_signing(), _public_key(key)
-    found = [one for one in signatures.list(_ref(version)) if one.key == _key_id(public_key)]
+    library, public_key = _model_signing(), read_public_key(key)
+    found = [one for one in signatures.list(_ref(version)) if one.key == key_id(public_key)]
     if not found:
         raise NotFound(
             f"Version {version.version} of '{version.model}' is not signed by the key {key}.",
@@ -320,9 +256,6 @@ def export_version(version: ModelVersion, blobs: Blobs, folder: Path, *, describ
             raise Corrupt(f"The file '{name}' is not the one that was kept.", file=name, digest=digest)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DESCRIPTION).write_text(described or describe(version), encoding="utf-8")
-
-
-_CURVES = ("secp256r1", "secp384r1", "secp521r1")
 
 
 def _copy_as_it_is(version: ModelVersion, blobs: Blobs, folder: Path, described: str) -> dict[str, str]:
@@ -407,41 +340,6 @@ def _bundle(data: bytes) -> dict[str, Any]:
     return found
 
 
-def _key_id(public_key: str) -> str:
-    if not public_key.startswith("-----BEGIN PUBLIC KEY-----") or len(public_key) > 10_000 or not public_key.isascii():
-        raise InvalidInput(
-            "This is no public key.", hint="Give the PEM file that `flyball models keygen` wrote as .pub."
-        )
-    # As the library names a key: by what its PEM is written as, whatever the ends of its lines were.
-    lines = "\n".join(line.strip() for line in public_key.strip().splitlines())
-    return hashlib.sha256(f"{lines}\n".encode()).hexdigest()
-
-
-def _public_key(path: Path) -> str:
-    """The public key in a file, also of one that holds the private one."""
-    data = _key_bytes(path)
-    if b"PRIVATE KEY" in data:
-        return check_key_file(path)
-    serialization, ec = _cryptography()
-    try:
-        key = serialization.load_pem_public_key(data)
-    except (ValueError, _unsupported()) as error:
-        raise InvalidInput(f"{path} holds no public key: {error}") from error
-    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in _CURVES:
-        raise InvalidInput(f"{path} is no key of the curve P-256, P-384 or P-521.", hint="flyball models keygen")
-    told: bytes = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return told.decode()
-
-
-def _key_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise NotFound(f"There is no key {path}.", hint="Make a pair with `flyball models keygen`.") from None
-    except OSError as error:
-        raise InvalidInput(f"The key {path} cannot be read: {error.strerror}.") from error
-
-
 def _hashing(library: ModuleType) -> Any:
     # By default the library passes over what belongs to git, so such a file could be slipped in.
     return library.hashing.Config().set_ignored_paths(paths=[], ignore_git_paths=False)
@@ -459,20 +357,5 @@ def _model_signing() -> ModuleType:
     try:
         import model_signing
     except ImportError as error:
-        raise MissingExtra("Signing needs its library.", hint=_EXTRA) from error
+        raise MissingExtra("Signing needs its library.", hint=EXTRA) from error
     return model_signing
-
-
-def _cryptography() -> tuple[Any, Any]:
-    try:
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
-    except ImportError as error:
-        raise MissingExtra("Keys need their library.", hint=_EXTRA) from error
-    return serialization, ec
-
-
-def _unsupported() -> type[Exception]:
-    from cryptography.exceptions import UnsupportedAlgorithm
-
-    return UnsupportedAlgorithm
