@@ -157,3 +157,8 @@ def test_scorers_are_kept_and_their_code_is_not(api: Api, experiment: str, v3: V
     assert v3("DELETE", "scorers/delete", {"experiment_id": experiment, "name": "kind"}) == {}
     assert v3.refused("GET", "scorers/get", experiment_id=experiment, name="kind")[0] == 404
     assert v3("GET", "scorers/list") == {}
+
+
+def test_no_scorer_is_run_here(v3: V3) -> None:
+    assert v3("GET", "scorers/online-configs", scorer_ids="a") == {"configs": []}
+    assert v3.refused("PUT", "scorers/online-config", {"name": "a"})[:2] == (501, "NOT_IMPLEMENTED")

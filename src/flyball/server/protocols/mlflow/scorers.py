@@ -94,6 +94,20 @@ def delete_scorer(workspace: Workspace, given: WhichScorer) -> None:
     workspace.scorers.delete(experiment.id, given.name, given.version)
 
 
+@endpoint("GET", "mlflow/scorers/online-configs", version="3.0")
+async def online_configs(workspace: Workspace) -> dict[str, Any]:  # noqa: ARG001
+    """Which scorers judge traces as they come in: none, because none is run here."""
+    return {"configs": []}
+
+
+@endpoint("PUT", "mlflow/scorers/online-config", version="3.0")
+async def set_online_config(workspace: Workspace) -> None:  # noqa: ARG001
+    """Refuses to let a scorer judge traces as they come in."""
+    raise MlflowError(
+        "Scorers are kept and never run here: score traces with mlflow.genai.evaluate.", "NOT_IMPLEMENTED"
+    )
+
+
 def _scorer_json(given: Scorer) -> dict[str, Any]:
     return {
         "experiment_id": int(given.experiment),
