@@ -279,6 +279,14 @@ def test_the_machines_load_is_logged() -> None:
     assert len(fb.connect().tracking.metric_history(run.id, "system/cpu_percent")) >= 3
 
 
+def test_runs_are_a_table() -> None:
+    for depth in (3, 5):
+        with fb.run("prices", depth=depth):
+            fb.log(loss=1.0 / depth)
+    found = fb.runs("params.depth = '5'", experiments=["prices"]).to_pandas()
+    assert found["metrics.loss"].tolist() == [0.2]
+
+
 def test_the_active_run_is_the_one_that_is_logged_to() -> None:
     assert fb.active_run() is None
     with fb.run() as outer:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from flyball.session import log_text as log_text
     from flyball.session import predict as predict
     from flyball.session import run as run
+    from flyball.session import runs as runs
     from flyball.session import snapshot as snapshot
     from flyball.steps import evaluate as evaluate
     from flyball.steps import register as register
@@ -90,6 +91,7 @@ _NAMES = {
     "log_notes": "flyball.session:log_notes",
     "log_model": "flyball.session:log_model",
     "active_run": "flyball.session:active_run",
+    "runs": "flyball.session:runs",
     "autolog": "flyball.session:autolog",
     "load_model": "flyball.session:load_model",
     "predict": "flyball.session:predict",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar, Token
 from functools import lru_cache
 from pathlib import Path
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from flyball.models.package import LoadedModel
     from flyball.tracking.autologging.autolog import Autologging
+    from flyball.tracking.frame import RunTable
     from flyball.workspace import Workspace
 
 _active: ContextVar[ActiveRun | None] = ContextVar("flyball_active_run", default=None)
@@ -267,6 +268,33 @@ def autolog(*libraries: str, models: bool = True, register_as: str = "") -> Auto
 def active_run() -> LiveRun | StepRun | None:
     """The run that `fb.log` would log to here; None if there is none."""
     return _find_target()
+
+
+def runs(
+    filter: str = "",  # noqa: A002
+    *,
+    experiments: Sequence[str] = (),
+    order_by: Sequence[str] = (),
+    columns: Sequence[str] | None = None,
+    limit: int = 10_000,
+) -> RunTable:
+    """The runs that fit a filter, as a table: `fb.runs("metrics.loss < 0.5").to_pandas()`; also `.arrow`, `.to_polars()`.
+
+    Args:
+        filter: Such as `params.depth = '5' AND metrics.accuracy > 0.9`; empty for all.
+        experiments: Names or ids; empty for all.
+        order_by: Such as `metrics.accuracy DESC`; by default the newest come first.
+        columns: Such as `name`, `params.depth`, `metrics.accuracy`; by default all that there are.
+        limit: At most this many runs.
+
+    Raises:
+        InvalidInput: the filter or an order is not understood.
+    """
+    from flyball.tracking.frame import runs_table
+
+    return runs_table(
+        connect().run_search, filter, experiments=experiments, order_by=order_by, columns=columns, limit=limit
+    )
 
 
 def snapshot(name: str, data: object = None, *, dataset: Dataset | None = None) -> Snapshot:

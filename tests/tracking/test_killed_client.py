@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -170,6 +171,25 @@ def test_without_a_server_the_work_is_done_and_sync_brings_it_later(here: Path, 
         assert done.returncode == 0, done.stderr
     with open_local(here) as workspace:
         assert steps(workspace) == list(range(2000))
+        assert workspace.tracking.get_run("one").state == "finished"
+
+
+def test_a_full_disk_of_the_server_loses_nothing_and_doubles_nothing(here: Path, tmp_path: Path) -> None:
+    there = tmp_path / "client"
+    there.mkdir()
+    port = free_port()
+    with server(here, port) as process:
+        logging = client(there, url=f"http://127.0.0.1:{port}", count=30_000)
+        until(logging, 5_000)
+        # No file of the server may grow beyond its first page: to SQLite it is a disk that is full.
+        old = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+        until(logging, 20_000)
+        time.sleep(1)
+        assert processes(there / ".flyball" / "spool")
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, old)
+        assert "cannot be sent now" in finish(logging)
+    with open_local(here) as workspace:
+        assert steps(workspace) == list(range(30_000))
         assert workspace.tracking.get_run("one").state == "finished"
 
 

@@ -236,8 +236,8 @@ class Delivery:
             logger.warning("Something that was logged is refused: %s It is kept in %s.", error, place)
         if self._refused is None:
             header = Header(process=self._process, started=time.time_ns() // 1000)
-            number = len(list(place.glob(f"{self._process}-*"))) if place.exists() else 0
-            self._refused = Part.create(place, header, number)
+            there = [int(path.stem.rpartition("-")[2]) for path in place.glob(f"{self._process}-*")]
+            self._refused = Part.create(place, header, max(there, default=-1) + 1)
         self._refused.append_record(records.refused(error.code, str(error)[:2000], payload))
 
 
