@@ -69,7 +69,9 @@ def _in_column(
     for start in range(0, len(ordered), _PER_QUERY):
         part = ordered[start : start + _PER_QUERY]
         holds = value.in_(part) if length == _DIGEST_LENGTH else sa.or_(*(value.contains(digest) for digest in part))
-        query = sa.select(value).distinct().select_from(sa.table(table)).where(holds, counts)
+        # Most texts are too short to hold one, which is seen far sooner than that they do not.
+        long = sa.func.length(value) >= _DIGEST_LENGTH
+        query = sa.select(value).distinct().select_from(sa.table(table)).where(long, holds, counts)
         for text in connection.execute(query).scalars():
             found.update(digest for digest in part if digest in text)
     return found
