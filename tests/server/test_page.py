@@ -34,7 +34,9 @@ VIEWS = {
         "7 days",
         "roc_auc 0.712 (0.680 to 0.740)",
     ),
-    "runs": ("nightly", "finished", "auc 0.712"),
+    "runs": ("nightly", "finished", "0.712", "1 run", "flyball runs list"),
+    "runs?filter=metrics.auc+%3E+0.9": ("No run fits", "--filter 'metrics.auc > 0.9'"),
+    "experiments/1": ("nightly",),
     "models": ("churn", "flyball models list"),
     "models/churn": ("candidate", "not judged", "flyball models list churn"),
     "deployments": ("churn", "none"),
@@ -273,3 +275,66 @@ def test_the_description_of_the_api_lists_every_verb(seen: Page, url: str) -> No
     assert re.search(r"may fail\s+NotFound: there is no such alert", seen.locator("#alerts_get").inner_text())
     seen.set_viewport_size({"width": 390, "height": 800})
     assert is_within(seen)
+
+
+def test_runs_are_searched_picked_and_compared(seen: Page, url: str, workspace: Workspace) -> None:
+    for depth in (1, 2, 3):
+        run = workspace.tracking.create_run("trees", f"tree-{depth}", params={"depth": depth, "seed": 7})
+        points = [MetricPoint(key="loss", value=1 / (step + depth), step=step, at=START) for step in range(20)]
+        workspace.tracking.log(run.id, metrics=points)
+        workspace.tracking.finish_run(run.id)
+    see(seen, url, "runs", "3 runs", "tree-1")
+    seen.get_by_label("Filter").fill("params.depth > 1")
+    seen.get_by_role("button", name="Search").click()
+    seen.get_by_text("2 runs", exact=True).wait_for()
+    assert "filter=params.depth" in seen.url
+    for name in ("tree-2", "tree-3"):
+        seen.get_by_label(f"Pick run {name}").check()
+    seen.get_by_role("button", name="Compare picked").click()
+    seen.get_by_role("heading", name="Compare 2 runs").wait_for()
+    assert seen.get_by_role("row", name="depth").inner_text().split() == ["depth", "3", "2"]
+    assert not seen.get_by_text("seed").count()
+    assert seen.locator("svg.chart polyline").count() == 2
+    assert is_within(seen)
+
+
+def test_a_filter_that_is_none_says_why_and_stays_to_be_mended(page: Page, url: str, run: str) -> None:
+    see(page, url, "runs?filter=metrics.auc+%3E", "Compare picked", "flyball runs list")
+    page.get_by_role("alert").filter(has_text="filter").wait_for()
+    assert page.get_by_label("Filter").input_value() == "metrics.auc >"
+    page.close()
+
+
+def test_what_is_typed_and_picked_stays_when_something_happens(
+    seen: Page, url: str, run: str, workspace: Workspace
+) -> None:
+    see(seen, url, "runs", "1 run")
+    seen.get_by_label("Filter").fill("metrics.auc > 0.5")
+    seen.get_by_label("Pick run nightly").check()
+    workspace.tracking.create_run("churn", "another")
+    seen.get_by_text("another").wait_for()
+    assert seen.get_by_label("Filter").input_value() == "metrics.auc > 0.5"
+    assert seen.get_by_label("Pick run nightly").is_checked()
+
+
+def test_an_address_of_mlflows_page_leads_to_the_same_run(seen: Page, url: str, run: str) -> None:
+    see(seen, url, f"experiments/1/runs/{run}", "nightly", f"flyball runs show {run}")
+
+
+def test_a_run_is_put_into_the_trash_and_restored(seen: Page, url: str, run: str, workspace: Workspace) -> None:
+    see(seen, url, f"runs/{run}", "nightly")
+    seen.get_by_role("button", name="Put into the trash").click()
+    seen.locator("#yes").click()
+    seen.get_by_text("In the trash since").wait_for()
+    assert workspace.tracking.get_run(run).deleted is not None
+    seen.get_by_role("button", name="Restore").click()
+    seen.get_by_role("button", name="Put into the trash").wait_for()
+    assert workspace.tracking.get_run(run).deleted is None
+
+
+def test_the_time_is_called_virtual_only_where_it_is(seen: Page, url: str, run: str, workspace: Workspace) -> None:
+    see(seen, url, "runs", "nightly")
+    seen.locator("#clock").get_by_text("Times are UTC.", exact=True).wait_for()
+    workspace.clock.set("2030-01-01")
+    see(seen, url, "loops", "churn")
+    seen.get_by_text("time is virtual; it stands at 2030-01-01").wait_for()

@@ -49,6 +49,11 @@ class VirtualClock:
         row = self._database.row(sa.select(virtual_time))
         return (self._fallback.now(), True) if row is None else (row.now, row.settled == row.now)
 
+    @read
+    def is_set(self) -> bool:
+        """Whether the virtual time was ever set; before, the machine's own time is what counts."""
+        return self._database.row(sa.select(virtual_time.c.id)) is not None
+
     @change
     def set(self, moment: str) -> datetime:
         """Moves the time on; it never goes back.

@@ -1,7 +1,8 @@
 // The first page of a workspace: loops, runs, models, deployments, windows, alerts. Reads the same API as the CLI does.
 
 import { chart } from "./chart.js";
-import { act, bytes, close, code, fold, html, limit, lines, list, long, read, show, span, table, time, twin, value } from "./parts.js";
+import { act, bytes, close, code, fold, html, limit, lines, link, list, long, query, read, room, score, show, span, table, tag, time, twin, value } from "./parts.js";
+import { comparison, run, runs } from "./runs.js";
 
 const ROOMS = {
   loops: ["Loops", loops, loop],
@@ -12,12 +13,9 @@ const ROOMS = {
   alerts: ["Alerts", alerts, null],
   events: ["Events", events, null],
 };
+// Views that no one looks for in the navigation.
+const VIEWS = { ...ROOMS, compare: ["Compare", comparison, comparison] };
 
-const STATE = { watching: "good", training: "warn", "rolling out": "warn", paused: "bad", finished: "good", succeeded: "good", failed: "bad", running: "warn",
-  champion: "good", challenger: "warn", promoted: "good", promote: "good", refuse: "warn", rolled_back: "bad", "roll back": "bad", lost: "bad", open: "bad", critical: "bad", warning: "warn" };
-const tag = (word) => html`<span class="tag ${STATE[word] ?? ""}">${word.replaceAll("_", " ")}</span>`;
-const link = (room, name, text = name) => html`<a href="#/${room}/${encodeURIComponent(name)}">${text}</a>`;
-const score = (m) => `${m.name} ${value(m.value)}${m.low == null ? "" : ` (${value(m.low)} to ${value(m.high)})`}`;
 const command = (text) => html`<pre>${text}</pre>`;
 
 const PLACES = { loops: "loops", models: "models", runs: "runs", deployments: "deployments", windows: "deployments", datasets: "data", snapshots: "data" };
@@ -97,42 +95,6 @@ function windowTable(windows) {
   return html`<h2>Windows</h2>${table(["from", "predictions", "labelled", "answered by version", "performance", "findings"], windows, (w) => [time(w.start), w.predictions, w.labelled,
     Object.keys(w.versions).join(", "), lines(w.performance.map(score)), w.findings.length ? lines(w.findings) : html`<span class="soft">nothing</span>`],
   { key: "windows", first: 10, empty: "No window has closed yet: the first one ends a window's length after the first prediction." })}`;
-}
-
-async function runs() {
-  const found = await topRuns(limit("runs", 30));
-  return html`<h1>Runs</h1>${table(["run", "experiment", "name", "state", "started", "metrics"], found, (r) => [link("runs", r.id, code(r.id.slice(0, 12))), r.experiment, r.name,
-    tag(r.state), time(r.started), Object.entries(r.metrics).slice(0, 3).map(([k, v]) => `${k} ${value(v)}`).join(", ")],
-  { key: "runs", first: 30, empty: html`No run yet. In a project's folder: ${command("flyball run PIPELINE")}` })}${twin("flyball runs list")}`;
-}
-
-// Steps are runs too, and there are several to each run that one wants to see: they are passed over page by page.
-async function topRuns(count) {
-  const found = [];
-  for (let pages = 0, before = ""; pages < 10 && found.length < count; pages++) {
-    const page = await read("tracking/list_runs", { limit: 200, before });
-    found.push(...page.filter((r) => !r.parent));
-    if (page.length < 200) break;
-    before = page[page.length - 1].id;
-  }
-  return found.slice(0, count);
-}
-
-async function run(id) {
-  const [found, steps, artifacts, made] = await Promise.all([
-    read("tracking/get_run", { run: id }), read("tracking/list_runs", { parent: id, limit: 200 }), read("tracking/list_artifacts", { run: id, limit: limit("artifacts") }),
-    read("registry/find_by_run", { run: id }),
-  ]);
-  return html`<h1>Run ${id.slice(0, 12)} ${tag(found.state)}</h1>
-    ${list({ id: code(id), experiment: found.experiment, name: found.name, kind: found.kind, started: time(found.started), ended: time(found.ended), attempt: found.attempt,
-      code: found.code ? code(found.code.slice(0, 12)) : "–", ...(found.parent ? { "step of": link("runs", found.parent, code(found.parent.slice(0, 12))) } : {}),
-      ...(made.length ? { registered: made.map((v) => html`${link("models", v.model, `${v.model} version ${v.version}`)} `) } : {}), notes: found.notes })}
-    ${found.error ? html`<h2>Error</h2><pre class="error">${found.error}</pre>` : ""}
-    <h2>Parameters</h2>${Object.keys(found.params).length ? list(Object.fromEntries(Object.entries(found.params).map(([k, v]) => [k, typeof v === "object" ? JSON.stringify(v) : String(v)]))) : html`<p class="empty">None: the pipeline's defaults.</p>`}
-    ${steps.length ? html`<h2>Steps</h2>${table(["step", "state", "why it ran"], steps.reverse(), (s) => [link("runs", s.id, s.name), tag(s.state), s.tags.why ?? ""], { empty: "" })}` : ""}
-    <h2>Metrics</h2>${Object.keys(found.metrics).length ? list(Object.fromEntries(Object.entries(found.metrics).map(([k, v]) => [k, value(v)]))) : html`<p class="empty">No metrics.</p>`}
-    <h2>Artifacts</h2>${table(["artifact", "kind", "size"], artifacts, (a) => [html`<a href="blobs/${a.digest}" download="${a.name}">${a.name}</a>`, a.kind, bytes(a.size)], { key: "artifacts", empty: "No artifacts." })}
-    ${twin(`flyball runs show ${id}`)}`;
 }
 
 async function models() {
@@ -220,10 +182,16 @@ async function events() {
 }
 
 const main = document.getElementById("main");
-const room = () => Math.max(280, Math.floor(main.clientWidth - 2 * parseFloat(getComputedStyle(main).paddingLeft)));
+
+// Clients of MLflow name runs and models by its own page's addresses.
+const THEIRS = [[/^experiments\/[^/]+\/runs\/([^/?]+).*/, "runs/$1"], [/^experiments\/([^/?]+).*/, "runs?experiment=$1"], [/^models\/([^/]+)\/versions\/.*/, "models/$1"]];
 
 function place() {
-  const [key = "loops", name] = location.hash.replace(/^#\/?/, "").split("/");
+  const asked = location.hash.replace(/^#\/?/, "");
+  const [, theirs] = THEIRS.reduce(([done, text], [pattern, ours]) => done || !pattern.test(text) ? [done, text] : [true, text.replace(pattern, ours)], [false, asked]);
+  const [path] = theirs.split("?");
+  query.set(theirs.slice(path.length + 1));
+  const [key = "loops", name] = path.split("/");
   try {
     return [decodeURIComponent(key) || "loops", name && decodeURIComponent(name)];
   } catch {
@@ -235,7 +203,7 @@ let drawing = 0;
 async function draw() {
   const mine = ++drawing;
   const [key, name] = place();
-  const [title, all, one] = Object.hasOwn(ROOMS, key) ? ROOMS[key] : [key, null, null];
+  const [title, all, one] = Object.hasOwn(VIEWS, key) ? VIEWS[key] : [key, null, null];
   document.title = `${name || title} – Flyball`;
   show(document.getElementById("nav"), Object.entries(ROOMS).map(([other, [text]]) => html`<a href="#/${other}" ${other === key ? html`aria-current="page"` : ""}>${text}</a>`));
   let drawn;
@@ -247,7 +215,7 @@ async function draw() {
   }
   if (mine !== drawing) return;
   show(main, drawn);
-  const [now, virtual] = await read("clock/state").catch(() => [null, false]);
+  const [[now], virtual] = await Promise.all([read("clock/state"), read("clock/is_set")]).catch(() => [[null], false]);
   show(document.getElementById("clock"), now && virtual ? html`Times are UTC. This workspace's time is virtual; it stands at ${time(now)}.` : "Times are UTC.");
 }
 
@@ -255,7 +223,7 @@ async function draw() {
 const KINDS = ["loops.applied", "loops.removed", "loops.decided", "loops.training_started", "loops.training_ended", "loops.paused", "loops.resumed",
   "deployment.changed", "deployment.removed", "deployment.rolled_back", "deployment.rollout_started", "deployment.rollout_advanced", "deployment.rollout_ended", "deployment.rollout_paused", "deployment.rollout_resumed", "registry.version_registered", "registry.verdict_recorded",
   "registry.version_updated", "registry.version_deleted", "registry.stage_changed", "registry.alias_moved", "monitoring.window_examined", "alerts.opened", "alerts.acknowledged",
-  "alerts.resolved", "alerts.escalated", "tracking.run_started", "tracking.run_ended", "tracking.run_lost", "tracking.run_deleted", "tracking.run_restored",
+  "alerts.resolved", "alerts.escalated", "tracking.run_started", "tracking.run_ended", "tracking.run_lost", "tracking.run_deleted", "tracking.run_restored", "tracking.experiment_created",
   "data.dataset_declared", "data.snapshot_taken", "features.view_declared"];
 
 let source, pending;
@@ -279,6 +247,18 @@ async function newest() {
 
 document.addEventListener("flyball:changed", draw);
 document.addEventListener("visibilitychange", () => { follow(); if (!document.hidden) soon(); });
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-place]");
+  if (!form) return;
+  event.preventDefault();
+  const asked = new URLSearchParams([...new FormData(form)].filter(([, text]) => text !== ""));
+  location.hash = `#/${form.dataset.place}${asked.size ? `?${asked}` : ""}`;
+});
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("button[data-compare]")) return;
+  const ids = [...main.querySelectorAll("input[name=pick]:checked")].map((box) => box.value);
+  if (ids.length) location.hash = `#/compare/${ids.join(",")}`;
+});
 addEventListener("hashchange", () => { if (location.hash === "#main") return; close(); draw().then(() => scrollTo(0, 0)); main.focus({ preventScroll: true }); });
 document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
 let width = innerWidth;

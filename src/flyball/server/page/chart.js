@@ -29,6 +29,25 @@ export function chart(name, points, marks, width) {
   </svg><p class="soft">${[...new Set(inside.map((m) => m.kind === "deploy" ? "promote" : m.kind))].map((kind) => html`<span class="legend ${kind.split(" ")[0]}">${MARKS[kind][0]} ${MARKS[kind][1]}</span> `)}The band is the 95 % interval.</p>`;
 }
 
+// Several lines over numbers, one colour for each run wherever it is shown.
+export function curves(name, series, width, unit) {
+  const points = series.flatMap((s) => s.points);
+  if (!points.length) return html`<p class="empty">Nothing but undefined values.</p>`;
+  const values = points.map(([, v]) => v), places = points.map(([p]) => p);
+  const ticks = ticksBetween(least(values), -least(values.map((v) => -v)));
+  const [low, high, first, last] = [ticks[0], ticks[ticks.length - 1], least(places), -least(places.map((p) => -p))];
+  const across = ticksBetween(first, last).filter((t) => t >= first && t <= last);
+  const x = (p) => (LEFT + 14 + ((p - first) / (last - first || 1)) * (width - LEFT - 14 - RIGHT)).toFixed(1);
+  const y = (v) => (TOP + (1 - (v - low) / (high - low || 1)) * (HEIGHT - TOP - BOTTOM)).toFixed(1);
+  return html`<svg class="chart" width="${width}" height="${HEIGHT}" viewBox="0 0 ${width} ${HEIGHT}" role="img" aria-label="${name} by ${unit}: ${series.map((s) => `${s.label} from ${value(s.points[0]?.[1])} to ${value(s.points[s.points.length - 1]?.[1])}`).join("; ")}.">
+    ${ticks.map((t) => html`<line class="grid" x1="${LEFT + 14}" x2="${width - RIGHT}" y1="${y(t)}" y2="${y(t)}"></line><text x="${LEFT + 6}" y="${y(t)}" dy="4" text-anchor="end">${value(t)}</text>`)}
+    ${across.map((t) => html`<text x="${x(t)}" y="${HEIGHT - 6}" text-anchor="middle">${value(t)}</text>`)}
+    ${series.map((s) => html`<polyline class="line c${s.index % 8}" points="${s.points.map(([p, v]) => `${x(p)},${y(v)}`).join(" ")}"><title>${s.label}</title></polyline>`)}
+  </svg>${series.length > 1 ? html`<p class="soft">${series.map((s) => html`<span class="legend c${s.index % 8}">● ${s.label}</span> `)}</p>` : ""}`;
+}
+
+const least = (numbers) => numbers.reduce((a, b) => Math.min(a, b), Infinity);
+
 function ticksBetween(low, high) {
   const rough = (high - low || Math.abs(high) || 1) / 4, power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].find((s) => s * power >= rough) * power;

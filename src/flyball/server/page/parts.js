@@ -10,8 +10,9 @@ export function html(strings, ...parts) {
 }
 
 const showing = new WeakMap();
-const reached = "a[href], button";
+const reached = "a[href], button, input, select";
 const same = (one, other) => one.outerHTML === other.outerHTML;
+const box = (one) => `${one.name}\n${one.type === "checkbox" ? one.value : ""}`;
 
 // Leaves alone what has not changed, and the focus where it was: views are drawn again whenever something happens.
 export function show(element, part) {
@@ -20,16 +21,29 @@ export function show(element, part) {
   showing.set(element, text);
   const held = element !== document.activeElement && element.contains(document.activeElement) ? document.activeElement : null;
   const place = held ? [...element.querySelectorAll(reached)].indexOf(held) : -1;
+  const given = new Map([...element.querySelectorAll("input")].filter((one) => one.checked || one.value !== one.defaultValue).map((one) => [box(one), one]));
   element.innerHTML = text;
+  for (const one of element.querySelectorAll("input")) {
+    const before = given.get(box(one));
+    if (!before) continue;
+    if (one.type === "checkbox") one.checked = before.checked;
+    else if (before.defaultValue === one.defaultValue) one.value = before.value;
+  }
   if (held) {
     const now = [...element.querySelectorAll(reached)];
     (now.find((one) => same(one, held)) ?? now[place] ?? element).focus({ preventScroll: true });
   }
 }
 
-export async function read(path, query = {}) {
-  return taken(await fetch(`api/${path}?${new URLSearchParams(query)}`));
+export async function read(path, asked = {}) {
+  const pairs = Object.entries(asked).flatMap(([key, given]) => (Array.isArray(given) ? given : [given]).map((one) => [key, one]));
+  return taken(await fetch(`api/${path}?${new URLSearchParams(pairs)}`));
 }
+
+// What stands behind the question mark of the place one is at.
+let asked = new URLSearchParams();
+export const query = { set: (text) => { asked = new URLSearchParams(text); }, get: (name) => asked.get(name) ?? "" };
+
 
 export async function change(path, body) {
   return taken(await fetch(`api/${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }));
@@ -114,6 +128,14 @@ document.addEventListener("click", async (event) => {
   button.disabled = false;
   document.dispatchEvent(new Event("flyball:changed"));
 });
+
+const STATE = { watching: "good", training: "warn", "rolling out": "warn", paused: "bad", finished: "good", succeeded: "good", failed: "bad", running: "warn",
+  champion: "good", challenger: "warn", promoted: "good", promote: "good", refuse: "warn", rolled_back: "bad", "roll back": "bad", lost: "bad", open: "bad", critical: "bad", warning: "warn" };
+export const tag = (word) => html`<span class="tag ${STATE[word] ?? ""}">${word.replaceAll("_", " ")}</span>`;
+export const link = (place, name, text = name) => html`<a href="#/${place}/${encodeURIComponent(name)}">${text}</a>`;
+export const score = (m) => `${m.name} ${value(m.value)}${m.low == null ? "" : ` (${value(m.low)} to ${value(m.high)})`}`;
+const main = document.getElementById("main");
+export const room = () => main ? Math.max(280, Math.floor(main.clientWidth - 2 * parseFloat(getComputedStyle(main).paddingLeft))) : 800;
 
 export const twin = (command) => html`<p class="twin">In a terminal: <code>${command}</code></p>`;
 export const lines = (texts) => html`<span class="lines">${fold(texts.join("\n"))}</span>`;
