@@ -338,3 +338,32 @@ def test_the_time_is_called_virtual_only_where_it_is(seen: Page, url: str, run: 
     workspace.clock.set("2030-01-01")
     see(seen, url, "loops", "churn")
     seen.get_by_text("time is virtual; it stands at 2030-01-01").wait_for()
+
+
+def test_a_version_is_approved_commented_on_and_deprecated_by_name(
+    seen: Page, url: str, run: str, workspace: Workspace
+) -> None:
+    workspace.approvals.request("churn/1", by="ada", note="please look")
+    see(seen, url, "models/churn", "candidate")
+    seen.get_by_role("link", name="1", exact=True).click()
+    seen.get_by_role("heading", name="churn version 1").wait_for()
+    seen.get_by_role("button", name="Approve").click()
+    seen.get_by_label("Your name").fill("bob")
+    seen.get_by_label("Reason").fill("it is good")
+    seen.locator("#yes").click()
+    seen.get_by_text("bob: approve, it is good").wait_for()
+    assert workspace.approvals.list("churn/1")[0].approved_by == ("bob",)
+    seen.get_by_role("button", name="Comment").click()
+    assert seen.get_by_label("Your name").input_value() == "bob"
+    seen.get_by_label("Text").fill(HOSTILE)
+    seen.locator("#yes").click()
+    seen.locator(".notes").get_by_text("<script>throw 1</script>").wait_for()
+    seen.get_by_role("button", name="Deprecate").click()
+    seen.get_by_label("Reason").fill("too old")
+    seen.locator("#yes").click()
+    seen.get_by_text("Deprecated: too old").wait_for()
+    assert is_within(seen)
+
+
+def test_an_address_of_mlflows_page_leads_to_the_same_version(seen: Page, url: str, run: str) -> None:
+    see(seen, url, "models/churn/versions/2", "version 2", "flyball models card churn/2")

@@ -3,6 +3,7 @@
 import { chart } from "./chart.js";
 import { act, bytes, close, code, fold, html, limit, lines, link, list, long, query, read, room, score, show, span, table, tag, time, twin, value } from "./parts.js";
 import { comparison, run, runs } from "./runs.js";
+import { version } from "./versions.js";
 
 const ROOMS = {
   loops: ["Loops", loops, loop],
@@ -14,7 +15,7 @@ const ROOMS = {
   events: ["Events", events, null],
 };
 // Views that no one looks for in the navigation.
-const VIEWS = { ...ROOMS, compare: ["Compare", comparison, comparison] };
+const VIEWS = { ...ROOMS, compare: ["Compare", comparison, comparison], versions: ["Versions", models, version] };
 
 const command = (text) => html`<pre>${text}</pre>`;
 
@@ -107,7 +108,7 @@ async function model(name) {
   const found = await read("registry/list_versions", { model: name, limit: limit("versions") });
   const gates = ({ verdict }) => !verdict ? "not judged" : verdict.passed ? html`<span class="good">passed</span>`
     : html`<span class="bad">held back</span> ${lines(verdict.decisions.filter((d) => !d.passed).map((d) => `${d.gate}: ${d.reason}`))}`;
-  return html`<h1>${name}</h1>${table(["version", "stage", "registered", "scores on held-out rows (95 %)", "gates", "run"], found, (v) => [v.version, tag(v.stage), time(v.created),
+  return html`<h1>${name}</h1>${table(["version", "stage", "registered", "scores on held-out rows (95 %)", "gates", "run"], found, (v) => [link("versions", `${name}/${v.version}`, String(v.version)), tag(v.stage), time(v.created),
     html`<span class="keep">${lines((v.evaluation?.metrics ?? []).slice(0, 3).map(score))}</span>`, gates(v), v.run ? link("runs", v.run, code(v.run.slice(0, 12))) : "–"],
   { key: "versions", empty: html`No version of this model yet. ${command("flyball run PIPELINE")}` })}${twin(`flyball models list ${name}`)}`;
 }
@@ -184,7 +185,7 @@ async function events() {
 const main = document.getElementById("main");
 
 // Clients of MLflow name runs and models by its own page's addresses.
-const THEIRS = [[/^experiments\/[^/]+\/runs\/([^/?]+).*/, "runs/$1"], [/^experiments\/([^/?]+).*/, "runs?experiment=$1"], [/^models\/([^/]+)\/versions\/.*/, "models/$1"]];
+const THEIRS = [[/^experiments\/[^/]+\/runs\/([^/?]+).*/, "runs/$1"], [/^experiments\/([^/?]+).*/, "runs?experiment=$1"], [/^models\/([^/]+)\/versions\/([0-9]+).*/, "versions/$1%2F$2"]];
 
 function place() {
   const asked = location.hash.replace(/^#\/?/, "");
@@ -224,7 +225,7 @@ const KINDS = ["loops.applied", "loops.removed", "loops.decided", "loops.trainin
   "deployment.changed", "deployment.removed", "deployment.rolled_back", "deployment.rollout_started", "deployment.rollout_advanced", "deployment.rollout_ended", "deployment.rollout_paused", "deployment.rollout_resumed", "registry.version_registered", "registry.verdict_recorded",
   "registry.version_updated", "registry.version_deleted", "registry.stage_changed", "registry.alias_moved", "monitoring.window_examined", "alerts.opened", "alerts.acknowledged",
   "alerts.resolved", "alerts.escalated", "tracking.run_started", "tracking.run_ended", "tracking.run_lost", "tracking.run_deleted", "tracking.run_restored", "tracking.experiment_created",
-  "data.dataset_declared", "data.snapshot_taken", "features.view_declared"];
+  "registry.approval_requested", "registry.approval_withdrawn", "registry.version_approved", "registry.version_rejected", "registry.commented", "registry.version_deprecated", "registry.version_retired", "registry.version_restored", "data.dataset_declared", "data.snapshot_taken", "features.view_declared"];
 
 let source, pending;
 const soon = () => { pending ??= setTimeout(() => { pending = undefined; draw(); }, 500); };

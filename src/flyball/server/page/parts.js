@@ -79,8 +79,9 @@ export function list(facts) {
 }
 
 // A button that calls a verb. `question` is asked before; `reason` also asks why. `twin` is the same as a command.
-export function act(text, path, body, { twin, question = "", reason = false }) {
-  return html`<button type="button" title="${twin}" data-path="${path}" data-body="${JSON.stringify(body)}" data-question="${question}" data-reason="${reason ? "yes" : ""}">${text}</button>`;
+// `by` asks who does it; `reason` may be the name of what the text is called.
+export function act(text, path, body, { twin, question = "", reason = false, by = false }) {
+  return html`<button type="button" title="${twin}" data-path="${path}" data-body="${JSON.stringify(body)}" data-question="${question}" data-reason="${reason === true ? "reason" : reason || ""}" data-by="${by ? "yes" : ""}">${text}</button>`;
 }
 
 const byId = (id) => document.getElementById(id);
@@ -91,7 +92,11 @@ function say(text) {
 }
 
 function ask({ dataset, textContent, title }) {
-  const dialog = byId("ask"), input = dialog.querySelector("input");
+  const dialog = byId("ask"), input = dialog.querySelector("input[name=reason]"), who = dialog.querySelector("input[name=by]");
+  byId("who").hidden = !dataset.by;
+  who.required = Boolean(dataset.by);
+  who.value = localStorage.getItem("flyball-name") ?? "";
+  byId("why").firstChild.textContent = dataset.reason === "text" ? "Text " : "Reason ";
   byId("question").textContent = dataset.question;
   byId("why").hidden = !dataset.reason;
   byId("twin").textContent = title;
@@ -99,9 +104,9 @@ function ask({ dataset, textContent, title }) {
   input.value = "";
   dialog.returnValue = "";
   dialog.showModal();
-  (dataset.reason ? input : byId("no")).focus();
+  (dataset.by && !who.value ? who : dataset.reason ? input : byId("no")).focus();
   return new Promise((answer) => {
-    dialog.addEventListener("close", () => answer(dialog.returnValue === "yes" ? { reason: input.value.trim() } : null), { once: true });
+    dialog.addEventListener("close", () => answer(dialog.returnValue === "yes" ? { reason: input.value.trim(), by: who.value.trim() } : null), { once: true });
   });
 }
 
@@ -117,7 +122,11 @@ document.addEventListener("click", async (event) => {
   const answer = button.dataset.question ? await ask(button) : {};
   if (!answer) return;
   const body = JSON.parse(button.dataset.body);
-  if (answer.reason) body.reason = answer.reason;
+  if (answer.reason) body[button.dataset.reason] = answer.reason;
+  if (button.dataset.by) {
+    body.by = answer.by;
+    localStorage.setItem("flyball-name", answer.by);
+  }
   button.disabled = true;
   say("");
   try {
