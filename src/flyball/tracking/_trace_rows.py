@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from flyball.errors import InvalidInput
 from flyball.serialization import from_json, to_json
 from flyball.tracking import _trace_store, limits
 from flyball.tracking._trace_search import SESSION
-from flyball.tracking.conventions import preview
+from flyball.tracking.conventions import Share, preview, total
 from flyball.tracking.spans import Span, kept_text
 
 if TYPE_CHECKING:
@@ -33,10 +33,6 @@ class Token:
     started: datetime | None = None
     id: str = ""
     offset: int = 0
-
-
-# What a later word replaces even by nothing.
-PLAIN = ("milliseconds", "client_request_id", "told")
 
 
 def values_of(trace: Trace) -> dict[str, Any]:
@@ -65,18 +61,38 @@ def values_of(trace: Trace) -> dict[str, Any]:
     }
 
 
-def times(row: sa.Row[Any], started: int, ended: int | None) -> dict[str, Any]:
+def said_by(row: Any, spans: Sequence[Span]) -> dict[str, Any]:
+    """What spans say of their trace that its maker has not told and no span has said before.
+
+    Args:
+        row: What is known of the trace.
+    """
+    root = next((span for span in spans if not span.parent), None)
+    session = next((found for span in spans if (found := _session_of(span))), None)
+    values = {} if row.told else _times(row, spans)
+    values |= _of_root(row, root) if root is not None else {}
+    return values | ({"session": session} if session and row.session is None else {})
+
+
+def summed(what: str, shares: Iterable[Share]) -> dict[str, Any]:
+    """The columns of the sum of tokens or cost."""
+    sums = total(shares)
+    kept = {key: int(number) for key, number in sums.items()} if what == "tokens" else sums
+    return {what: kept or None, f"total_{what}": kept.get(f"total_{what}")}
+
+
+def _times(row: Any, spans: Sequence[Span]) -> dict[str, Any]:
     """Start and length of a trace that its spans widen."""
+    started = min(span.started_ns for span in spans) // 1_000_000
+    ends = [span.ended_ns // 1_000_000 for span in spans if span.ended_ns]
     before = (row.started - _EPOCH) // timedelta(milliseconds=1)
+    if row.milliseconds is not None:
+        ends.append(before + row.milliseconds)
     first = min(before, started)
-    last = max(
-        (moment for moment in (ended, None if row.milliseconds is None else before + row.milliseconds) if moment),
-        default=None,
-    )
-    return {"started": moment(first), "milliseconds": None if last is None else last - first}
+    return {"started": moment(first), "milliseconds": max(ends) - first if ends else None}
 
 
-def root_values(row: sa.Row[Any], root: Span) -> dict[str, Any]:
+def _of_root(row: Any, root: Span) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if row.state in ("in_progress", "unspecified"):
         values["state"] = "error" if root.status == "error" else "ok"
@@ -89,13 +105,9 @@ def root_values(row: sa.Row[Any], root: Span) -> dict[str, Any]:
     return values
 
 
-def session_of(span: Span) -> str:
+def _session_of(span: Span) -> str:
     found = span.attributes.get("session.id") or span.attributes.get("gen_ai.conversation.id") or ""
     return str(found)[:250]
-
-
-def typed(what: str, sums: dict[str, float]) -> dict[str, Any] | None:
-    return ({key: int(number) for key, number in sums.items()} if what == "tokens" else sums) or None
 
 
 def checked_tags(tags: dict[str, str]) -> dict[str, str]:

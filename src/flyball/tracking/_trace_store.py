@@ -126,19 +126,14 @@ def write_pairs(
 ) -> None:
     """Writes tags or metadata of a trace; the last value of a key stays."""
     if given:
-        insert = database.insert(table)
-        insert = insert.on_conflict_do_update(index_elements=["trace", "key"], set_={"value": insert.excluded.value})
-        connection.execute(insert, [{"trace": trace, "key": key, "value": text} for key, text in sorted(given.items())])
+        rows = [{"trace": trace, "key": key, "value": text} for key, text in sorted(given.items())]
+        connection.execute(_upsert(database, table, ("trace", "key")), rows)
 
 
-def write_spans(database: Database, connection: sa.Connection, trace: int, given: Sequence[Span]) -> None:
-    """Writes spans; one of the same id is replaced."""
-    insert = database.insert(spans)
-    columns = [column.name for column in spans.columns if column.name not in ("trace", "id")]
-    insert = insert.on_conflict_do_update(
-        index_elements=["trace", "id"], set_={name: insert.excluded[name] for name in columns}
-    )
-    connection.execute(insert, [_row_of(trace, span) for span in {span.id: span for span in given}.values()])
+def write_spans(database: Database, connection: sa.Connection, given: Sequence[tuple[int, Span]]) -> None:
+    """Writes spans of traces, by the traces' numbers; one of the same id is replaced."""
+    rows = {(trace, span.id): _row_of(trace, span) for trace, span in given}
+    connection.execute(_upsert(database, spans, ("trace", "id")), list(rows.values()))
 
 
 def write_links(database: Database, connection: sa.Connection, kind: str, pairs: Sequence[tuple[str, str]]) -> None:
@@ -179,6 +174,22 @@ def count_spans(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, 
         query = sa.select(spans.c.trace, sa.func.count()).where(spans.c.trace.in_(piece)).group_by(spans.c.trace)
         found |= dict(connection.execute(query).all())
     return found
+
+
+def lock_traces(connection: sa.Connection, ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
+    """The rows of traces by their ids, locked until the end of the transaction."""
+    found: dict[str, sa.Row[Any]] = {}
+    # Sorted, so that two writers take the same rows in the same order and never wait for each other in a circle.
+    for piece in pieces(sorted(ids)):
+        query = sa.select(traces).where(traces.c.id.in_(piece)).order_by(traces.c.id).with_for_update()
+        found |= {row.id: row for row in connection.execute(query)}
+    return found
+
+
+def insert_traces(database: Database, connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Makes traces and gives their numbers by their ids; those that are there already are left alone and left out."""
+    insert = database.insert(traces).on_conflict_do_nothing().returning(traces.c.id, traces.c.number)
+    return dict(connection.execute(insert, sorted(rows, key=lambda row: str(row["id"]))).all()) if rows else {}
 
 
 def shares(connection: sa.Connection, trace: int, what: str) -> list[Share]:
@@ -222,6 +233,20 @@ def folder_of(experiment: int, trace: str) -> str:
 def pieces(values: Sequence[T]) -> list[Sequence[T]]:
     """The values in parts that one statement can take."""
     return [values[start : start + _PIECE] for start in range(0, len(values), _PIECE)]
+
+
+def _upsert(database: Database, table: sa.Table, keys: tuple[str, ...]) -> Any:
+    """An INSERT that replaces; kept, because making it costs more than running it."""
+    found = _upserts.get((database.dialect.name, table.name))
+    if found is None:
+        insert = database.insert(table)
+        changed = {name: insert.excluded[name] for name in table.columns.keys() if name not in keys}  # noqa: SIM118
+        found = insert.on_conflict_do_update(index_elements=keys, set_=changed)
+        _upserts[database.dialect.name, table.name] = found
+    return found
+
+
+_upserts: dict[tuple[str, str], Any] = {}
 
 
 def _row_of(trace: int, span: Span) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from flyball.errors import Conflict, InvalidInput, NotFound
 from flyball.storage.database import Database
 from flyball.tracking import _store, _trace_rows, _trace_store, limits
-from flyball.tracking.conventions import total
+from flyball.tracking.conventions import Share
 from flyball.tracking.spans import Span
 
 
@@ -29,36 +30,31 @@ class TraceWriter:
 
     def put(self, experiment: int, trace: str, values: dict[str, Any]) -> int:
         """Writes what is told of a trace, which is made if there is none; gives its number."""
-        row, made = self._ensured(experiment, trace, values)
-        if not made:
-            kept = {name: value for name, value in values.items() if value is not None or name in _trace_rows.PLAIN}
-            self.update(row.number, kept)
+        row = self._known(experiment, [trace]).get(trace)
+        if row is None:
+            made = self._made(experiment, {trace: values})
+            if trace in made:
+                return made[trace]
+            row = self._known(experiment, [trace])[trace]
+        self.update(row.number, {name: value for name, value in values.items() if value is not None or name in _PLAIN})
         return int(row.number)
 
-    def grow(self, experiment: int, trace: str, spans: Sequence[Span]) -> int:
-        """Writes spans of a trace and what they say of the whole; gives the trace's number."""
-        started = min(span.started_ns for span in spans) // 1_000_000
-        ended = max((span.ended_ns for span in spans if span.ended_ns), default=0) // 1_000_000 or None
-        first = {"state": "in_progress", "started": _trace_rows.moment(started), "told": 0}
-        row, _ = self._ensured(experiment, trace, first)
-        _trace_store.write_spans(self.database, self.connection, row.number, spans)
-        values: dict[str, Any] = {} if row.told else _trace_rows.times(row, started, ended)
-        for what in ("tokens", "cost"):
-            if any(getattr(span, what) for span in spans) and not (row.told and getattr(row, what)):
-                sums = total(_trace_store.shares(self.connection, row.number, what))
-                values |= {what: _trace_rows.typed(what, sums), f"total_{what}": sums.get(f"total_{what}")}
-        root = next((span for span in spans if not span.parent), None)
-        values |= _trace_rows.root_values(row, root) if root is not None else {}
-        session = next((found for span in spans if (found := _trace_rows.session_of(span))), None)
-        if session and row.session is None:
-            values["session"] = session
-        if values:
-            self.update(row.number, values)
-        user = next((str(span.attributes["user.id"]) for span in spans if span.attributes.get("user.id")), "")
-        if user:
-            fact = {"trace": row.number, "key": "mlflow.trace.user", "value": user[: _trace_rows.TAG_LENGTH]}
-            self.connection.execute(self.database.insert(_trace_store.facts).values(fact).on_conflict_do_nothing())
-        return int(row.number)
+    def grow(self, experiment: int, by_trace: dict[str, list[Span]]) -> dict[str, int]:
+        """Writes spans of traces and what they say of the whole; gives the traces' numbers."""
+        known = self._known(experiment, list(by_trace))
+        new = {trace: _first_values(spans) for trace, spans in by_trace.items() if trace not in known}
+        numbers = self._made(experiment, new)
+        # Not made where another transaction was faster.
+        late = [trace for trace in new if trace not in numbers]
+        known |= self._known(experiment, late) if late else {}
+        numbers |= {trace: row.number for trace, row in known.items()}
+        pairs = [(numbers[trace], span) for trace, spans in by_trace.items() for span in spans]
+        _trace_store.write_spans(self.database, self.connection, pairs)
+        for trace in sorted(by_trace):
+            if trace in known:
+                self._widen(known[trace], by_trace[trace])
+            self._note_user(numbers[trace], by_trace[trace])
+        return numbers
 
     def pairs(self, table: sa.Table, number: int, given: dict[str, str]) -> None:
         """Writes checked tags or metadata of a trace."""
@@ -75,7 +71,7 @@ class TraceWriter:
         Raises:
             NotFound: there is none.
         """
-        row = self._locked(trace)
+        row = _trace_store.lock_traces(self.connection, [trace]).get(trace)
         if row is None:
             raise no_trace(trace)
         return row
@@ -114,24 +110,50 @@ class TraceWriter:
             )
         return int(found.number)
 
-    def _ensured(self, experiment: int, trace: str, values: dict[str, Any]) -> tuple[sa.Row[Any], bool]:
-        """The locked row of a trace, and whether it was made just now."""
-        row = self._locked(trace)
-        made = False
-        if row is None:
-            table = _trace_store.traces
-            insert = self.database.insert(table).values(id=trace, experiment=experiment, **values)
-            insert = insert.on_conflict_do_nothing().returning(table.c.number)
-            # Not made where another transaction was faster.
-            made = self.connection.execute(insert).first() is not None
-            row = self.one(trace)
-        if row.experiment != experiment:
-            raise InvalidInput(f"Trace with ID '{trace}' already exists in another experiment.", trace=trace)
-        return row, made
+    def _known(self, experiment: int, traces: Sequence[str]) -> dict[str, sa.Row[Any]]:
+        """The locked rows of those traces that are there."""
+        found = _trace_store.lock_traces(self.connection, traces)
+        for trace, row in found.items():
+            if row.experiment != experiment:
+                raise InvalidInput(f"Trace with ID '{trace}' already exists in another experiment.", trace=trace)
+        return found
 
-    def _locked(self, trace: str) -> sa.Row[Any] | None:
-        table = _trace_store.traces
-        return self.connection.execute(sa.select(table).where(table.c.id == trace).with_for_update()).first()
+    def _made(self, experiment: int, new: dict[str, dict[str, Any]]) -> dict[str, int]:
+        rows = [{**_BLANK, **values, "id": trace, "experiment": experiment} for trace, values in new.items()]
+        return _trace_store.insert_traces(self.database, self.connection, rows)
+
+    def _widen(self, row: sa.Row[Any], spans: Sequence[Span]) -> None:
+        """Changes a trace by what further spans say of it."""
+        values = _trace_rows.said_by(row, spans)
+        for what in ("tokens", "cost"):
+            if any(getattr(span, what) for span in spans) and not (row.told and getattr(row, what)):
+                values |= _trace_rows.summed(what, _trace_store.shares(self.connection, row.number, what))
+        if values:
+            self.update(row.number, values)
+
+    def _note_user(self, number: int, spans: Sequence[Span]) -> None:
+        user = next((str(span.attributes["user.id"]) for span in spans if span.attributes.get("user.id")), "")
+        if user:
+            fact = {"trace": number, "key": "mlflow.trace.user", "value": user[: _trace_rows.TAG_LENGTH]}
+            self.connection.execute(self.database.insert(_trace_store.facts).values(fact).on_conflict_do_nothing())
+
+
+def _first_values(spans: Sequence[Span]) -> dict[str, Any]:
+    """The columns of a trace of which nothing but these spans is known."""
+    started = _trace_rows.moment(min(span.started_ns for span in spans) // 1_000_000)
+    blank = {**_BLANK, "state": "in_progress", "started": started}
+    values = blank | _trace_rows.said_by(SimpleNamespace(**blank), spans)
+    for what in ("tokens", "cost"):
+        shares = [Share(id=span.id, parent=span.parent, numbers=getattr(span, what)) for span in spans]
+        values |= _trace_rows.summed(what, shares)
+    return values
+
+
+# What a later word replaces even by nothing.
+_PLAIN = ("milliseconds", "client_request_id", "told")
+_BLANK: dict[str, Any] = {
+    column.name: None for column in _trace_store.traces.columns if column.nullable and not column.primary_key
+} | {"told": 0}
 
 
 def no_trace(trace: str) -> NotFound:

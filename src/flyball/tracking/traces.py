@@ -127,10 +127,9 @@ class Traces:
         given = _trace_rows.checked_tags(tags or {})
         with self._writing() as writer:
             number = writer.experiment(experiment, make=True)
-            # Sorted, so that two writers take the same rows in the same order and never wait for each other in a circle.
+            numbers = writer.grow(number, by_trace) if by_trace else {}
             for trace in sorted(by_trace):
-                at = writer.grow(number, trace, by_trace[trace])
-                writer.pairs(_trace_store.tags, at, given)
+                writer.pairs(_trace_store.tags, numbers[trace], given)
             if run and by_trace:
                 writer.link_run(list(by_trace), run)
         return list(by_trace)
@@ -159,7 +158,7 @@ class Traces:
             writer.pairs(_trace_store.facts, number, _trace_rows.checked_facts(trace.metadata))
             assessments.write(self._database, writer.connection, number, experiment, judged)
             if spans:
-                writer.grow(experiment, trace.id, spans)
+                writer.grow(experiment, {trace.id: spans})
             return self._read(writer.connection, _trace_store.traces.c.number == number)[0]
 
     @change
