@@ -1,0 +1,1 @@
+"""Exchange with MLflow: its servers, its `mlruns` folders and its databases."""
