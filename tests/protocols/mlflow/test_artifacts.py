@@ -140,6 +140,16 @@ def test_names_come_back_as_they_are(api: Api, run: str, root: str) -> None:
     assert quoted == 'attachment; filename="quo\\"te.txt"'
 
 
+def test_names_with_percent_signs_come_back_as_they_are(api: Api, run: str, root: str) -> None:
+    """As the clients name images: what follows a sign can look like the escape of a control character."""
+    name = "dogs%step%3%timestamp%1795268481043%ab0b620f8%compressed.webp"
+    path = f"{root}/images/{name.replace('%', '%25')}"
+    assert put(api, path, b"image") == 200
+    assert of_run(api, run, path="images") == {f"images/{name}": 5}
+    assert api.http.get(f"{FILES}/{path}").content == b"image"
+    assert api.http.get("/get-artifact", params={"run_id": run, "path": f"images/{name}"}).content == b"image"
+
+
 def test_folders_are_listed(api: Api, run: str, root: str) -> None:
     for name in ("a.txt", "sub/b.txt", "sub/deep/c.txt", "sub-x.txt", "subway/d.txt"):
         put(api, f"{root}/{name}", b"1234")
