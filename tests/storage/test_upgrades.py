@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +21,7 @@ from flyball.storage.tables import metadata
 from flyball.storage.upgrades import HEAD, config, prepare, revision, upgrade
 from flyball.workspace import Workspace
 from tests.servers.databases import import_all_tables
+from tools.new_revision import TABLES, tables
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -49,6 +52,34 @@ def test_an_upgrade_brings_every_table_as_the_rooms_declare_it(empty: Database) 
     with empty.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == [], "Run: python -m tools.new_revision"
+
+
+def test_the_tables_of_a_new_file_are_those_of_the_last_revision() -> None:
+    assert TABLES.read_text(encoding="utf-8") == tables(), "Run: python -m tools.new_revision --tables"
+
+
+def test_a_new_file_is_ready_without_alembic(tmp_path: Path) -> None:
+    program = (
+        "import sys; from flyball.storage.database import Database; from flyball.storage.upgrades import prepare, revision;"
+        "d = Database(sys.argv[1]); prepare(d); print(revision(d), 'alembic' in sys.modules)"
+    )
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", program, f"sqlite:///{tmp_path}/new.db"], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.split() == [HEAD, "False"]
+
+
+def test_processes_that_meet_at_a_new_file_all_find_its_tables(tmp_path: Path) -> None:
+    def meet(_: int) -> str:
+        database = Database(f"sqlite:///{tmp_path}/new.db")
+        prepare(database)
+        found = revision(database)
+        database.close()
+        return found
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(meet, range(8))) == {HEAD}
 
 
 def test_an_upgrade_may_be_asked_for_again(empty: Database) -> None:

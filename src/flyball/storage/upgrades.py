@@ -1,6 +1,7 @@
 """Brings a database to this release's tables: by itself on SQLite, when asked on PostgreSQL.
 
-Alembic costs half a second to import, so it is only asked when the database is behind.
+Alembic costs half a second to import, so it is only asked when a database is behind. One without tables gets them all
+at once, from `migrations/tables.sql`: what a SQLite file looks like after the last revision.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from flyball.storage.database import Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0002"
 """Revision of the tables that this release works on; a test holds it equal to Alembic's head."""
 
 _UPGRADE_LOCK = 0x0F1B
@@ -57,7 +58,21 @@ def prepare(database: Database) -> None:
             f"The database is at revision {found or 'none'} and must be brought to {HEAD}.",
             hint="Back it up, then run `flyball db upgrade`.",
         )
+    if not found and _create(database):
+        return
     upgrade(database)
+
+
+def _create(database: Database) -> bool:
+    """Makes all tables in a SQLite file that has none; False if someone else has made some meanwhile."""
+    script = (resources.files("flyball.storage") / "migrations" / "tables.sql").read_text(encoding="utf-8")
+    with database.transaction() as connection:  # takes the lock for writing, so no two of us make tables
+        if connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one():
+            return False
+        for statement in script.split(";\n\n"):
+            if statement.strip():
+                connection.exec_driver_sql(statement)
+    return True
 
 
 def upgrade(database: Database) -> str:

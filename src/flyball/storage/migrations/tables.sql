@@ -1,0 +1,876 @@
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL, 
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+
+CREATE TABLE datasets (
+	name VARCHAR(128) NOT NULL, 
+	declared BIGINT NOT NULL, 
+	dataset TEXT NOT NULL, 
+	CONSTRAINT pk_datasets PRIMARY KEY (name)
+);
+
+CREATE TABLE deployments (
+	name VARCHAR(128) NOT NULL, 
+	model VARCHAR(128) NOT NULL, 
+	champion INTEGER NOT NULL, 
+	generation INTEGER NOT NULL, 
+	sticky_key VARCHAR(200) NOT NULL, 
+	removed BOOLEAN NOT NULL, 
+	created BIGINT NOT NULL, 
+	updated BIGINT NOT NULL, 
+	CONSTRAINT pk_deployments PRIMARY KEY (name)
+);
+
+CREATE TABLE events (
+	id INTEGER NOT NULL, 
+	kind VARCHAR(100) NOT NULL, 
+	subject VARCHAR(300) NOT NULL, 
+	at BIGINT NOT NULL, 
+	facts TEXT NOT NULL, 
+	CONSTRAINT pk_events PRIMARY KEY (id)
+);
+
+CREATE TABLE feature_views (
+	name VARCHAR(128) NOT NULL, 
+	declared BIGINT NOT NULL, 
+	"view" TEXT NOT NULL, 
+	CONSTRAINT pk_feature_views PRIMARY KEY (name)
+);
+
+CREATE TABLE ground_truth (
+	deployment VARCHAR(128) NOT NULL, 
+	prediction_id VARCHAR(200) NOT NULL, 
+	value TEXT NOT NULL, 
+	known_at BIGINT NOT NULL, 
+	revised INTEGER NOT NULL, 
+	CONSTRAINT pk_ground_truth PRIMARY KEY (deployment, prediction_id)
+)
+ WITHOUT ROWID
+
+;
+
+CREATE TABLE leases (
+	name VARCHAR(200) NOT NULL, 
+	holder VARCHAR(200) NOT NULL, 
+	token BIGINT NOT NULL, 
+	expires FLOAT NOT NULL, 
+	CONSTRAINT pk_leases PRIMARY KEY (name)
+);
+
+CREATE TABLE lineage_edges (
+	source VARCHAR(300) NOT NULL, 
+	target VARCHAR(300) NOT NULL, 
+	relation VARCHAR(40) NOT NULL, 
+	at BIGINT NOT NULL, 
+	CONSTRAINT pk_lineage_edges PRIMARY KEY (source, target, relation)
+);
+
+CREATE TABLE loops (
+	name VARCHAR(128) NOT NULL, 
+	spec TEXT NOT NULL, 
+	applied BIGINT NOT NULL, 
+	updated BIGINT NOT NULL, 
+	CONSTRAINT pk_loops PRIMARY KEY (name)
+);
+
+CREATE TABLE metric_keys (
+	number INTEGER NOT NULL, 
+	name VARCHAR(250) NOT NULL, 
+	CONSTRAINT pk_metric_keys PRIMARY KEY (number), 
+	CONSTRAINT uq_metric_keys_name UNIQUE (name)
+);
+
+CREATE TABLE metric_latest (
+	run BIGINT NOT NULL, 
+	"key" BIGINT NOT NULL, 
+	step BIGINT NOT NULL, 
+	at BIGINT NOT NULL, 
+	value FLOAT, 
+	CONSTRAINT pk_metric_latest PRIMARY KEY (run, "key")
+)
+ WITHOUT ROWID
+
+;
+
+CREATE TABLE metric_points (
+	run BIGINT NOT NULL, 
+	"key" BIGINT NOT NULL, 
+	step BIGINT NOT NULL, 
+	at BIGINT NOT NULL, 
+	value FLOAT NOT NULL, 
+	undefined SMALLINT NOT NULL, 
+	CONSTRAINT pk_metric_points PRIMARY KEY (run, "key", step, at, value, undefined)
+)
+ WITHOUT ROWID
+
+;
+
+CREATE TABLE run_params (
+	run BIGINT NOT NULL, 
+	"key" VARCHAR(250) NOT NULL, 
+	value TEXT, text TEXT, 
+	CONSTRAINT pk_run_params PRIMARY KEY (run, "key")
+)
+ WITHOUT ROWID
+
+;
+
+CREATE TABLE run_tags (
+	run BIGINT NOT NULL, 
+	"key" VARCHAR(250) NOT NULL, 
+	value TEXT NOT NULL, 
+	CONSTRAINT pk_run_tags PRIMARY KEY (run, "key")
+)
+ WITHOUT ROWID
+
+;
+
+CREATE TABLE snapshots (
+	place INTEGER NOT NULL, 
+	dataset VARCHAR(128) NOT NULL, 
+	id VARCHAR(64) NOT NULL, 
+	snapshot TEXT NOT NULL, 
+	CONSTRAINT pk_snapshots PRIMARY KEY (place), 
+	CONSTRAINT uq_snapshots_dataset UNIQUE (dataset, id)
+);
+
+CREATE TABLE step_results (
+	number INTEGER NOT NULL, 
+	"key" VARCHAR(64) NOT NULL, 
+	pipeline VARCHAR(128) NOT NULL, 
+	step VARCHAR(200) NOT NULL, 
+	created BIGINT NOT NULL, 
+	facts TEXT NOT NULL, 
+	CONSTRAINT pk_step_results PRIMARY KEY (number), 
+	CONSTRAINT uq_step_results_key UNIQUE ("key")
+);
+
+CREATE TABLE virtual_time (
+	id INTEGER NOT NULL, 
+	now BIGINT NOT NULL, 
+	settled BIGINT, 
+	CONSTRAINT pk_virtual_time PRIMARY KEY (id)
+);
+
+CREATE TABLE windows (
+	deployment VARCHAR(128) NOT NULL, 
+	start BIGINT NOT NULL, 
+	complete BOOLEAN NOT NULL, 
+	document TEXT NOT NULL, 
+	profile TEXT, 
+	CONSTRAINT pk_windows PRIMARY KEY (deployment, start)
+);
+
+CREATE TABLE alert_notices (
+	id INTEGER NOT NULL, 
+	alert VARCHAR(40) NOT NULL, 
+	owner VARCHAR(300) NOT NULL, 
+	what VARCHAR(20) NOT NULL, 
+	made FLOAT NOT NULL, 
+	pending BOOLEAN NOT NULL, 
+	CONSTRAINT pk_alert_notices PRIMARY KEY (id), 
+	CONSTRAINT fk_alert_notices_alert FOREIGN KEY(alert) REFERENCES alerts (id)
+);
+
+CREATE TABLE deployment_revisions (
+	deployment VARCHAR(128) NOT NULL, 
+	generation INTEGER NOT NULL, 
+	champion INTEGER NOT NULL, 
+	challenger INTEGER, 
+	percent INTEGER NOT NULL, 
+	reason TEXT NOT NULL, 
+	at BIGINT NOT NULL, 
+	CONSTRAINT pk_deployment_revisions PRIMARY KEY (deployment, generation), 
+	CONSTRAINT fk_deployment_revisions_deployment FOREIGN KEY(deployment) REFERENCES deployments (name)
+);
+
+CREATE TABLE loop_decisions (
+	id INTEGER NOT NULL, 
+	loop VARCHAR(128) NOT NULL, 
+	at BIGINT NOT NULL, 
+	decision VARCHAR(40) NOT NULL, 
+	cause VARCHAR(300) NOT NULL, 
+	reason TEXT NOT NULL, 
+	evidence TEXT NOT NULL, 
+	CONSTRAINT pk_loop_decisions PRIMARY KEY (id), 
+	CONSTRAINT fk_loop_decisions_loop FOREIGN KEY(loop) REFERENCES loops (name), 
+	CONSTRAINT uq_loop_decisions_cause UNIQUE (loop, decision, cause)
+);
+
+CREATE TABLE loop_trainings (
+	id VARCHAR(40) NOT NULL, 
+	loop VARCHAR(128) NOT NULL, 
+	kind VARCHAR(20) NOT NULL, 
+	cause VARCHAR(300) NOT NULL, 
+	"trigger" VARCHAR(60) NOT NULL, 
+	reason TEXT NOT NULL, 
+	evidence TEXT NOT NULL, 
+	state VARCHAR(20) NOT NULL, 
+	attempt INTEGER NOT NULL, 
+	job VARCHAR(80) NOT NULL, 
+	version INTEGER, 
+	error TEXT NOT NULL, 
+	created BIGINT NOT NULL, 
+	ended BIGINT, 
+	CONSTRAINT pk_loop_trainings PRIMARY KEY (id), 
+	CONSTRAINT fk_loop_trainings_loop FOREIGN KEY(loop) REFERENCES loops (name), 
+	CONSTRAINT uq_loop_trainings_cause UNIQUE (loop, cause)
+);
+
+CREATE TABLE rollouts (
+	id VARCHAR(40) NOT NULL, 
+	deployment VARCHAR(128) NOT NULL, 
+	model VARCHAR(128) NOT NULL, 
+	from_version INTEGER NOT NULL, 
+	to_version INTEGER NOT NULL, 
+	spec TEXT NOT NULL, 
+	step INTEGER NOT NULL, 
+	percent INTEGER NOT NULL, 
+	state VARCHAR(20) NOT NULL, 
+	started BIGINT NOT NULL, 
+	step_started BIGINT NOT NULL, 
+	ended BIGINT, 
+	reason TEXT NOT NULL, 
+	evidence TEXT NOT NULL, 
+	CONSTRAINT pk_rollouts PRIMARY KEY (id), 
+	CONSTRAINT fk_rollouts_deployment FOREIGN KEY(deployment) REFERENCES deployments (name)
+);
+
+CREATE TABLE runs (
+	number INTEGER NOT NULL, 
+	id VARCHAR(128) NOT NULL, 
+	experiment BIGINT NOT NULL, 
+	name VARCHAR(250) NOT NULL, 
+	kind VARCHAR(40) NOT NULL, 
+	state VARCHAR(20) NOT NULL, 
+	parent VARCHAR(128) NOT NULL, 
+	attempt INTEGER NOT NULL, 
+	code VARCHAR(250) NOT NULL, 
+	environment TEXT NOT NULL, 
+	error TEXT NOT NULL, 
+	notes TEXT NOT NULL, 
+	started BIGINT NOT NULL, 
+	ended BIGINT, 
+	deleted BIGINT, 
+	heartbeat FLOAT NOT NULL, heartbeats SMALLINT DEFAULT '1' NOT NULL, user VARCHAR(250) DEFAULT '' NOT NULL, 
+	CONSTRAINT pk_runs PRIMARY KEY (number), 
+	CONSTRAINT fk_runs_experiment FOREIGN KEY(experiment) REFERENCES experiments (number), 
+	CONSTRAINT uq_runs_id UNIQUE (id)
+);
+
+CREATE TABLE alert_deliveries (
+	notice BIGINT NOT NULL, 
+	channel VARCHAR(200) NOT NULL, 
+	attempt INTEGER NOT NULL, 
+	state VARCHAR(20) NOT NULL, 
+	next_try FLOAT NOT NULL, 
+	error TEXT NOT NULL, 
+	at BIGINT NOT NULL, 
+	CONSTRAINT pk_alert_deliveries PRIMARY KEY (notice, channel), 
+	CONSTRAINT fk_alert_deliveries_notice FOREIGN KEY(notice) REFERENCES alert_notices (id)
+);
+
+CREATE TABLE alert_silences (
+	id VARCHAR(40) NOT NULL, 
+	subject VARCHAR(300) NOT NULL, 
+	cause VARCHAR(300) NOT NULL, 
+	until BIGINT NOT NULL, 
+	reason TEXT NOT NULL, 
+	"by" VARCHAR(250) NOT NULL, 
+	created BIGINT NOT NULL, 
+	CONSTRAINT pk_alert_silences PRIMARY KEY (id)
+);
+
+CREATE TABLE assessments (
+	id VARCHAR(128) NOT NULL, 
+	trace BIGINT NOT NULL, 
+	experiment BIGINT NOT NULL, 
+	name VARCHAR(250) NOT NULL, 
+	kind VARCHAR(20) NOT NULL, 
+	value TEXT, 
+	number FLOAT, 
+	error TEXT, 
+	source_type VARCHAR(50) NOT NULL, 
+	source VARCHAR(250) NOT NULL, 
+	created BIGINT NOT NULL, 
+	updated BIGINT NOT NULL, 
+	rationale TEXT, 
+	metadata TEXT NOT NULL, 
+	session VARCHAR(250), 
+	span VARCHAR(128) NOT NULL, 
+	run VARCHAR(128) NOT NULL, 
+	overrides VARCHAR(128) NOT NULL, 
+	valid BOOLEAN NOT NULL, 
+	CONSTRAINT pk_assessments PRIMARY KEY (id)
+);
+
+CREATE TABLE comments (
+	id VARCHAR(40) NOT NULL, 
+	ref VARCHAR(600) NOT NULL, 
+	reply_to VARCHAR(40) NOT NULL, 
+	"by" VARCHAR(200) NOT NULL, 
+	text TEXT NOT NULL, 
+	at BIGINT NOT NULL, 
+	edited BIGINT, 
+	deleted BIGINT, 
+	CONSTRAINT pk_comments PRIMARY KEY (id)
+);
+
+CREATE TABLE evaluation_records (
+	"set" BIGINT NOT NULL, 
+	"key" VARCHAR(64) NOT NULL, 
+	id VARCHAR(128) NOT NULL, 
+	inputs TEXT NOT NULL, 
+	outputs TEXT, 
+	expectations TEXT, 
+	tags TEXT, 
+	source TEXT, 
+	created BIGINT NOT NULL, 
+	updated BIGINT NOT NULL, 
+	created_by VARCHAR(250) NOT NULL, 
+	updated_by VARCHAR(250) NOT NULL, 
+	CONSTRAINT pk_evaluation_records PRIMARY KEY ("set", "key"), 
+	CONSTRAINT uq_evaluation_records_id UNIQUE (id)
+);
+
+CREATE TABLE evaluation_set_experiments (
+	"set" BIGINT NOT NULL, 
+	experiment BIGINT NOT NULL, 
+	CONSTRAINT pk_evaluation_set_experiments PRIMARY KEY ("set", experiment)
+)
+ WITHOUT ROWID
+
+;
+
+CREATE TABLE evaluation_set_tags (
+	"set" BIGINT NOT NULL, 
+	"key" VARCHAR(250) NOT NULL, 
+	value TEXT NOT NULL, 
+	CONSTRAINT pk_evaluation_set_tags PRIMARY KEY ("set", "key")
+)
+ WITHOUT ROWID
+
+;
+
+CREATE TABLE evaluation_sets (
+	number INTEGER NOT NULL, 
+	id VARCHAR(128) NOT NULL, 
+	name VARCHAR(250) NOT NULL, 
+	digest VARCHAR(64) NOT NULL, 
+	created BIGINT NOT NULL, 
+	updated BIGINT NOT NULL, 
+	created_by VARCHAR(250) NOT NULL, 
+	updated_by VARCHAR(250) NOT NULL, 
+	schema TEXT, 
+	CONSTRAINT pk_evaluation_sets PRIMARY KEY (number), 
+	CONSTRAINT uq_evaluation_sets_id UNIQUE (id)
+);
+
+CREATE TABLE experiment_tags (
+	experiment BIGINT NOT NULL, 
+	"key" VARCHAR(250) NOT NULL, 
+	value TEXT NOT NULL, 
+	CONSTRAINT pk_experiment_tags PRIMARY KEY (experiment, "key")
+)
+ WITHOUT ROWID
+
+;
+
+CREATE TABLE logged_datasets (
+	number INTEGER NOT NULL, 
+	experiment BIGINT NOT NULL, 
+	name VARCHAR(500) NOT NULL, 
+	digest VARCHAR(64) NOT NULL, 
+	source_type TEXT NOT NULL, 
+	source TEXT NOT NULL, 
+	schema TEXT NOT NULL, 
+	profile TEXT NOT NULL, 
+	created BIGINT NOT NULL, 
+	CONSTRAINT pk_logged_datasets PRIMARY KEY (number), 
+	CONSTRAINT uq_logged_datasets_experiment UNIQUE (experiment, name, digest)
+);
+
+CREATE TABLE logged_model_metrics (
+	model BIGINT NOT NULL, 
+	"key" VARCHAR(250) NOT NULL, 
+	step BIGINT NOT NULL, 
+	at BIGINT NOT NULL, 
+	run VARCHAR(128) NOT NULL, 
+	dataset VARCHAR(500) NOT NULL, 
+	digest VARCHAR(64) NOT NULL, 
+	value FLOAT, 
+	CONSTRAINT pk_logged_model_metrics PRIMARY KEY (model, "key", step, at, run, dataset, digest)
+);
+
+CREATE TABLE logged_model_params (
+	model BIGINT NOT NULL, 
+	"key" VARCHAR(250) NOT NULL, 
+	value TEXT NOT NULL, 
+	CONSTRAINT pk_logged_model_params PRIMARY KEY (model, "key")
+);
+
+CREATE TABLE logged_model_tags (
+	model BIGINT NOT NULL, 
+	"key" VARCHAR(250) NOT NULL, 
+	value TEXT NOT NULL, 
+	CONSTRAINT pk_logged_model_tags PRIMARY KEY (model, "key")
+);
+
+CREATE TABLE metric_chunks (
+	run BIGINT NOT NULL, 
+	"key" BIGINT NOT NULL, 
+	first_step BIGINT NOT NULL, 
+	digest BLOB NOT NULL, 
+	last_step BIGINT NOT NULL, 
+	first_at BIGINT NOT NULL, 
+	last_at BIGINT NOT NULL, 
+	count INTEGER NOT NULL, 
+	undefined INTEGER NOT NULL, 
+	low FLOAT, 
+	high FLOAT, 
+	ends BLOB NOT NULL, 
+	data BLOB NOT NULL, 
+	CONSTRAINT pk_metric_chunks PRIMARY KEY (run, "key", first_step, digest)
+);
+
+CREATE TABLE model_approvals (
+	id VARCHAR(40) NOT NULL, 
+	model VARCHAR(256) NOT NULL, 
+	version INTEGER NOT NULL, 
+	state VARCHAR(20) NOT NULL, 
+	requested_by VARCHAR(200) NOT NULL, 
+	approvers TEXT NOT NULL, 
+	needed INTEGER NOT NULL, 
+	four_eyes BOOLEAN NOT NULL, 
+	note TEXT NOT NULL, 
+	requested BIGINT NOT NULL, 
+	decided BIGINT, 
+	CONSTRAINT pk_model_approvals PRIMARY KEY (id)
+);
+
+CREATE TABLE model_card_sections (
+	model VARCHAR(256) NOT NULL, 
+	version INTEGER NOT NULL, 
+	heading VARCHAR(200) NOT NULL, 
+	text TEXT NOT NULL, 
+	"by" VARCHAR(200) NOT NULL, 
+	created BIGINT NOT NULL, 
+	updated BIGINT NOT NULL, 
+	CONSTRAINT pk_model_card_sections PRIMARY KEY (model, version, heading)
+);
+
+CREATE TABLE model_deprecations (
+	model VARCHAR(256) NOT NULL, 
+	version INTEGER NOT NULL, 
+	reason TEXT NOT NULL, 
+	"by" VARCHAR(200) NOT NULL, 
+	at BIGINT NOT NULL, 
+	until BIGINT, 
+	"instead" VARCHAR(600) NOT NULL, 
+	CONSTRAINT pk_model_deprecations PRIMARY KEY (model, version)
+);
+
+CREATE TABLE model_holds (
+	holder VARCHAR(300) NOT NULL, 
+	model VARCHAR(256) NOT NULL, 
+	version INTEGER NOT NULL, 
+	since BIGINT NOT NULL, 
+	CONSTRAINT pk_model_holds PRIMARY KEY (holder, model, version)
+);
+
+CREATE TABLE model_retirements (
+	model VARCHAR(256) NOT NULL, 
+	version INTEGER NOT NULL, 
+	reason TEXT NOT NULL, 
+	"by" VARCHAR(200) NOT NULL, 
+	at BIGINT NOT NULL, 
+	former_stage VARCHAR(20) NOT NULL, 
+	keeps_files BOOLEAN NOT NULL, 
+	freed_files INTEGER NOT NULL, 
+	freed_bytes BIGINT NOT NULL, 
+	CONSTRAINT pk_model_retirements PRIMARY KEY (model, version)
+);
+
+CREATE TABLE model_signatures (
+	model VARCHAR(256) NOT NULL, 
+	version INTEGER NOT NULL, 
+	"key" VARCHAR(64) NOT NULL, 
+	signature VARCHAR(64) NOT NULL, 
+	described TEXT NOT NULL, 
+	public_key TEXT NOT NULL, 
+	"by" VARCHAR(200) NOT NULL, 
+	at BIGINT NOT NULL, 
+	CONSTRAINT pk_model_signatures PRIMARY KEY (model, version, "key")
+);
+
+CREATE TABLE run_datasets (
+	run BIGINT NOT NULL, 
+	dataset BIGINT NOT NULL, 
+	context VARCHAR(500), 
+	tags TEXT NOT NULL, 
+	CONSTRAINT pk_run_datasets PRIMARY KEY (run, dataset)
+);
+
+CREATE TABLE run_models (
+	run BIGINT NOT NULL, 
+	role VARCHAR(6) NOT NULL, 
+	model VARCHAR(64) NOT NULL, 
+	step BIGINT NOT NULL, 
+	CONSTRAINT pk_run_models PRIMARY KEY (run, role, model)
+);
+
+CREATE TABLE saved_views (
+	kind VARCHAR(40) NOT NULL, 
+	name VARCHAR(250) NOT NULL, 
+	filter TEXT NOT NULL, 
+	order_by TEXT NOT NULL, 
+	columns TEXT NOT NULL, 
+	experiments TEXT NOT NULL, 
+	created BIGINT NOT NULL, 
+	updated BIGINT NOT NULL, 
+	CONSTRAINT pk_saved_views PRIMARY KEY (kind, name)
+);
+
+CREATE TABLE scorers (
+	number INTEGER NOT NULL, 
+	id VARCHAR(128) NOT NULL, 
+	experiment BIGINT NOT NULL, 
+	name VARCHAR(250) NOT NULL, 
+	version INTEGER NOT NULL, 
+	definition TEXT NOT NULL, 
+	created BIGINT NOT NULL, 
+	CONSTRAINT pk_scorers PRIMARY KEY (number), 
+	CONSTRAINT uq_scorers_version UNIQUE (experiment, name, version)
+);
+
+CREATE TABLE stored_files (
+	folder VARCHAR(300) NOT NULL, 
+	name VARCHAR(1000) NOT NULL, 
+	digest VARCHAR(64) NOT NULL, 
+	size BIGINT NOT NULL, 
+	created BIGINT NOT NULL, 
+	CONSTRAINT pk_stored_files PRIMARY KEY (folder, name)
+);
+
+CREATE TABLE trace_links (
+	kind VARCHAR(10) NOT NULL, 
+	target VARCHAR(300) NOT NULL, 
+	trace VARCHAR(128) NOT NULL, 
+	CONSTRAINT pk_trace_links PRIMARY KEY (kind, target, trace)
+)
+ WITHOUT ROWID
+
+;
+
+CREATE TABLE trace_metadata (
+	trace BIGINT NOT NULL, 
+	"key" VARCHAR(250) NOT NULL, 
+	value TEXT NOT NULL, 
+	CONSTRAINT pk_trace_metadata PRIMARY KEY (trace, "key")
+)
+ WITHOUT ROWID
+
+;
+
+CREATE TABLE trace_spans (
+	trace BIGINT NOT NULL, 
+	id VARCHAR(16) NOT NULL, 
+	parent VARCHAR(16) NOT NULL, 
+	name TEXT NOT NULL, 
+	type VARCHAR(200) NOT NULL, 
+	status VARCHAR(20) NOT NULL, 
+	started_ns BIGINT NOT NULL, 
+	ended_ns BIGINT, 
+	model VARCHAR(500) NOT NULL, 
+	tokens TEXT, 
+	cost TEXT, 
+	content TEXT NOT NULL, 
+	CONSTRAINT pk_trace_spans PRIMARY KEY (trace, id)
+);
+
+CREATE TABLE trace_tags (
+	trace BIGINT NOT NULL, 
+	"key" VARCHAR(250) NOT NULL, 
+	value TEXT NOT NULL, 
+	CONSTRAINT pk_trace_tags PRIMARY KEY (trace, "key")
+)
+ WITHOUT ROWID
+
+;
+
+CREATE TABLE traces (
+	number INTEGER NOT NULL, 
+	id VARCHAR(128) NOT NULL, 
+	experiment BIGINT NOT NULL, 
+	name TEXT, 
+	state VARCHAR(20) NOT NULL, 
+	started BIGINT NOT NULL, 
+	milliseconds BIGINT, 
+	client_request_id TEXT, 
+	request_preview TEXT, 
+	response_preview TEXT, 
+	session VARCHAR(250), 
+	tokens TEXT, 
+	cost TEXT, 
+	total_tokens BIGINT, 
+	total_cost FLOAT, 
+	told SMALLINT NOT NULL, 
+	expected_spans BIGINT, 
+	CONSTRAINT pk_traces PRIMARY KEY (number), 
+	CONSTRAINT uq_traces_id UNIQUE (id)
+);
+
+CREATE TABLE webhooks (
+	id VARCHAR(40) NOT NULL, 
+	name VARCHAR(63) NOT NULL, 
+	description TEXT NOT NULL, 
+	url TEXT NOT NULL, 
+	events TEXT NOT NULL, 
+	secret TEXT NOT NULL, 
+	active BOOLEAN NOT NULL, 
+	created BIGINT NOT NULL, 
+	updated BIGINT NOT NULL, 
+	deleted BIGINT, 
+	CONSTRAINT pk_webhooks PRIMARY KEY (id)
+);
+
+CREATE TABLE logged_models (
+	number INTEGER NOT NULL, 
+	id VARCHAR(64) NOT NULL, 
+	experiment BIGINT NOT NULL, 
+	name VARCHAR(500) NOT NULL, 
+	kind VARCHAR(500) NOT NULL, 
+	run VARCHAR(128) NOT NULL, 
+	status VARCHAR(20) NOT NULL, 
+	created BIGINT NOT NULL, 
+	updated BIGINT NOT NULL, 
+	deleted BIGINT, 
+	CONSTRAINT pk_logged_models PRIMARY KEY (number), 
+	CONSTRAINT fk_logged_models_experiment FOREIGN KEY(experiment) REFERENCES experiments (number), 
+	CONSTRAINT uq_logged_models_id UNIQUE (id)
+);
+
+CREATE TABLE model_approval_words (
+	number INTEGER NOT NULL, 
+	approval VARCHAR(40) NOT NULL, 
+	"by" VARCHAR(200) NOT NULL, 
+	word VARCHAR(20) NOT NULL, 
+	reason TEXT NOT NULL, 
+	at BIGINT NOT NULL, 
+	CONSTRAINT pk_model_approval_words PRIMARY KEY (number), 
+	CONSTRAINT fk_model_approval_words_approval FOREIGN KEY(approval) REFERENCES model_approvals (id), 
+	CONSTRAINT uq_model_approval_words_approval UNIQUE (approval, "by")
+);
+
+CREATE TABLE webhook_deliveries (
+	number INTEGER NOT NULL, 
+	id VARCHAR(40) NOT NULL, 
+	webhook VARCHAR(40) NOT NULL, 
+	event VARCHAR(60) NOT NULL, 
+	body TEXT NOT NULL, 
+	state VARCHAR(20) NOT NULL, 
+	attempt INTEGER NOT NULL, 
+	next_try FLOAT NOT NULL, 
+	error TEXT NOT NULL, 
+	at BIGINT NOT NULL, 
+	CONSTRAINT pk_webhook_deliveries PRIMARY KEY (number), 
+	CONSTRAINT fk_webhook_deliveries_webhook FOREIGN KEY(webhook) REFERENCES webhooks (id)
+);
+
+CREATE TABLE "alerts" (
+	id VARCHAR(40) NOT NULL, 
+	severity VARCHAR(20) NOT NULL, 
+	kind VARCHAR(128) NOT NULL, 
+	subject VARCHAR(300) NOT NULL, 
+	owner VARCHAR(300) NOT NULL, 
+	cause VARCHAR(300) NOT NULL, 
+	title TEXT NOT NULL, 
+	detail TEXT NOT NULL, 
+	facts TEXT NOT NULL, 
+	state VARCHAR(20) NOT NULL, 
+	opened BIGINT NOT NULL, 
+	last_seen BIGINT NOT NULL, 
+	count INTEGER NOT NULL, 
+	resolved BIGINT, 
+	acknowledged_by VARCHAR(250) NOT NULL, 
+	resolution TEXT NOT NULL, 
+	assigned_to VARCHAR(250) DEFAULT ('') NOT NULL, 
+	CONSTRAINT pk_alerts PRIMARY KEY (id)
+);
+
+CREATE TABLE "experiments" (
+	number INTEGER NOT NULL, 
+	name VARCHAR(500) NOT NULL, 
+	created BIGINT NOT NULL, 
+	updated BIGINT, 
+	deleted BIGINT, 
+	location TEXT DEFAULT '' NOT NULL, 
+	CONSTRAINT pk_experiments PRIMARY KEY (number), 
+	CONSTRAINT uq_experiments_name UNIQUE (name)
+);
+
+CREATE TABLE "model_alias_changes" (
+	id INTEGER NOT NULL, 
+	model VARCHAR(256) NOT NULL, 
+	alias VARCHAR(255) NOT NULL, 
+	version INTEGER, 
+	previous INTEGER, 
+	reason TEXT NOT NULL, 
+	at BIGINT NOT NULL, 
+	CONSTRAINT pk_model_alias_changes PRIMARY KEY (id), 
+	CONSTRAINT fk_model_alias_changes_model FOREIGN KEY(model) REFERENCES models (name)
+);
+
+CREATE TABLE "model_aliases" (
+	model VARCHAR(256) NOT NULL, 
+	alias VARCHAR(255) NOT NULL, 
+	version INTEGER NOT NULL, 
+	CONSTRAINT pk_model_aliases PRIMARY KEY (model, alias), 
+	CONSTRAINT fk_model_aliases_model FOREIGN KEY(model) REFERENCES models (name)
+);
+
+CREATE TABLE "model_versions" (
+	model VARCHAR(256) NOT NULL, 
+	version INTEGER NOT NULL, 
+	stage VARCHAR(20) NOT NULL, 
+	package TEXT NOT NULL, 
+	package_id VARCHAR(64) NOT NULL, 
+	run VARCHAR(128) NOT NULL, 
+	snapshots TEXT NOT NULL, 
+	evaluation TEXT, 
+	holdout VARCHAR(64) NOT NULL, 
+	label VARCHAR(250) NOT NULL, 
+	slices TEXT NOT NULL, 
+	reference VARCHAR(64) NOT NULL, 
+	code VARCHAR(250) NOT NULL, 
+	params TEXT NOT NULL, 
+	created BIGINT NOT NULL, 
+	description TEXT NOT NULL, 
+	tags TEXT NOT NULL, 
+	verdict TEXT, 
+	deleted BIGINT, 
+	source TEXT DEFAULT '' NOT NULL, 
+	status VARCHAR(20) DEFAULT 'ready' NOT NULL, 
+	user VARCHAR(250) DEFAULT '' NOT NULL, 
+	mlflow_stage VARCHAR(20) DEFAULT 'None' NOT NULL, 
+	logged_model VARCHAR(128) DEFAULT '' NOT NULL, 
+	run_link TEXT DEFAULT '' NOT NULL, 
+	updated BIGINT, 
+	CONSTRAINT pk_model_versions PRIMARY KEY (model, version), 
+	CONSTRAINT fk_model_versions_model FOREIGN KEY(model) REFERENCES models (name)
+);
+
+CREATE TABLE "models" (
+	name VARCHAR(256) NOT NULL, 
+	latest INTEGER NOT NULL, 
+	description TEXT NOT NULL, 
+	created BIGINT NOT NULL, 
+	updated BIGINT NOT NULL, 
+	tags TEXT, 
+	deleted BIGINT, 
+	CONSTRAINT pk_models PRIMARY KEY (name)
+);
+
+CREATE TABLE "run_artifacts" (
+	run BIGINT NOT NULL, 
+	name VARCHAR(1000) NOT NULL, 
+	digest VARCHAR(64) NOT NULL, 
+	size BIGINT NOT NULL, 
+	kind VARCHAR(40) NOT NULL, 
+	created BIGINT NOT NULL, 
+	CONSTRAINT pk_run_artifacts PRIMARY KEY (run, name)
+);
+
+CREATE INDEX ix_alert_notices_alert ON alert_notices (alert);
+
+CREATE INDEX ix_alert_notices_pending ON alert_notices (pending, id);
+
+CREATE INDEX ix_alert_silences_until ON alert_silences (until);
+
+CREATE INDEX ix_alerts_state ON alerts (state, id);
+
+CREATE INDEX ix_alerts_subject ON alerts (subject, id);
+
+CREATE INDEX ix_assessments_session ON assessments (session);
+
+CREATE INDEX ix_assessments_trace ON assessments (trace);
+
+CREATE INDEX ix_comments_ref ON comments (ref, id);
+
+CREATE INDEX ix_evaluation_records_created ON evaluation_records ("set", created, id);
+
+CREATE INDEX ix_evaluation_sets_name ON evaluation_sets (name);
+
+CREATE INDEX ix_events_kind ON events (kind, id);
+
+CREATE INDEX ix_events_subject ON events (subject, id);
+
+CREATE INDEX ix_lineage_edges_target ON lineage_edges (target);
+
+CREATE INDEX ix_logged_datasets_name ON logged_datasets (name, digest);
+
+CREATE INDEX ix_logged_models_experiment ON logged_models (experiment, created);
+
+CREATE INDEX ix_logged_models_run ON logged_models (run);
+
+CREATE INDEX ix_loop_decisions_loop ON loop_decisions (loop, id);
+
+CREATE INDEX ix_loop_trainings_loop ON loop_trainings (loop, id);
+
+CREATE INDEX ix_metric_latest_value ON metric_latest ("key", value, run);
+
+CREATE INDEX ix_model_alias_changes_model ON model_alias_changes (model, id);
+
+CREATE INDEX ix_model_approvals_model ON model_approvals (model, version, id);
+
+CREATE INDEX ix_model_holds_model ON model_holds (model, version);
+
+CREATE INDEX ix_model_versions_run ON model_versions (run);
+
+CREATE INDEX ix_rollouts_deployment ON rollouts (deployment, started);
+
+CREATE INDEX ix_run_datasets_dataset ON run_datasets (dataset);
+
+CREATE INDEX ix_run_models_model ON run_models (model);
+
+CREATE INDEX ix_run_params_text ON run_params ("key", text, run);
+
+CREATE INDEX ix_run_tags_key ON run_tags ("key", run);
+
+CREATE INDEX ix_runs_experiment ON runs (experiment, started, number);
+
+CREATE INDEX ix_runs_parent ON runs (parent);
+
+CREATE INDEX ix_runs_started ON runs (started, number);
+
+CREATE INDEX ix_runs_state ON runs (state);
+
+CREATE INDEX ix_snapshots_dataset_place ON snapshots (dataset, place);
+
+CREATE INDEX ix_step_results_step ON step_results (pipeline, step, created, number);
+
+CREATE INDEX ix_stored_files_digest ON stored_files (digest);
+
+CREATE INDEX ix_trace_links_trace ON trace_links (trace, kind);
+
+CREATE INDEX ix_traces_experiment ON traces (experiment, started, id);
+
+CREATE INDEX ix_traces_session ON traces (session);
+
+CREATE INDEX ix_webhook_deliveries_state ON webhook_deliveries (state, next_try);
+
+CREATE INDEX ix_webhook_deliveries_webhook ON webhook_deliveries (webhook, number);
+
+CREATE INDEX ix_webhooks_created ON webhooks (created, id);
+
+CREATE UNIQUE INDEX uq_alerts_active ON alerts (subject, cause) WHERE state <> 'resolved';
+
+CREATE UNIQUE INDEX uq_model_approvals_open ON model_approvals (model, version) WHERE state = 'requested';
+
+CREATE UNIQUE INDEX uq_model_versions_champion ON model_versions (model) WHERE stage = 'champion';
+
+CREATE UNIQUE INDEX uq_rollouts_active ON rollouts (deployment) WHERE state IN ('running', 'paused');
+
+INSERT INTO alembic_version (version_num) VALUES ('0002');
+
