@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
 from flyball.tracking.assessments import Assessment, Assessments
+from flyball.tracking.files import Files
 from flyball.tracking.runs import Tracking
 from flyball.tracking.spans import MOST_SPANS, Span, SpanEvent, SpanLink
 from flyball.tracking.traces import Trace, Traces
@@ -454,6 +456,78 @@ def test_sessions_are_summed_up(traces: Traces) -> None:
 
 def test_traces_are_counted(three: Traces) -> None:
     assert (three.count(), three.count("status = 'ERROR'"), three.count(experiments=["nope"])) == (3, 1, 0)
+
+
+OLD = {
+    "name": "old",
+    "context": {"span_id": "0x1a", "trace_id": "0x2"},
+    "parent_id": None,
+    "start_time": NS,
+    "end_time": NS + 5,
+    "status_code": "ERROR",
+    "status_message": "boom",
+    "attributes": {"mlflow.traceRequestId": '"x"', "mlflow.spanType": '"TOOL"', "k": "3", "plain": "text"},
+    "events": [{"name": "e", "timestamp": NS + 1, "attributes": {"a": 1}}],
+}
+NEWER = {
+    "trace_id": "AAAAAAAAAAAAAAAAAAAAAQ==",
+    "span_id": "AAAAAAAAABs=",
+    "parent_span_id": "AAAAAAAAABo=",
+    "name": "newer",
+    "start_time_unix_nano": NS + 2,
+    "end_time_unix_nano": NS + 3,
+    "status": {"code": "STATUS_CODE_OK", "message": ""},
+    "attributes": {"mlflow.spanOutputs": '{"a": 1}'},
+    "events": [],
+}
+
+
+@pytest.fixture
+def in_file(
+    database: Database, blobs: Blobs, events: EventLog, clock: FixedClock, traces: Traces
+) -> Callable[[bytes], Trace]:
+    """A trace whose spans a client kept in a file."""
+
+    def keep(data: bytes) -> Trace:
+        begun = traces.start("0", id="c0ffee")
+        digest = blobs.put(data)
+        Files(database, blobs, events, clock).put(f"{begun.experiment}/traces/c0ffee", "traces.json", digest, len(data))
+        return traces.get("c0ffee")
+
+    return keep
+
+
+def test_spans_that_a_client_kept_in_a_file_are_read(in_file: Callable[[bytes], Trace]) -> None:
+    trace = in_file(to_json({"spans": [NEWER, OLD], "request": "x"}))
+    old, newer = trace.spans
+    assert (old.id, old.parent, old.name, old.type, old.status, old.message) == (
+        f"{0x1A:016x}",
+        "",
+        "old",
+        "TOOL",
+        "error",
+        "boom",
+    )
+    assert (old.attributes, old.events[0].attributes) == ({"k": 3, "plain": "text"}, {"a": 1})
+    assert (newer.parent, newer.outputs, newer.ended_ns, trace.span_count) == (old.id, {"a": 1}, NS + 3, 2)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"spans": 1}',
+        b'{"spans": [1]}',
+        b'{"spans": [{}]}',
+        b'{"spans": [{"attributes": []}]}',
+    ]
+    + [to_json({"spans": [{**OLD, **wrong}]}) for wrong in ({"start_time": "x"}, {"context": {"span_id": "../"}})],
+)
+def test_a_file_that_holds_no_spans_does_no_harm(in_file: Callable[[bytes], Trace], data: bytes) -> None:
+    assert in_file(data).spans == []
 
 
 def test_verbs_can_be_told_to_the_outside() -> None:

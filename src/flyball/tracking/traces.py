@@ -16,7 +16,7 @@ from flyball.refs import new_id
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
-from flyball.tracking import _trace_rows, _trace_store, assessments, limits
+from flyball.tracking import _trace_files, _trace_rows, _trace_store, assessments, limits
 from flyball.tracking._store import find_experiment
 from flyball.tracking._trace_search import Search
 from flyball.tracking._trace_writer import TraceWriter, no_trace
@@ -341,7 +341,7 @@ class Traces:
 
     @read
     def get(self, trace: str) -> Trace:
-        """One trace with all its spans and assessments.
+        """One trace with all its spans and assessments; spans that a client kept in a file are read from there.
 
         Raises:
             NotFound: there is no such trace.
@@ -349,7 +349,12 @@ class Traces:
         found = self.get_many([trace], spans=True)
         if not found:
             raise no_trace(trace)
-        return found[0]
+        if found[0].spans:
+            return found[0]
+        with self._database.reading() as connection:
+            data = _trace_files.find_data(connection, int(found[0].experiment), trace)
+        spans = _trace_files.read_data(self._blobs, data, trace) if data else []
+        return replace(found[0], spans=spans, span_count=len(spans))
 
     @read
     def get_many(self, traces: list[str], spans: bool = False, experiments: list[str] | None = None) -> list[Trace]:
