@@ -30,7 +30,7 @@ experiments = sa.Table(
     sa.Column("created", Instant, nullable=False),
     sa.Column("updated", Instant),
     sa.Column("deleted", Instant),
-    sa.Column("location", sa.Text, nullable=False, server_default=""),
+    sa.Column("location", sa.Text, nullable=False, server_default=sa.text("''")),
 )
 
 experiment_tags = sa.Table(
@@ -64,7 +64,7 @@ runs = sa.Table(
     sa.Column("heartbeat", sa.Float(53), nullable=False),
     # 0 where nobody sends any: such a run is only lost when it has written nothing for a long time.
     sa.Column("heartbeats", sa.SmallInteger, nullable=False, server_default="1"),
-    sa.Column("user", sa.String(250), nullable=False, server_default=""),
+    sa.Column("user", sa.String(250), nullable=False, server_default=sa.text("''")),
     sa.Index("ix_runs_experiment", "experiment", "started", "number"),
     sa.Index("ix_runs_started", "started", "number"),
     sa.Index("ix_runs_parent", "parent"),

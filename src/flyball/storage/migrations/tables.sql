@@ -237,28 +237,6 @@ CREATE TABLE rollouts (
 	CONSTRAINT fk_rollouts_deployment FOREIGN KEY(deployment) REFERENCES deployments (name)
 );
 
-CREATE TABLE runs (
-	number INTEGER NOT NULL, 
-	id VARCHAR(128) NOT NULL, 
-	experiment BIGINT NOT NULL, 
-	name VARCHAR(250) NOT NULL, 
-	kind VARCHAR(40) NOT NULL, 
-	state VARCHAR(20) NOT NULL, 
-	parent VARCHAR(128) NOT NULL, 
-	attempt INTEGER NOT NULL, 
-	code VARCHAR(250) NOT NULL, 
-	environment TEXT NOT NULL, 
-	error TEXT NOT NULL, 
-	notes TEXT NOT NULL, 
-	started BIGINT NOT NULL, 
-	ended BIGINT, 
-	deleted BIGINT, 
-	heartbeat FLOAT NOT NULL, heartbeats SMALLINT DEFAULT '1' NOT NULL, user VARCHAR(250) DEFAULT '' NOT NULL, 
-	CONSTRAINT pk_runs PRIMARY KEY (number), 
-	CONSTRAINT fk_runs_experiment FOREIGN KEY(experiment) REFERENCES experiments (number), 
-	CONSTRAINT uq_runs_id UNIQUE (id)
-);
-
 CREATE TABLE alert_deliveries (
 	notice BIGINT NOT NULL, 
 	channel VARCHAR(200) NOT NULL, 
@@ -705,7 +683,7 @@ CREATE TABLE "experiments" (
 	created BIGINT NOT NULL, 
 	updated BIGINT, 
 	deleted BIGINT, 
-	location TEXT DEFAULT '' NOT NULL, 
+	location TEXT DEFAULT ('') NOT NULL, 
 	CONSTRAINT pk_experiments PRIMARY KEY (number), 
 	CONSTRAINT uq_experiments_name UNIQUE (name)
 );
@@ -750,12 +728,12 @@ CREATE TABLE "model_versions" (
 	tags TEXT NOT NULL, 
 	verdict TEXT, 
 	deleted BIGINT, 
-	source TEXT DEFAULT '' NOT NULL, 
+	source TEXT DEFAULT ('') NOT NULL, 
 	status VARCHAR(20) DEFAULT 'ready' NOT NULL, 
-	user VARCHAR(250) DEFAULT '' NOT NULL, 
+	user VARCHAR(250) DEFAULT ('') NOT NULL, 
 	mlflow_stage VARCHAR(20) DEFAULT 'None' NOT NULL, 
-	logged_model VARCHAR(128) DEFAULT '' NOT NULL, 
-	run_link TEXT DEFAULT '' NOT NULL, 
+	logged_model VARCHAR(128) DEFAULT ('') NOT NULL, 
+	run_link TEXT DEFAULT ('') NOT NULL, 
 	updated BIGINT, 
 	CONSTRAINT pk_model_versions PRIMARY KEY (model, version), 
 	CONSTRAINT fk_model_versions_model FOREIGN KEY(model) REFERENCES models (name)
@@ -780,6 +758,30 @@ CREATE TABLE "run_artifacts" (
 	kind VARCHAR(40) NOT NULL, 
 	created BIGINT NOT NULL, 
 	CONSTRAINT pk_run_artifacts PRIMARY KEY (run, name)
+);
+
+CREATE TABLE "runs" (
+	number INTEGER NOT NULL, 
+	id VARCHAR(128) NOT NULL, 
+	experiment BIGINT NOT NULL, 
+	name VARCHAR(250) NOT NULL, 
+	kind VARCHAR(40) NOT NULL, 
+	state VARCHAR(20) NOT NULL, 
+	parent VARCHAR(128) NOT NULL, 
+	attempt INTEGER NOT NULL, 
+	code VARCHAR(250) NOT NULL, 
+	environment TEXT NOT NULL, 
+	error TEXT NOT NULL, 
+	notes TEXT NOT NULL, 
+	started BIGINT NOT NULL, 
+	ended BIGINT, 
+	deleted BIGINT, 
+	heartbeat FLOAT NOT NULL, 
+	heartbeats SMALLINT DEFAULT '1' NOT NULL, 
+	user VARCHAR(250) DEFAULT ('') NOT NULL, 
+	CONSTRAINT pk_runs PRIMARY KEY (number), 
+	CONSTRAINT uq_runs_id UNIQUE (id), 
+	CONSTRAINT fk_runs_experiment FOREIGN KEY(experiment) REFERENCES experiments (number)
 );
 
 CREATE INDEX ix_alert_notices_alert ON alert_notices (alert);

@@ -476,7 +476,7 @@ def upgrade() -> None:
     with op.batch_alter_table("experiments", schema=None) as batch_op:
         batch_op.add_column(sa.Column("updated", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("deleted", sa.BigInteger(), nullable=True))
-        batch_op.add_column(sa.Column("location", sa.Text(), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("location", sa.Text(), server_default=sa.text("('')"), nullable=False))
         batch_op.alter_column(
             "name", existing_type=sa.VARCHAR(length=250), type_=sa.String(length=500), existing_nullable=False
         )
@@ -501,12 +501,14 @@ def upgrade() -> None:
         )
 
     with op.batch_alter_table("model_versions", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("source", sa.Text(), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("source", sa.Text(), server_default=sa.text("('')"), nullable=False))
         batch_op.add_column(sa.Column("status", sa.String(length=20), server_default="ready", nullable=False))
-        batch_op.add_column(sa.Column("user", sa.String(length=250), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("user", sa.String(length=250), server_default=sa.text("('')"), nullable=False))
         batch_op.add_column(sa.Column("mlflow_stage", sa.String(length=20), server_default="None", nullable=False))
-        batch_op.add_column(sa.Column("logged_model", sa.String(length=128), server_default="", nullable=False))
-        batch_op.add_column(sa.Column("run_link", sa.Text(), server_default="", nullable=False))
+        batch_op.add_column(
+            sa.Column("logged_model", sa.String(length=128), server_default=sa.text("('')"), nullable=False)
+        )
+        batch_op.add_column(sa.Column("run_link", sa.Text(), server_default=sa.text("('')"), nullable=False))
         batch_op.add_column(sa.Column("updated", sa.BigInteger(), nullable=True))
         batch_op.alter_column(
             "model", existing_type=sa.VARCHAR(length=128), type_=sa.String(length=256), existing_nullable=False
@@ -533,7 +535,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("runs", schema=None) as batch_op:
         batch_op.add_column(sa.Column("heartbeats", sa.SmallInteger(), server_default="1", nullable=False))
-        batch_op.add_column(sa.Column("user", sa.String(length=250), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("user", sa.String(length=250), server_default=sa.text("('')"), nullable=False))
 
     # ### end Alembic commands ###
 
