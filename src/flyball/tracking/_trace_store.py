@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -207,6 +208,44 @@ def experiment_numbers(connection: sa.Connection, given: Iterable[str]) -> list[
         except NotFound:
             continue
     return found
+
+
+def pick_traces(
+    connection: sa.Connection, wanted: Sequence[sa.ColumnElement[bool]], ids: Sequence[str], most: int | None
+) -> list[sa.Row[Any]]:
+    """Numbers, ids and experiments of traces, the oldest first, locked until the end of the transaction.
+
+    Args:
+        ids: Only these; all by default.
+        most: At most so many.
+    """
+    found: list[Any] = []
+    for piece in pieces(list(dict.fromkeys(ids))) or [[]]:
+        query = sa.select(traces.c.number, traces.c.id, traces.c.experiment).where(*wanted)
+        query = query.where(traces.c.id.in_(piece)) if piece else query
+        query = query.order_by(traces.c.started, traces.c.id).with_for_update()
+        found += connection.execute(query if most is None else query.limit(max(0, most - len(found)))).all()
+    return found
+
+
+def read_sessions(
+    connection: sa.Connection, experiment: int, before: datetime | None, limit: int
+) -> Sequence[sa.Row[Any]]:
+    """The sessions of an experiment, those with the latest trace first."""
+    kind = traces.c.started.type
+    last = sa.func.max(traces.c.started, type_=kind)
+    query = sa.select(
+        traces.c.session,
+        sa.func.count().label("traces"),
+        sa.func.min(traces.c.started, type_=kind).label("first"),
+        last.label("last"),
+        sa.func.coalesce(sa.func.sum(traces.c.total_tokens), 0).label("total_tokens"),
+        sa.func.coalesce(sa.func.sum(traces.c.total_cost), 0.0).label("total_cost"),
+    ).where(traces.c.experiment == experiment, traces.c.session.is_not(None))
+    query = query.group_by(traces.c.session)
+    query = query if before is None else query.having(last < before)
+    found: Any = connection.execute(query.order_by(last.desc(), traces.c.session).limit(limit)).all()
+    return list(found)
 
 
 def delete_traces(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> None:

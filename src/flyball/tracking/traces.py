@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -322,18 +322,10 @@ class Traces:
         if not traces and before is None:
             raise InvalidInput("Nothing says which traces to delete.", hint="Give their ids or a time.")
         with self._database.transaction() as connection:
-            wanted: list[sa.ColumnElement[bool]] = []
+            wanted = [table.c.started <= before] if before is not None else []
             if experiment:
                 wanted.append(table.c.experiment == find_experiment(connection, experiment).number)
-            if before is not None:
-                wanted.append(table.c.started <= before)
-            picked: list[Sequence[str]] = _trace_store.pieces(list(dict.fromkeys(traces or []))) or [[]]
-            rows: list[Any] = []
-            for piece in picked:
-                query = sa.select(table.c.number, table.c.id, table.c.experiment).where(*wanted)
-                query = query.where(table.c.id.in_(piece)) if piece else query
-                query = query.order_by(table.c.started, table.c.id).with_for_update()
-                rows += connection.execute(query if most is None else query.limit(max(0, most - len(rows)))).all()
+            rows = _trace_store.pick_traces(connection, wanted, traces or [], most)
             _trace_store.delete_traces(connection, rows)
             if rows:
                 self._tell(connection, "traces_deleted", experiment, count=len(rows))
@@ -438,23 +430,9 @@ class Traces:
             experiment: Its id or name.
             before: Only those whose last trace is older.
         """
-        table = _trace_store.traces
-        last = sa.func.max(table.c.started, type_=table.c.started.type)
         with self._database.reading() as connection:
             number = find_experiment(connection, experiment).number
-            query = sa.select(
-                table.c.session,
-                sa.func.count().label("traces"),
-                sa.func.min(table.c.started, type_=table.c.started.type).label("first"),
-                last.label("last"),
-                sa.func.coalesce(sa.func.sum(table.c.total_tokens), 0).label("total_tokens"),
-                sa.func.coalesce(sa.func.sum(table.c.total_cost), 0.0).label("total_cost"),
-            ).where(table.c.experiment == number, table.c.session.is_not(None))
-            query = query.group_by(table.c.session)
-            query = query if before is None else query.having(last < before)
-            rows = connection.execute(
-                query.order_by(last.desc(), table.c.session).limit(max(1, min(limit, 1000)))
-            ).all()
+            rows = _trace_store.read_sessions(connection, number, before, max(1, min(limit, 1000)))
         return [
             Session(
                 id=row.session,
