@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar, Token
 from functools import lru_cache
@@ -22,7 +23,7 @@ from flyball.storage.objects import Blobs
 from flyball.tracking import provenance
 from flyball.tracking.delivery import Services
 from flyball.tracking.media import Media
-from flyball.tracking.recorder import LiveRun, Recorder
+from flyball.tracking.recorder import LiveRun, Recorder, numbers_of
 from flyball.tracking.runs import EndState
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _opened: dict[tuple[str, str], Workspace | RemoteWorkspace] = {}
 _recorders: dict[tuple[str, str, bool], Recorder] = {}
 _entered: list[ActiveRun] = []
 _inherited: list[object] = []
+_opening = threading.Lock()
 
 
 def connect() -> Workspace | RemoteWorkspace:
@@ -346,17 +348,11 @@ class StepRun(Media):
         **metrics: float,
     ) -> None:
         """Logs metrics, params and tags."""
-        for key, value in metrics.items():
-            try:
-                float(value)
-            except (TypeError, ValueError):
-                raise InvalidInput(f"Metric '{key}' is {value!r}, which is no number.") from None
-        numbers = {key: float(value) for key, value in metrics.items()}
-        self._inside.log(params=params or {}, metrics=numbers, tags=tags or {}, step=step)
+        self._inside.log(params=params or {}, metrics=numbers_of(metrics), tags=tags or {}, step=step)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Logs named numbers."""
-        self.log(step=step, **cast("dict[str, Any]", metrics))
+        self._inside.log(metrics=numbers_of(metrics), step=step)
 
     def log_notes(self, text: str) -> None:
         """Keeps notes, in Markdown, beside what else the step leaves behind."""
@@ -445,9 +441,10 @@ def _recorder(settings: Settings, *, offline: bool) -> Recorder:
 
 def _open(settings: Settings) -> Workspace | RemoteWorkspace:
     place = (settings.url, str(settings.workspace))
-    if place not in _opened:
-        _opened[place] = open_workspace(settings)
-    return _opened[place]
+    with _opening:  # a sender may ask at the same time as its program
+        if place not in _opened:
+            _opened[place] = open_workspace(settings)
+        return _opened[place]
 
 
 def _services(settings: Settings) -> Services:
@@ -483,6 +480,8 @@ def _loggable(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _after_fork() -> None:
+    global _opening  # another thread of the parent may hold it for ever
+    _opening = threading.Lock()
     # A connection that two processes use answers the wrong one. The parent's are kept, unused: closing them here would reach
     # into its database.
     _inherited.append(dict(_opened))

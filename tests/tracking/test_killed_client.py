@@ -122,6 +122,19 @@ def test_the_next_process_of_the_workspace_sends_what_a_killed_one_left(here: Pa
         assert workspace.tracking.get_run("two").state == "finished"
 
 
+def test_a_killed_run_is_lost_until_the_rest_of_it_comes(here: Path, tmp_path: Path) -> None:
+    there = tmp_path / "client"
+    there.mkdir()
+    port = free_port()
+    with server(here, port), open_local(here) as workspace:
+        last = kill(client(there, url=f"http://127.0.0.1:{port}"), 20_000)
+        workspace.tracking.mark_lost(older_than_seconds=0)
+        assert workspace.tracking.get_run("one").state == "lost"
+        finish(client(there, url=f"http://127.0.0.1:{port}", run="two", count=5))
+        assert steps(workspace)[: last + 1] == list(range(last + 1))
+        assert workspace.tracking.get_run("one").state == "lost"
+
+
 def test_a_run_that_was_killed_is_taken_up_again(here: Path) -> None:
     last = kill(client(here), 100)
     with open_local(here) as workspace:

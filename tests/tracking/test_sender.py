@@ -19,6 +19,7 @@ from flyball.tracking.delivery import Delivery, deliver_leftover
 from flyball.tracking.recorder import LiveRun, Recorder
 from flyball.tracking.runs import Tracking
 from flyball.tracking.spool import Header, Spool, new_header, processes, take
+from flyball.tracking.sync import sync
 from flyball.workspace import Workspace
 
 
@@ -210,6 +211,19 @@ def test_what_is_refused_is_told_and_kept_and_the_rest_arrives(
     assert "cannot become 4" in message
     assert records.decode(payload)[:3] == [records.LOG, run.id, {"depth": 4}]
     kept.close()
+
+
+def test_a_file_that_is_refused_is_kept_until_it_is_taken(workspace: Workspace, folder: Path) -> None:
+    recorder = Recorder(folder, lambda: workspace, offline=True)
+    file, size = recorder.keep(b"bytes")
+    recorder.append(records.artifact("unknown", "a.bin", "file", file, size))
+    recorder.close()
+    assert sync(workspace, folder).refused == 1
+    workspace.tracking.create_run("prices", id="unknown")
+    assert sync(workspace, folder, refused_too=True).refused == 0
+    (artifact,) = workspace.tracking.list_artifacts("unknown")
+    assert workspace.blobs.get(artifact.digest) == b"bytes"
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
 
 
 def test_one_bad_point_does_not_take_the_others_with_it(workspace: Workspace, folder: Path) -> None:

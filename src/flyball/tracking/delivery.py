@@ -96,9 +96,10 @@ class Delivery:
                 if waiting.count and end is not None:
                     yield self._send_points(waiting, end)
                     waiting = _Points()
-                self._perform(kind, entry, record.payload)
+                is_taken = self._perform(kind, entry, record.payload)
                 yield record.end
-                self._clean_up(kind, entry)
+                if is_taken:
+                    self._clean_up(kind, entry)
             elif waiting.count >= BATCH:
                 yield self._send_points(waiting, record.end)
                 waiting = _Points()
@@ -136,12 +137,13 @@ class Delivery:
                     continue
             self._refuse(error, records.encode(entry))
 
-    def _perform(self, kind: int, entry: Entry, payload: bytes) -> None:
+    def _perform(self, kind: int, entry: Entry, payload: bytes) -> bool:
+        """Does what a record says; False if that is refused."""
         act = self._ACTS.get(kind)
         if act is None:
             if kind:
                 self._refuse(InvalidInput(f"There is no record of kind {kind}."), payload)
-            return
+            return False
         try:
             act(self, *entry[1:])
         except _REFUSALS as error:
@@ -149,9 +151,12 @@ class Delivery:
                 self._check_patience(entry[1] if kind not in (records.BLOB, records.OPEN) else "", error)
             else:
                 self.seen.begun[entry[1]] = error
-            self._refuse(error, payload)
+            self._refuse(error, self._set_aside(kind, entry, payload))
         except (TypeError, ValueError) as error:
             self._refuse(InvalidInput(f"The record cannot be read: {error}."), payload)
+        else:
+            return True
+        return False
 
     def _create(self, run: str, fields: dict[str, Any], again: bool) -> None:
         tracking = self._services.tracking
@@ -219,6 +224,16 @@ class Delivery:
         name = entry[4] if kind == records.ARTIFACT else entry[1] if kind == records.BLOB else ""
         if name and Path(name).name == name:
             (self._folder / "files" / name).unlink(missing_ok=True)
+
+    def _set_aside(self, kind: int, entry: Entry, payload: bytes) -> bytes:
+        """Keeps the file of a record that is refused from going with its process; gives the record that names it then."""
+        place = {records.ARTIFACT: 4, records.BLOB: 1}.get(kind)
+        files = self._folder / "files"
+        if place is None or entry[place].startswith("refused-") or not (files / entry[place]).is_file():
+            return payload
+        name = f"refused-{entry[place]}"
+        (files / entry[place]).rename(files / name)
+        return records.encode([*entry[:place], name, *entry[place + 1 :]])
 
     def _check_patience(self, run: str, error: FlyballError) -> None:
         """Raises the error while the run may still be begun by someone else."""

@@ -240,7 +240,7 @@ class LiveRun(Media):
             given = limits.check_params(dict(params or {}))
             named = limits.check_tags(dict(tags or {}))
             if metrics:
-                metrics = _numbers(metrics)
+                metrics = numbers_of(metrics)
             self._recorder.append(records.log(self.id, given, named), durable=self.durable)
         if metrics:
             self.log_metrics(metrics, step)
@@ -253,7 +253,7 @@ class LiveRun(Media):
         """
         for value in metrics.values():
             if type(value) is not float:
-                metrics = _numbers(metrics)
+                metrics = numbers_of(metrics)
                 break
         recorder, counted = self._recorder, self._steps
         with recorder.spool.lock:
@@ -335,6 +335,13 @@ class LiveRun(Media):
         """Ends the run, and waits a while until all of it is kept; what is left is sent later."""
         if self.is_ended:
             return
+        self._end(state, error)
+        is_taken = self._recorder.flush(self._flush)
+        self._recorder.ended(self)
+        if not is_taken and not self._recorder.offline:
+            self._recorder.tell_left()
+
+    def _end(self, state: EndState, error: str) -> None:
         self.is_ended = True
         if self._sampler is not None:
             self._sampler.stop()
@@ -344,17 +351,12 @@ class LiveRun(Media):
             )
         # The run is no longer among those that a new part begins with; it is still said to be alive until it is over.
         self._recorder.runs.pop(self.id, None)
-        is_taken = self._recorder.flush(self._flush)
-        self._recorder.ended(self)
-        if not is_taken and not self._recorder.offline:
-            self._recorder.tell_left()
 
     def finish_at_exit(self) -> None:
         """Ends a run whose block the process never left, by how the process ends."""
         # Where Python itself has told of an error that nobody caught.
         error = getattr(sys, "last_value", None)
-        self._flush = 0.0
-        self.finish("failed" if error else "finished", f"{type(error).__name__}: {error}" if error else "")
+        self._end("failed" if error else "finished", f"{type(error).__name__}: {error}" if error else "")
 
     def _last_step(self, key: str) -> int:
         limits.check_key(key, "metric")
@@ -366,7 +368,12 @@ class LiveRun(Media):
         return -1
 
 
-def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+def numbers_of(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics as plain numbers.
+
+    Raises:
+        InvalidInput: one is no number.
+    """
     found = {}
     for key, value in metrics.items():
         try:
