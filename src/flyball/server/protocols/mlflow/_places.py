@@ -15,13 +15,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
-from flyball.errors import InvalidInput, NotFound
 from flyball.server.protocols.mlflow._checks import check_path
-from flyball.server.protocols.mlflow.conversions import artifact_uri, experiment_of
+from flyball.server.protocols.mlflow.conversions import below, location
 from flyball.server.protocols.mlflow.wire import MlflowError
+from flyball.tracking.places import place_of_run
 
 if TYPE_CHECKING:
+    from flyball.storage.database import Database
     from flyball.tracking.files import File
     from flyball.tracking.nouns import Artifact
     from flyball.workspace import Workspace
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 _PAGE = 10_000
 _LOOSE = "loose"
 """The folder of files that stand in none."""
+
+# A run stays in its experiment, and an experiment's place stays as it is: what was found once is not asked for again.
+_known_roots: WeakKeyDictionary[Database, set[tuple[str, str]]] = WeakKeyDictionary()
+_MOST_ROOTS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,12 +207,19 @@ def _stored(workspace: Workspace, place: Place, size: int) -> Iterator[StoredFil
 
 
 def _is_root_of(workspace: Workspace, run: str, root: str) -> bool:
-    try:
-        found = workspace.tracking.get_run(run)
-    except (NotFound, InvalidInput):
+    known = _known_roots.setdefault(workspace.database, set())
+    if (run, root) in known:
+        return True
+    found = place_of_run(workspace.database, run)
+    if found is None:
         return False
-    parts = urlsplit(artifact_uri(experiment_of(workspace, found), run))
-    return parts.scheme == "mlflow-artifacts" and parts.path.strip("/") == f"{root}/artifacts"
+    parts = urlsplit(below(location(found), run))
+    is_root = parts.scheme == "mlflow-artifacts" and parts.path.strip("/") == root
+    if is_root:
+        if len(known) >= _MOST_ROOTS:
+            known.clear()
+        known.add((run, root))
+    return is_root
 
 
 def check_writable(place: Place) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from flyball.errors import InvalidInput, NotFound
 from flyball.server.protocols.mlflow.wire import MlflowError
+from flyball.tracking.places import ExperimentPlace, places_of
 from flyball.tracking.points import latest_points
 
 if TYPE_CHECKING:
@@ -111,17 +112,31 @@ def state_of(status: str | int) -> RunState | None:
     return STATES.get(name or "")
 
 
-def artifact_uri(experiment: Experiment, run: str) -> str:
+class Placed(Protocol):
+    """What has a place for artifacts: an experiment, or what is kept of it for that."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def location(self) -> str:
+        """Where its artifacts are said to be; empty for the usual place."""
+        ...
+
+
+def artifact_uri(experiment: Placed, run: str) -> str:
     """Where the clients bring a run's artifacts to."""
     return below(location(experiment), f"{run}/artifacts")
 
 
-def model_uri(experiment: Experiment, model: str) -> str:
+def model_uri(experiment: Placed, model: str) -> str:
     """Where the clients bring a logged model's files to."""
     return below(location(experiment), f"models/{model}/artifacts")
 
 
-def location(experiment: Experiment) -> str:
+def location(experiment: Placed) -> str:
     """Where the clients bring all of an experiment's files to."""
     return experiment.location or f"mlflow-artifacts:/{experiment.id}"
 
@@ -147,7 +162,7 @@ def experiment_json(experiment: Experiment) -> dict[str, Any]:
     return {**found, "workspace": "default"}
 
 
-def info_json(run: Run, experiment: Experiment) -> dict[str, Any]:
+def info_json(run: Run, experiment: Placed) -> dict[str, Any]:
     """What a run is, apart from what it logged."""
     found: dict[str, Any] = {
         "run_uuid": run.id,
@@ -177,10 +192,7 @@ def runs_json(workspace: Workspace, runs: Iterable[Run], *, searched: bool = Fal
     ids = [run.id for run in given]
     latest = latest_points(workspace.database, ids)
     uses = {found.run: found for found in workspace.run_inputs.get(ids)}
-    experiments: dict[str, Experiment] = {}
-    for run in given:
-        if run.experiment_id not in experiments:
-            experiments[run.experiment_id] = experiment_of(workspace, run)
+    experiments = places_of(workspace.database, {run.experiment_id for run in given})
     return [
         {
             "info": info_json(run, experiments[run.experiment_id]),
@@ -209,7 +221,7 @@ def point_json(point: MetricPoint) -> dict[str, Any]:
     return {"key": point.key, "value": number(point.value), "timestamp": milliseconds(point.at), "step": point.step}
 
 
-def logged_model_json(model: LoggedModel, experiment: Experiment) -> dict[str, Any]:
+def logged_model_json(model: LoggedModel, experiment: Placed) -> dict[str, Any]:
     """A logged model as MLflow writes it."""
     info: dict[str, Any] = {
         "model_id": model.id,
@@ -262,9 +274,9 @@ def experiment_by_id(workspace: Workspace, given: str) -> Experiment:
     return found
 
 
-def experiment_of(workspace: Workspace, run: Run) -> Experiment:
-    """The experiment that a run belongs to."""
-    return workspace.experiments.get(run.experiment_id)
+def experiment_of(workspace: Workspace, run: Run) -> ExperimentPlace:
+    """The place of the experiment that a run belongs to."""
+    return places_of(workspace.database, [run.experiment_id])[run.experiment_id]
 
 
 def run_by_id(workspace: Workspace, run: str) -> Run:

@@ -12,6 +12,7 @@ from flyball.server.protocols.mlflow.experiments import Tag
 from flyball.server.protocols.mlflow.runs import random_name
 from flyball.server.protocols.mlflow.wire import MlflowError, endpoint
 from flyball.tracking.logged_models import DatasetChoice, LoggedModel, ModelOrder, ModelStatus
+from flyball.tracking.places import places_of
 from flyball.workspace import Workspace
 
 _BAD_IN_NAME = ("/", ":", ".", "%", '"', "'")
@@ -177,7 +178,7 @@ def search_models(workspace: Workspace, given: SearchModels) -> dict[str, Any]:
         limit=given.max_results or 100,
         page_token=given.page_token,
     )
-    experiments = {one: experiment_by_id(workspace, one) for one in {model.experiment for model in page.models}}
+    experiments = places_of(workspace.database, {model.experiment for model in page.models})
     found: dict[str, Any] = {}
     if page.models:
         found["models"] = [logged_model_json(model, experiments[model.experiment]) for model in page.models]

@@ -1,0 +1,35 @@
+"""Where runs belong and where their artifacts go: what stays the same for ever, and is cheap to ask for again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from flyball.storage.database import Database
+from flyball.tracking import _store
+
+_table = _store.experiments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentPlace:
+    """An experiment's id, and where it says that its artifacts are; empty for the usual place."""
+
+    id: str
+    location: str
+
+
+def place_of_run(database: Database, run: str) -> ExperimentPlace | None:
+    """The place of a run's experiment; None if there is no such run."""
+    query = sa.select(_table.c.number, _table.c.location).join(_store.runs, _store.runs.c.experiment == _table.c.number)
+    row = database.row(query.where(_store.runs.c.id == run))
+    return None if row is None else ExperimentPlace(id=str(row.number), location=row.location)
+
+
+def places_of(database: Database, experiments: Iterable[str]) -> dict[str, ExperimentPlace]:
+    """The places of experiments by their ids; ids that are none are left out."""
+    numbers = sorted({int(experiment) for experiment in experiments})
+    rows = database.rows(sa.select(_table.c.number, _table.c.location).where(_table.c.number.in_(numbers)))
+    return {str(row.number): ExperimentPlace(id=str(row.number), location=row.location) for row in rows}
