@@ -12,7 +12,7 @@ from flyball.errors import InvalidInput, NotFound, WorkFailed
 from flyball.models.environment import Environment, capture
 from flyball.models.flavors.base import FLAVORS, Predictor
 from flyball.models.signature import Label, Signature, Task, arrow_type, conform, input_schema, output_schema
-from flyball.schema import Schema
+from flyball.schema import Column, Schema
 from flyball.serialization import canonical_json, digest
 from flyball.storage.object_store import check_key
 from flyball.storage.objects import Blobs
@@ -215,6 +215,10 @@ def _check_answer(answer: pa.Table, rows: int) -> None:
 
 def _completed(signature: Signature, predictor: Predictor) -> Signature:
     """The signature, with what only the model itself knows where nobody has said it."""
+    if not signature.inputs.columns and predictor.columns:
+        # Of which types they are it does not know either; most models take numbers.
+        named = (Column(name=name, type="float", storage="double") for name in predictor.columns)
+        signature = replace(signature, inputs=Schema(columns=tuple(named)))
     if signature.task != "other" or predictor.task == "other":
         return signature
     return replace(signature, task=predictor.task, classes=signature.classes or predictor.classes)

@@ -28,13 +28,19 @@ def take_hold(
         holder: Text of the `Ref` of what needs it.
 
     Raises:
-        Conflict: the version is retired.
+        Conflict: the version is retired, or its files are not kept here.
     """
     connection.execute(sa.select(_store.models.c.name).where(_store.models.c.name == model).with_for_update())
     table = _store.versions
     mine = sa.and_(table.c.model == model, table.c.version == version)
-    if connection.execute(sa.select(table.c.stage).where(mine)).scalar() == "retired":
+    found = connection.execute(sa.select(table.c.stage, table.c.package_id, table.c.source).where(mine)).first()
+    if found is not None and found.stage == "retired":
         raise Conflict(f"Version {version} of '{model}' is retired.", hint="Choose another, or restore it first.")
+    if found is not None and not found.package_id:
+        raise Conflict(
+            f"The files of version {version} of '{model}' are not kept here, so it cannot be served.",
+            hint=f"They lie at {found.source[:200] or 'another place'}; log the model here and register it anew.",
+        )
     row = {"holder": holder, "model": model, "version": version, "since": now}
     connection.execute(database.insert(_people.holds).values(row).on_conflict_do_nothing())
 

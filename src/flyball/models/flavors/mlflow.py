@@ -70,7 +70,7 @@ def _load(folder: Path, said: MLmodel) -> Predictor:
     with _code(folder, *(settings.get("code") for settings in flavors.values())):
         if "sklearn" in flavors and wanted == "predict":
             settings = flavors["sklearn"]
-            return estimator(_unpickled(_file(folder, settings, "pickled_model"), settings))
+            return _estimator(_unpickled(_file(folder, settings, "pickled_model"), settings))
         if "xgboost" in flavors:
             return _xgboost(folder, flavors["xgboost"])
         if "lightgbm" in flavors:
@@ -113,7 +113,7 @@ def _xgboost(folder: Path, settings: Mapping[str, Any]) -> Predictor:
     model: Any = _class(name, "xgboost")()
     model.load_model(_file(folder, settings, "data"))
     if name.rpartition(".")[2] != "Booster":
-        return estimator(model)
+        return _estimator(model)
     return _Called(lambda rows: model.predict(xgboost.DMatrix(rows)), columns=tuple(model.feature_names or ()))
 
 
@@ -121,9 +121,27 @@ def _lightgbm(folder: Path, settings: Mapping[str, Any]) -> Predictor:
     lightgbm = _library("lightgbm")
     path = _file(folder, settings, "data")
     if str(settings.get("model_class") or "lightgbm.basic.Booster").rpartition(".")[2] != "Booster":
-        return estimator(_unpickled(path, settings))
+        return _estimator(_unpickled(path, settings))
     model = lightgbm.Booster(model_file=str(path))
-    return _Called(model.predict)
+    return _Called(model.predict, columns=tuple(model.feature_name()))
+
+
+def _estimator(model: Any) -> Predictor:
+    found = estimator(model)
+    if found.columns:
+        return found
+    places = tuple(f"x{place}" for place in range(int(getattr(model, "n_features_in_", 0) or 0)))
+    return _Placed(found, places) if places else found
+
+
+class _Placed:
+    """An estimator that was fitted on a plain array, whose columns are named by their place."""
+
+    def __init__(self, model: Predictor, columns: tuple[str, ...]) -> None:
+        self.task = model.task
+        self.classes = model.classes
+        self.columns = columns
+        self.predict = model.predict
 
 
 class _Called:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from flyball.workspace import Workspace
 
 PROMPT_TAG = "mlflow.prompt.is_prompt"
+TREE = "mlflow-artifacts:/flyball/models"
+"""Where the files of versions are shown."""
+
 _STATUS = {"ready": "READY", "pending": "PENDING_REGISTRATION", "failed": "FAILED_REGISTRATION"}
 _LONGEST_KEY = 250
 _LONGEST_VALUE = 100_000
@@ -61,7 +64,7 @@ def version_json(version: ModelVersion) -> dict[str, Any]:
 
 def tree_uri(version: ModelVersion) -> str:
     """Where MLflow's clients find the files of a version that was registered here."""
-    return f"mlflow-artifacts:/flyball/models/{_part(version.model)}/{version.version}/artifacts"
+    return f"{TREE}/{_part(version.model)}/{version.version}/artifacts"
 
 
 def model_of_part(part: str) -> str:

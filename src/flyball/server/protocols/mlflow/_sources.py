@@ -11,7 +11,7 @@ from flyball.errors import FlyballError, InvalidInput, NotFound
 from flyball.models.mlmodel import MLMODEL, package_of
 from flyball.refs import Ref
 from flyball.server.protocols.mlflow._places import files_below
-from flyball.server.protocols.mlflow._registry import is_prompt, version_json
+from flyball.server.protocols.mlflow._registry import TREE, is_prompt, tree_uri
 from flyball.server.protocols.mlflow.conversions import artifact_uri, below, experiment_by_id, experiment_of, model_uri
 from flyball.server.protocols.mlflow.wire import MlflowError
 
@@ -92,13 +92,25 @@ def package_at(workspace: Workspace, source: Source) -> ModelPackage | None:
 
 
 def location_of(workspace: Workspace, version: ModelVersion) -> str:
-    """Where a client fetches the files of a version."""
+    """Where a client fetches the files of a version.
+
+    A version stays what it was: where its source is gone, or holds something else by now, its own files are shown.
+    """
     if not version.source:
-        return str(version_json(version)["source"])
+        return tree_uri(version)
     try:
-        return model_source(workspace, version.source, version.run or None, version.logged_model or None).location
-    except (MlflowError, FlyballError):
-        return version.source
+        found = model_source(workspace, version.source, version.run or None, version.logged_model or None).location
+        if version.is_external or _same(workspace, found, version):
+            return found
+    except (FlyballError, MlflowError):
+        pass
+    return version.source if version.is_external else tree_uri(version)
+
+
+def _same(workspace: Workspace, location: str, version: ModelVersion) -> bool:
+    if location.startswith(f"{TREE}/"):
+        return True
+    return {file.name: file.digest for file in files_below(workspace, location)} == version.package.files
 
 
 def _scheme(given: str) -> str:

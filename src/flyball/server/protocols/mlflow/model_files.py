@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 ROOT = "flyball/models"
 _CODE = "code"
-_LOADER = "flyball_model"
 _ENVIRONMENT = {"conda": "conda.yaml", "virtualenv": "python_env.yaml"}
 _DISTRIBUTIONS = {
     "scikit_learn": ("scikit-learn", "numpy", "scipy", "pandas", "joblib"),
@@ -113,14 +112,14 @@ def _made(version: ModelVersion, size: int) -> dict[str, bytes]:
         "conda.yaml": msgspec.json.format(msgspec.json.encode(conda)),
         "python_env.yaml": msgspec.json.format(msgspec.json.encode(virtualenv)),
     }
-    return made | ({f"{_CODE}/{_LOADER}.py": code} if code else {})
+    return made | ({f"{_CODE}/{_loader_of(version)}.py": code} if code else {})
 
 
 def _flavors(version: ModelVersion) -> tuple[dict[str, dict[str, Any]], bytes]:
     """How MLflow is to read the version's files, and the module that it does it with where it has none of its own."""
     package = version.package
     function: dict[str, Any] = {"env": _ENVIRONMENT, "python_version": package.environment.python}
-    with_code = {**function, "loader_module": _LOADER, "code": _CODE}
+    with_code = {**function, "loader_module": _loader_of(version), "code": _CODE}
     if package.flavor == "scikit_learn":
         model = "model.pickle"
         theirs = {
@@ -142,6 +141,11 @@ def _flavors(version: ModelVersion) -> tuple[dict[str, dict[str, Any]], bytes]:
         f"Version {version.version} of '{version.model}' is of the flavor '{package.flavor}', which MLflow cannot read.",
         "NOT_IMPLEMENTED",
     )
+
+
+def _loader_of(version: ModelVersion) -> str:
+    # Of its own for each package: Python keeps a module under its name, whatever folder it came from.
+    return f"flyball_model_{version.package.id[:16]}"
 
 
 def _loader(kind: str, given: object) -> bytes:
