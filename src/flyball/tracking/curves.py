@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import importlib.util
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,8 @@ _AT = sa.type_coerce(_points.c.at, sa.BigInteger)
 _PLACE = (_points.c.step, _AT, _points.c.value, _points.c.undefined)
 _SIZE = _chunks.c.count.label("size")  # a row has a method of that name
 _LONG = 1 << 62
+_AT_ONCE = 500
+_FOUR_ENDS = struct.Struct("<" + 4 * ENDS.format.lstrip("<"))
 _HAS_NUMPY = importlib.util.find_spec("numpy") is not None
 
 Point = tuple[int, int, int, float]
@@ -204,11 +207,7 @@ class _Drawing:
                 places += to_places(open_chunk(data))
             return self._all(key, places)
         self._span(heads, places)
-        whole = [head for head in heads if self._is_whole(head)]
-        opened = [head for head in heads if not self._is_whole(head)]
-        for head in whole:
-            self._take_ends(head)
-        for data in self._opened(mine, opened, len(heads)):
+        for data in self._opened(mine, self._take_whole(heads), len(heads)):
             self._take_chunk(data)
         for step, at, value, undefined in places:
             if not undefined:
@@ -225,14 +224,18 @@ class _Drawing:
         )
         named = (_chunks.c.first_step, _chunks.c.last_step, _chunks.c.digest, _SIZE, _chunks.c.undefined)
         query = sa.select(*named, first_at, last_at, _chunks.c.ends).where(*mine).order_by(_chunks.c.first_step)
-        return [head for head in self.connection.execute(query) if self._overlaps(head)]
+        rows = self.connection.execute(query).all()
+        return list(rows) if self.first is None and self.last is None else [row for row in rows if self._overlaps(row)]
 
     def _opened(self, mine: Sequence[Any], heads: Sequence[Any], all_of_them: int) -> Iterable[bytes]:
         if len(heads) * 2 > all_of_them:
             yield from _data(self.connection, mine, heads)
             return
-        for head in heads:
-            yield from _data(self.connection, mine, [head])
+        for start in range(0, len(heads), _AT_ONCE):
+            wanted = {(head.first_step, head.digest) for head in heads[start : start + _AT_ONCE]}
+            some = _chunks.c.first_step.in_(sorted({first for first, _ in wanted}))
+            query = sa.select(_chunks.c.first_step, _chunks.c.digest, _chunks.c.data).where(*mine, some)
+            yield from (data for first, digest, data in self.connection.execute(query) if (first, digest) in wanted)
 
     def _all(self, key: str, places: list[Place]) -> Curve:
         kept = {place for place in places if self._is_in(self._x(place[0], place[1]))}
@@ -264,20 +267,36 @@ class _Drawing:
         self.high = high if self.last is None else min(high, self.last)
         self.width = max(1, -(-(self.high - self.low + 1) // self.buckets))
 
-    def _is_whole(self, head: sa.Row[Any]) -> bool:
-        """Whether what stands beside a chunk is all that the chart takes of it."""
-        low, high = self._ends(head)
-        if head.undefined or not (self._is_in(low) and self._is_in(high)):
-            return False
-        if (low - self.low) // self.width != (high - self.low) // self.width:
-            return False
-        # By time, the first by step may be another one than the earliest.
-        ends = list(ENDS.iter_unpack(head.ends))
-        return self.axis == "step" or (ends[0][1] == head.first_at and ends[1][1] == head.last_at)
-
-    def _take_ends(self, head: sa.Row[Any]) -> None:
-        for step, at, value in ENDS.iter_unpack(head.ends):
-            self._take((self._x(step, at), step, at, value))
+    def _take_whole(self, heads: Sequence[Any]) -> list[Any]:
+        """Takes the chunks of which the chart needs no more than what stands beside them; gives the others."""
+        others, by_step = [], self.axis == "step"
+        for head in heads:
+            low, high = self._ends(head)
+            place = (low - self.low) // self.width
+            ends = _FOUR_ENDS.unpack(head.ends)
+            if (
+                head.undefined
+                or low < self.low
+                or high > self.high
+                or place != (high - self.low) // self.width
+                # By time, the first by step may be another one than the earliest.
+                or not (by_step or (ends[1] == head.first_at and ends[4] == head.last_at))
+            ):
+                others.append(head)
+                continue
+            xs = ends[0::3] if by_step else [at - self.origin for at in ends[1::3]]
+            first, last, least, greatest = zip(xs, ends[0::3], ends[1::3], ends[2::3], strict=True)
+            bucket = self.found.get(place)
+            if bucket is None:
+                self.found[place] = _Bucket(first, last, least, greatest)
+                continue
+            bucket.first = min(first, bucket.first)
+            bucket.last = max(last, bucket.last)
+            if least[3] < bucket.low[3]:
+                bucket.low = least
+            if greatest[3] > bucket.high[3]:
+                bucket.high = greatest
+        return others
 
     def _take(self, point: Point) -> None:
         place = (point[0] - self.low) // self.width
