@@ -284,3 +284,72 @@ def test_a_trainer_of_transformers_is_logged(tmp_path: Path) -> None:
     (run,) = runs()
     assert run.params["max_steps"] == 4
     assert [point.step for point in fb.connect().tracking.metric_history(run.id, "loss")] == [1, 2, 3, 4]
+
+
+KERAS = """
+class Callback:
+    pass
+
+class callbacks:
+    Callback = Callback
+
+class Model:
+    loss, optimizer = "mse", None
+    def fit(self, x=None, y=None, epochs=1, callbacks=None):
+        for epoch in range(epochs):
+            for one in callbacks:
+                one.on_epoch_end(epoch, {"loss": 1.0 / (epoch + 1), "name": "text"})
+        return "history"
+"""
+TRANSFORMERS = """
+from types import SimpleNamespace
+
+class Trainer:
+    def __init__(self):
+        self.model, self.args, self.callbacks = self, SimpleNamespace(to_dict=lambda: {"max_steps": 2, "none": None}), []
+    def is_world_process_zero(self):
+        return True
+    def add_callback(self, one):
+        self.callbacks.append(one)
+    def remove_callback(self, one):
+        self.callbacks.remove(one)
+    def train(self):
+        for step in (1, 2):
+            for one in self.callbacks:
+                one.on_log(self.args, SimpleNamespace(global_step=step), None, logs={"loss": 1.0 / step})
+        return "output"
+"""
+
+
+def test_a_library_of_the_shape_of_keras_is_logged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Keras itself is tested above where it is installed; this holds what we do by its documented shape.
+    (folder / "keras.py").write_text(KERAS, encoding="utf-8")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    with fb.autolog("keras"):
+        import keras  # type: ignore[import-not-found,unused-ignore]  # ours, of a moment ago
+
+        assert keras.Model().fit(epochs=3) == "history"
+    del sys.modules["keras"]
+    (run,) = runs()
+    assert (run.name, run.params["epochs"], run.params["loss"]) == ("keras", 3, "mse")
+    history = fb.connect().tracking.metric_history(run.id, "loss")
+    assert [(point.step, point.value) for point in history] == [(0, 1.0), (1, 0.5), (2, 1 / 3)]
+
+
+def test_a_library_of_the_shape_of_transformers_is_logged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "transformers").mkdir()
+    (folder / "transformers" / "__init__.py").write_text("class TrainerCallback: ...", encoding="utf-8")
+    (folder / "transformers" / "trainer.py").write_text(TRANSFORMERS, encoding="utf-8")
+    monkeypatch.syspath_prepend(folder)
+    for name in ("transformers", "transformers.trainer"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with fb.autolog("transformers"):
+        from transformers.trainer import Trainer  # type: ignore[import-not-found,unused-ignore]  # ours, of a moment ago
+
+        assert Trainer().train() == "output"
+    del sys.modules["transformers"], sys.modules["transformers.trainer"]
+    (run,) = runs()
+    assert run.params == {"max_steps": 2, "model": "Trainer"}
+    history = fb.connect().tracking.metric_history(run.id, "loss")
+    assert [(point.step, point.value) for point in history] == [(1, 1.0), (2, 0.5)]
