@@ -126,7 +126,7 @@ def test_an_unknown_address_is_not_found(http: TestClient, path: str) -> None:
     assert answer.json()["code"] == "not_found"
 
 
-@pytest.mark.parametrize("name", ["__init__", "_database", "append", "now", "settle"])
+@pytest.mark.parametrize("name", ["__init__", "_database", "append_all", "now", "settle"])
 def test_what_is_no_verb_cannot_be_called(http: TestClient, name: str) -> None:
     for room in SERVICES:
         assert http.post(f"/api/{room}/{name}", json={}).status_code == 404
