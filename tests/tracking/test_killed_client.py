@@ -18,7 +18,7 @@ import pytest
 
 from flyball.client import RemoteWorkspace
 from flyball.settings import load_settings
-from flyball.tracking.spool import processes
+from flyball.tracking.spool import processes, take
 from flyball.tracking.sync import sync
 from flyball.workspace import Workspace
 from tests.servers.processes import free_port, listens, running
@@ -204,6 +204,21 @@ def test_a_full_disk_of_the_server_loses_nothing_and_doubles_nothing(here: Path,
     with open_local(here) as workspace:
         assert steps(workspace) == list(range(30_000))
         assert workspace.tracking.get_run("one").state == "finished"
+
+
+def test_a_server_that_takes_and_never_answers_does_not_keep_a_process_from_ending(here: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        started = time.monotonic()
+        process = client(here, url=f"http://127.0.0.1:{silent.getsockname()[1]}", run="", count=100, flush=1)
+        finish(process)
+        assert time.monotonic() - started < 15
+    with open_local(here) as workspace:
+        (process_name,) = processes(here / ".flyball" / "spool")
+        leftover = take(here / ".flyball" / "spool", process_name)
+        assert leftover is not None
+        assert sum(1 for _ in leftover.records()) == 102
+        leftover.close()
+        assert workspace.tracking.list_runs() == []
 
 
 class Cable:

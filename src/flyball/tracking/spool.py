@@ -12,6 +12,7 @@ off is left out. The process holds a lock on its files, so another one sees by a
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -303,8 +304,14 @@ class Spool:
             self._parts[:] = kept
 
     def sync(self) -> None:
-        """Waits until the disk has all that was appended; calls that come together share one wait."""
+        """Waits until the disk has all that was appended; calls that come together share one wait.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
         with self.lock:
+            if self._held:
+                raise OSError(errno.ENOSPC, "What a run logs is not on the disk", str(self.folder))
             if not self._parts:
                 return
             wanted, descriptor = self.end, self._parts[-1].descriptor
@@ -315,9 +322,8 @@ class Spool:
             if reached[0] != wanted[0]:  # a new part began meanwhile, and `_begin_part` has synced the one before
                 with self.lock:
                     descriptor = self._parts[-1].descriptor
-            with contextlib.suppress(OSError):
-                os.fdatasync(descriptor)
-                self._synced = reached
+            os.fdatasync(descriptor)
+            self._synced = reached
 
     def clear(self) -> bool:
         """Removes the files if all was acknowledged; the next record begins new ones."""
@@ -355,7 +361,7 @@ class Spool:
 
     def _hold(self, frame: bytes) -> None:
         if self._held_bytes + len(frame) > _MOST_HELD:
-            raise OSError(28, "What runs log can neither be written to the disk nor sent", str(self.folder))
+            raise OSError(errno.ENOSPC, "What runs log can neither be written to the disk nor sent", str(self.folder))
         self._held.append(frame)
         self._held_bytes += len(frame)
 
