@@ -136,11 +136,12 @@ def test_a_record_that_was_damaged_is_not_believed(spool: Spool) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"fbspool1", b"something else entirely, long enough"])
-def test_a_file_that_is_none_of_ours_is_left_alone(tmp_path: Path, data: bytes) -> None:
+def test_a_file_that_is_none_of_ours_is_put_aside(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "strange-000000.spool"
     path.write_bytes(data)
     assert take(tmp_path, "strange") is None
-    assert path.read_bytes() == data
+    assert processes(tmp_path) == []
+    assert path.with_suffix(".damaged").read_bytes() == data
 
 
 def test_a_living_process_keeps_its_files(spool: Spool) -> None:

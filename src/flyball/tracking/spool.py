@@ -130,7 +130,9 @@ class Part:
                 header = msgspec.msgpack.decode(about, type=Header)
                 number = int(path.stem.rpartition("-")[2])
                 return cls(path, number, descriptor, header, _HEAD.size + length)
-        logger.warning("%s is no spool file, or its head is damaged; it is left alone", path)
+        with contextlib.suppress(OSError):
+            path.rename(path.with_suffix(".damaged"))
+        logger.warning("%s is no spool file, or its head is damaged; it is now called .damaged", path)
         return None
 
     def append(self, data: bytes) -> int:
