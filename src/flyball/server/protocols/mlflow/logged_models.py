@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from flyball.server.protocols.mlflow import _checks
 from flyball.server.protocols.mlflow.artifacts import listing
 from flyball.server.protocols.mlflow.conversions import experiment_by_id, logged_model_json, model_uri
 from flyball.server.protocols.mlflow.experiments import Tag
@@ -175,7 +176,7 @@ def search_models(workspace: Workspace, given: SearchModels) -> dict[str, Any]:
             )
             for order in given.order_by
         ],
-        limit=given.max_results or 100,
+        limit=_checks.check_results(given.max_results or 100),
         page_token=given.page_token,
     )
     experiments = places_of(workspace.database, {model.experiment for model in page.models})
