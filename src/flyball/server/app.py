@@ -22,6 +22,7 @@ from flyball.serialization import to_json
 from flyball.server.objects_api import object_routes
 from flyball.server.openapi import describe_api
 from flyball.server.protocols.mlflow import MlflowProtocol
+from flyball.server.protocols.mlflow.wire import load_endpoints
 from flyball.server.protocols.prometheus import prometheus_routes
 from flyball.server.routes import error_response, json_response, verb_routes
 from flyball.version import __version__
@@ -102,6 +103,7 @@ def create_app(
         routes=routes,
         exception_handlers={FlyballError: _on_error, HTTPException: _on_http_error, Exception: _on_bug},
     )
+    load_endpoints()  # now: the first request, for which the middleware is made, is answered on the event loop
     app.add_middleware(MlflowProtocol, workspace=workspace)
     app.add_middleware(_Door, hosts=hosts)
     return app

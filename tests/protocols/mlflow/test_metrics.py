@@ -95,6 +95,24 @@ def test_a_history_goes_by_time_and_comes_in_pages(api: Api, run: str) -> None:
     assert (pages, token) == ([3, 3, 1], "")
 
 
+def test_a_long_history_comes_in_pages_by_step(api: Api, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flyball.server.protocols.mlflow._histories.LONG", 100)
+    values: list[float | str] = [step / 2 for step in range(250)]
+    values[7] = "NaN"
+    metrics = [{"key": "m", "step": step, "timestamp": START + step, "value": values[step]} for step in range(250)]
+    api.post("runs/log-batch", run_id=run, metrics=metrics)
+    found, token = history(api, run, max_results=99)
+    while token:
+        page, token = history(api, run, max_results=99, page_token=token)
+        found += page
+    assert found == [(START + step, step, values[step]) for step in range(250)]
+    assert history(api, run)[0] == found
+    thin = steps(api, [run], max_results=10)
+    assert (thin[0], thin[-1], len(thin)) == (0, 249, 10)
+    part = steps(api, [run], max_results=10, start_step=100, end_step=200)
+    assert (min(part), max(part)) == (100, 200)
+
+
 def test_a_history_of_nothing_is_empty(api: Api, run: str) -> None:
     assert api.get("metrics/get-history", run_id=run, metric_key="none") == {}
     assert api.get("metrics/get-history", run_id=NONE, metric_key="none") == {}

@@ -23,6 +23,7 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
@@ -174,6 +175,7 @@ class MlflowProtocol:
         await answer(scope, receive, send)
 
 
+@lru_cache(maxsize=1)
 def load_endpoints() -> None:
     """Imports every module of this package, so that its endpoints are known."""
     package = importlib.import_module(__package__)
