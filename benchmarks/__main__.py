@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.pairs import Pair, report
 
-ENTRIES = ("start", "tracking", "ingest", "search", "pipelines")
+ENTRIES = ("start", "tracking", "client", "ingest", "search", "pipelines")
 
 
 def main(names: list[str]) -> int:

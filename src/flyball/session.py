@@ -82,7 +82,7 @@ def run(
     tags: Mapping[str, str] | None = None,
     id: str = "",  # noqa: A002
     parent: str | LiveRun = "",
-    offline: bool = False,
+    offline: bool | None = None,
     durable: bool = False,
     system_metrics: bool | float = False,
     flush: float = 30.0,
@@ -115,7 +115,7 @@ def run(
     if not parent and not join:
         parent = outer or (inside.run.id if inside is not None else "")
     started = ActiveRun(
-        _recorder(settings, offline=offline),
+        _recorder(settings, offline=bool(offline)),
         experiment,
         name=name,
         tags=tags,
