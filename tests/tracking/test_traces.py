@@ -458,6 +458,14 @@ def test_traces_are_counted(three: Traces) -> None:
     assert (three.count(), three.count("status = 'ERROR'"), three.count(experiments=["nope"])) == (3, 1, 0)
 
 
+def test_filters_are_compared(three: Traces) -> None:
+    always = three.correlate("status = 'ERROR'", "span.type = 'TOOL'")
+    assert (always.first, always.second, always.both, always.all, always.npmi) == (1, 1, 1, 3, 1.0)
+    assert three.correlate("status = 'ERROR'", "name = 'other'", experiments=["bot"]).npmi == -1.0
+    assert three.correlate("status = 'ERROR'", "name = 'nobody'").npmi is None
+    assert three.correlate("status = 'ERROR'", "name = 'agent'", "name = 'agent'").all == 2
+
+
 OLD = {
     "name": "old",
     "context": {"span_id": "0x1a", "trace_id": "0x2"},

@@ -228,6 +228,18 @@ def pick_traces(
     return found
 
 
+def count_both(
+    connection: sa.Connection,
+    one: sa.ColumnElement[bool],
+    two: sa.ColumnElement[bool],
+    wanted: Sequence[sa.ColumnElement[bool]],
+) -> tuple[int, int, int, int]:
+    """How many traces fulfil the one condition, the other, both, and how many there are."""
+    counted = [sa.func.coalesce(sa.func.sum(sa.case((met, 1), else_=0)), 0) for met in (one, two, sa.and_(one, two))]
+    row = connection.execute(sa.select(*counted, sa.func.count()).select_from(traces).where(*wanted)).one()
+    return int(row[0]), int(row[1]), int(row[2]), int(row[3])
+
+
 def read_sessions(
     connection: sa.Connection, experiment: int, before: datetime | None, limit: int
 ) -> Sequence[sa.Row[Any]]:

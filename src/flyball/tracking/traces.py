@@ -22,6 +22,7 @@ from flyball.tracking._trace_search import Search
 from flyball.tracking._trace_writer import TraceWriter, no_trace
 from flyball.tracking.assessments import Assessment
 from flyball.tracking.conventions import understood
+from flyball.tracking.correlation import Correlation
 from flyball.tracking.spans import MOST_SPANS, Span, check_span, check_trace_id
 from flyball.verbs import change, read
 
@@ -479,6 +480,35 @@ class Traces:
             )
             for row in rows
         ]
+
+    @read
+    def correlate(
+        self,
+        first: str,
+        second: str,
+        filter: str = "",  # noqa: A002
+        experiments: list[str] | None = None,
+        native: bool = True,
+    ) -> Correlation:
+        """How much more often two filters hold of the same trace than they would by chance.
+
+        Args:
+            first: Such as `status = 'ERROR'`.
+            second: Such as `span.name = 'search'`.
+            filter: Only among these traces.
+            native: Without it, only MLflow's own language is taken.
+
+        Raises:
+            InvalidInput: a filter cannot be understood.
+        """
+        search = Search(self._database.dialect.name)
+        one, two, among = (search.where(text, native=native) for text in (first, second, filter))
+        with self._database.reading() as connection:
+            conditions = [among]
+            if experiments is not None:
+                numbers = _trace_store.experiment_numbers(connection, experiments)
+                conditions.append(_trace_store.traces.c.experiment.in_(numbers))
+            return Correlation.of(*_trace_store.count_both(connection, one, two, conditions))
 
     @contextmanager
     def _writing(self) -> Iterator[TraceWriter]:

@@ -190,6 +190,22 @@ def test_a_search_that_makes_no_sense_is_refused(api: Api, v3: V3, wrong: dict[s
     assert (status, code) == (400, "INVALID_PARAMETER_VALUE")
 
 
+def test_filters_are_compared(api: Api, experiment: str, v3: V3) -> None:
+    sent(api, experiment)
+    given = {"experiment_ids": [experiment], "filter_string1": "name = 'root'", "filter_string2": "span.name = 'child'"}
+    found = v3("POST", "traces/calculate-filter-correlation", given)
+    assert found == {
+        "npmi": 1.0,
+        "npmi_smoothed": 1.0,
+        "filter1_count": 1,
+        "filter2_count": 1,
+        "joint_count": 1,
+        "total_count": 1,
+    }
+    nobody = {**given, "filter_string2": "name = 'x'", "base_filter": "status = 'OK'"}
+    assert v3("POST", "traces/calculate-filter-correlation", nobody)["npmi"] == "NaN"
+
+
 @pytest.mark.parametrize("version", ["2.0", "3.0"])
 def test_tags_are_set_and_taken_off(api: Api, experiment: str, v3: V3, version: str) -> None:
     trace = sent(api, experiment)

@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
 from flyball.errors import NotFound
+from flyball.serialization import to_json
 from flyball.server.protocols.mlflow._trace_json import (
     MANAGED_TAGS,
     NAME,
@@ -73,6 +75,15 @@ class DeleteTraces(msgspec.Struct):
     request_ids: list[str] = []
 
 
+class Correlation(msgspec.Struct):
+    """Two filters whose traces are compared."""
+
+    experiment_ids: list[str]
+    filter_string1: str
+    filter_string2: str
+    base_filter: str = ""
+
+
 class SetTag(msgspec.Struct):
     """A tag to be set."""
 
@@ -117,12 +128,13 @@ def start_trace(workspace: Workspace, given: StartTrace) -> dict[str, Any]:
 
 
 @endpoint("GET", "mlflow/traces/get", version="3.0")
-async def get_trace(workspace: Workspace, given: GetTrace) -> dict[str, Any]:
+async def get_trace(workspace: Workspace, given: GetTrace) -> Response:
     """A trace with its spans, as soon as all of them are there."""
     for wait in (*_WAITS, 0.0):
         found = await run_in_threadpool(_get, workspace, given.trace_id)
         if given.allow_partial or is_complete(found):
-            return {"trace": await run_in_threadpool(trace_json, found, Places(workspace))}
+            # A trace may have thousands of spans, which must not be written while the event loop waits.
+            return Response(await run_in_threadpool(_written, workspace, found), media_type="application/json")
         await asyncio.sleep(wait)
     raise MlflowError(
         f"Trace with ID {given.trace_id} is not fully exported yet, please try again later.", "RESOURCE_DOES_NOT_EXIST"
@@ -151,6 +163,22 @@ def search_traces(workspace: Workspace, given: SearchTraces) -> dict[str, Any]:
     places = Places(workspace)
     answer = _listed("traces", [info_json(trace, places) for trace in found])
     return answer | ({"next_page_token": token} if token else {})
+
+
+@endpoint("POST", "mlflow/traces/calculate-filter-correlation", version="3.0")
+def correlate(workspace: Workspace, given: Correlation) -> dict[str, Any]:
+    """How much more often two filters hold together than they would by chance."""
+    found = workspace.traces.correlate(
+        given.filter_string1, given.filter_string2, given.base_filter, experiments=given.experiment_ids, native=False
+    )
+    return {
+        "npmi": "NaN" if found.npmi is None else found.npmi,
+        "npmi_smoothed": "NaN" if found.smoothed is None else found.smoothed,
+        "filter1_count": found.first,
+        "filter2_count": found.second,
+        "joint_count": found.both,
+        "total_count": found.all,
+    }
 
 
 @endpoint("POST", "mlflow/traces/delete-traces", version="3.0")
@@ -251,6 +279,10 @@ def _get(workspace: Workspace, trace: str) -> Trace:
     if not found:
         raise MlflowError(f"Trace with ID {trace[:128]} is not found.", "RESOURCE_DOES_NOT_EXIST")
     return found[0]
+
+
+def _written(workspace: Workspace, trace: Trace) -> bytes:
+    return to_json({"trace": trace_json(trace, Places(workspace))})
 
 
 def _many(workspace: Workspace, given: GetTraces, *, spans: bool = True) -> list[Trace]:
