@@ -18,7 +18,7 @@ from flyball.tracking import records
 from flyball.tracking.delivery import Delivery, deliver_leftover
 from flyball.tracking.recorder import LiveRun, Recorder
 from flyball.tracking.runs import Tracking
-from flyball.tracking.spool import Header, Spool, new_header, processes, take
+from flyball.tracking.spool import Header, Part, Spool, new_header, processes, take
 from flyball.tracking.sync import sync
 from flyball.workspace import Workspace
 
@@ -171,6 +171,25 @@ def test_what_was_done_without_an_answer_is_not_doubled(
     run.finish()
     assert len(history(workspace, run.id)) == 50
     assert workspace.tracking.get_run(run.id).attempt == 1
+
+
+def test_what_the_disk_does_not_take_is_sent_from_memory_in_its_order(
+    recorder: Recorder, services: Broken, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> Part:
+        raise OSError(28, "No space left on device")
+
+    services.error = ServerUnreachable("No server answers.")
+    with monkeypatch.context() as patched:
+        patched.setattr(Part, "create", full)
+        run = LiveRun(recorder, "prices")
+        run.log(loss=0.0)
+        wait_for(lambda: recorder.sender.is_failing and not recorder.spool.has_held)
+    for number in range(1, 50):
+        run.log(loss=float(number))
+    services.error = None
+    run.finish()
+    assert history(workspace, run.id) == [(number, float(number)) for number in range(50)]
 
 
 def test_a_flush_gives_up_in_time(recorder: Recorder, services: Broken) -> None:

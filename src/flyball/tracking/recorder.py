@@ -131,7 +131,7 @@ class Recorder:
         is_taken = self.offline or not self.is_started or self.sender.close(timeout)
         if is_taken and not self.offline and self.spool.clear():
             remove_files(self.folder, self.spool.header.process)
-        elif not self.offline and self.spool.unsent:
+        elif not self.offline and (self.spool.unsent or not is_taken):
             self.tell_left()
         self.spool.close()
         return is_taken

@@ -151,16 +151,17 @@ class Sender:
 
     def _send(self, delivery: Delivery) -> bool:
         """Sends the next piece; False when nothing is left."""
-        found = self._spool.read(self._place, _PIECE)
-        if found:
-            for place in delivery.deliver(found):
-                self._spool.acknowledge(place)
-                self._advance(place)
-            return True
-        # What the disk did not take comes after all that it took, and goes from memory.
-        self._held += self._spool.take_held()
         if not self._held:
-            return False
+            found = self._spool.read(self._place, _PIECE)
+            if found:
+                for place in delivery.deliver(found):
+                    self._spool.acknowledge(place)
+                    self._advance(place)
+                return True
+            # What the disk did not take comes after all that it took, and before all that it takes from now on.
+            self._held = self._spool.take_held()
+            if not self._held:
+                return False
         sent = 0
         try:
             for place in delivery.deliver(Record(payload, (0, at)) for at, payload in enumerate(self._held, 1)):
