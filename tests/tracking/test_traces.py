@@ -17,7 +17,8 @@ from flyball.tracking.assessments import Assessment, Assessments
 from flyball.tracking.files import Files
 from flyball.tracking.runs import Tracking
 from flyball.tracking.spans import MOST_SPANS, Span, SpanEvent, SpanLink
-from flyball.tracking.traces import Trace, Traces
+from flyball.tracking.trace_nouns import Trace
+from flyball.tracking.traces import Traces
 from flyball.verbs import verbs_of
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -18,7 +18,7 @@ from flyball.tracking.conventions import Share, preview, total
 from flyball.tracking.spans import Span, kept_text
 
 if TYPE_CHECKING:
-    from flyball.tracking.traces import Trace
+    from flyball.tracking.trace_nouns import Trace
 
 TAG_LENGTH = 8_000
 FACT_LENGTH = 1_000_000

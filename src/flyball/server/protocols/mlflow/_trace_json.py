@@ -19,7 +19,7 @@ from flyball.server.protocols.mlflow.wire import MlflowError
 from flyball.tracking.assessments import Assessment
 from flyball.tracking.conventions import COST, INPUTS, MODEL, OUTPUTS, TOKENS, TYPE, amounts, counts
 from flyball.tracking.spans import Span, SpanEvent
-from flyball.tracking.traces import Trace
+from flyball.tracking.trace_nouns import Trace
 
 if TYPE_CHECKING:
     from flyball.workspace import Workspace

@@ -23,7 +23,8 @@ from flyball.server.protocols.mlflow._trace_json import (
 )
 from flyball.server.protocols.mlflow.conversions import experiment_by_id, moment
 from flyball.server.protocols.mlflow.wire import MlflowError, endpoint
-from flyball.tracking.traces import MOST_READ, Trace
+from flyball.tracking.trace_nouns import Trace
+from flyball.tracking.traces import MOST_READ
 from flyball.workspace import Workspace
 
 _WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.4)

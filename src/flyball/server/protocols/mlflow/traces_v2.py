@@ -25,7 +25,7 @@ from flyball.server.protocols.mlflow._trace_json import (
 from flyball.server.protocols.mlflow.conversions import experiment_by_id, moment
 from flyball.server.protocols.mlflow.wire import MlflowError, endpoint
 from flyball.tracking.spans import Span
-from flyball.tracking.traces import Trace
+from flyball.tracking.trace_nouns import Trace
 from flyball.workspace import Workspace
 
 DATA_FILE = "traces.json"
