@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -457,6 +459,26 @@ def test_sessions_are_summed_up(traces: Traces) -> None:
 
 def test_traces_are_counted(three: Traces) -> None:
     assert (three.count(), three.count("status = 'ERROR'"), three.count(experiments=["nope"])) == (3, 1, 0)
+
+
+def test_many_may_write_the_same_traces_at_once(traces: Traces) -> None:
+    def write(writer: int) -> None:
+        numbers = list(range(1, 6))
+        random.Random(writer).shuffle(numbers)
+        for number in numbers:
+            told = {"session.id": "s", "user.id": "ann"}
+            batch = [span(writer, trace=n, start=writer, tokens={"total_tokens": 1}, attributes=told) for n in numbers]
+            traces.record_spans("bot", batch, tags={"a": "1", "b": str(writer)})
+            traces.record(Trace(id=trace_id(number), experiment=home, started=AT, tags={"c": "2"}, metadata={"d": "3"}))
+
+    traces.record_spans("bot", [span(trace=9)])
+    home = traces.get(trace_id(9)).experiment
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(write, range(1, 7)))
+    for number in range(1, 6):
+        trace = traces.get(trace_id(number))
+        assert (len(trace.spans), trace.tokens, trace.session) == (6, {"total_tokens": 6}, "s")
+        assert trace.tags.keys() == {"a", "b", "c"}
 
 
 def test_filters_are_compared(three: Traces) -> None:
