@@ -233,9 +233,10 @@ class RunQuery:
         if self._dense.get(asked):
             return self._one_of(asked).exists()
         if asked.group == "parameter" and asked.operator in ("LIKE", "ILIKE"):
-            # Two lists, since the index that holds the short texts does not hold the long ones.
-            rows, (short, long) = self._rows(asked), _likes(_store.params, asked)
-            return sa.or_(_runs.c.number.in_(rows.where(short)), _runs.c.number.in_(rows.where(long)))
+            rows, text = self._rows(asked), _store.params.c.text
+            if self._connection.execute(rows.where(sa.func.length(text) == _LONG_TEXT).limit(1)).first() is None:
+                # The index holds all that is asked for; long texts must be looked up one by one.
+                return _runs.c.number.in_(rows.where(compare(text, asked)))
         return _runs.c.number.in_(self._fitting(asked))
 
     def _one_of(self, asked: Comparison) -> sa.Select[Any]:
@@ -373,15 +374,10 @@ def _pair_condition(table: Any, asked: Comparison) -> sa.ColumnElement[bool]:
     if isinstance(asked.value, int | float):
         return compare(number_of(column), asked, nullable=True)
     if asked.operator in ("LIKE", "ILIKE"):
-        return sa.or_(*_likes(table, asked))
+        # Of a long text the column holds the beginning and a digest; the whole stands in the document.
+        whole, is_long = json_text(sa.type_coerce(table.c.value, sa.Text)), sa.func.length(column) == _LONG_TEXT
+        return sa.or_(sa.and_(~is_long, compare(column, asked)), sa.and_(is_long, compare(whole, asked)))
     return compare(column, replace(asked, value=_kept(asked.value)))
-
-
-def _likes(table: Any, asked: Comparison) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
-    """LIKE of the params that are short enough for their column, and of the others."""
-    # Of a long text the column holds the beginning and a digest; the whole stands in the document.
-    whole, is_long = json_text(sa.type_coerce(table.c.value, sa.Text)), sa.func.length(table.c.text) == _LONG_TEXT
-    return sa.and_(~is_long, compare(table.c.text, asked)), sa.and_(is_long, compare(whole, asked))
 
 
 def _kept(value: Value) -> Value:

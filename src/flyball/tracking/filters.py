@@ -343,7 +343,7 @@ def _number(token: Token) -> int | float:
 
 def _text(token: Token) -> str:
     mark, inner = token[0], token[1:-1]
-    return inner.replace(mark * 2, mark).replace("\\" + mark, mark)
+    return inner.replace(mark * 2, mark)
 
 
 _NAME = re.compile(r"""(?P<first>[^\W\d]\w*|`(?:``|[^`])*`|"(?:""|[^"])*")(?:\.(?P<rest>.+))?""", re.DOTALL)
