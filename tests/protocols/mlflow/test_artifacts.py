@@ -18,6 +18,12 @@ PAGE = b"<script>alert(1)</script>"
 
 
 @pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What is tried here does not depend on the database."""
+    return sqlite_url
+
+
+@pytest.fixture
 def root(experiment: str, run: str) -> str:
     """The path of a run's artifacts."""
     return f"{experiment}/{run}/artifacts"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers.mlflow_api import SEE, START, Answer, Api
+from tests.servers.mlflow_api import START, Answer, Api
 
 GONE = "Logged model with ID 'm-none' not found."
 
@@ -156,37 +156,6 @@ def test_models_come_in_pages(api: Api, experiment: str, two: list[str]) -> None
     )
     assert [one["info"]["model_id"] for one in (*first["models"], *rest["models"])] == [two[1], two[0]]
     assert "next_page_token" not in rest
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ({"filter": "nonsense"}, ""),
-        ({"filter": "name > 'x'"}, ""),
-        ({"filter": "bogus.x = 'x'"}, ""),
-        ({"order_by": [{"field_name": "bogus"}]}, "Invalid order by field name: bogus"),
-        (
-            {"order_by": [{"field_name": "params.p"}]},
-            "Invalid order by field name: params.p. Only metrics are supported.",
-        ),
-        ({"datasets": [{"dataset_digest": "a"}]}, "`dataset_name` in the `datasets` clause must be specified."),
-        ({"page_token": "zzz"}, "Invalid page token, could not base64-decode"),
-        ({"experiment_ids": ["abc"]}, "Invalid experiment ID 'abc'. Experiment ID must be a valid integer."),
-    ],
-)
-def test_a_search_that_is_none_is_refused(api: Api, experiment: str, body: Answer, message: str) -> None:
-    status, code, said = api.refused("logged-models/search", **{"experiment_ids": [experiment], **body})
-    assert (status, code) == (400, "INVALID_PARAMETER_VALUE")
-    assert message in said
-    missing = f"Missing value for required parameter 'experiment_ids'.{SEE}"
-    assert api.refused("logged-models/search") == (400, "INVALID_PARAMETER_VALUE", missing)
-
-
-@pytest.mark.parametrize("name", ["a/b", "a.b", "a:b", "a%b", "a'b", 'a"b'])
-def test_a_name_that_is_none_is_refused(api: Api, experiment: str, name: str) -> None:
-    status, code, message = api.refused("logged-models", experiment_id=experiment, name=name)
-    assert (status, code) == (400, "INVALID_PARAMETER_VALUE")
-    assert message.startswith(f"Invalid model name ({name!r}) provided.")
 
 
 def test_what_is_not_there_is_told(api: Api) -> None:

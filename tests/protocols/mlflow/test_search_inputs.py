@@ -77,30 +77,6 @@ def test_no_experiments_have_no_runs(api: Api, five: list[str]) -> None:
     assert api.post("runs/search", experiment_ids=["99999"]) == {}
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"filter": "foo"},
-        {"filter": "metrics.m > 'x'"},
-        {"filter": "params.p > 3"},
-        {"filter": "wrong.p = 3"},
-        {"filter": "params.p = '1' OR params.p = '2'"},
-        {"order_by": ["foo.bar"]},
-        {"order_by": "metrics.m"},
-        {"page_token": "zzz"},
-        {"max_results": 0},
-        {"max_results": -1},
-        {"max_results": 50_001},
-        {"max_results": "abc"},
-        {"experiment_ids": ["abc"]},
-        {"run_view_type": "NONE"},
-    ],
-)
-def test_a_search_that_is_none_is_refused(api: Api, experiment: str, wrong: Answer) -> None:
-    found = api.refused("runs/search", **{"experiment_ids": [experiment], **wrong})
-    assert found[:2] == (400, "INVALID_PARAMETER_VALUE")
-
-
 IRIS = {"name": "iris", "digest": "abc", "source_type": "local", "source": "{}", "schema": '{"a": 1}', "profile": "{}"}
 TRAIN = [{"key": "mlflow.data.context", "value": "train"}]
 
@@ -144,22 +120,6 @@ def test_data_sets_of_experiments(api: Api, experiment: str, run: str, path: str
     ]
     assert ask()["message"] == "SearchDatasets request must specify at least one experiment_id."
     assert "Received 21" in ask(experiment_ids=[str(place) for place in range(21)])["message"]
-
-
-@pytest.mark.parametrize(
-    ("dataset", "tags", "message"),
-    [
-        ({"digest": "x" * 37}, [], "'digest' exceeds the maximum length of 36 characters"),
-        ({"name": "x" * 501}, [], "'name' exceeds the maximum length of 500 characters"),
-        ({}, [{"key": "x" * 256, "value": ""}], "'key' exceeds the maximum length of 255 characters"),
-        ({}, [{"key": "x", "value": "v" * 501}], "'value' exceeds the maximum length of 500 characters"),
-    ],
-)
-def test_an_input_that_is_none_is_refused(
-    api: Api, run: str, dataset: Answer, tags: list[Answer], message: str
-) -> None:
-    found = api.refused("runs/log-inputs", run_id=run, datasets=[{"dataset": {**IRIS, **dataset}, "tags": tags}])
-    assert found == (400, "INVALID_PARAMETER_VALUE", message)
 
 
 def test_older_clients_note_models_in_a_tag(api: Api, run: str) -> None:
