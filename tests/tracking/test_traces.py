@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from flyball.client import RemoteWorkspace
 from flyball.clock import FixedClock
 from flyball.errors import InvalidInput, NotFound
 from flyball.serialization import from_json, to_json
@@ -16,6 +17,7 @@ from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
 from flyball.tracking.assessments import Assessment, Assessments
+from flyball.tracking.evaluation_sets import NewRecord
 from flyball.tracking.files import Files
 from flyball.tracking.runs import Tracking
 from flyball.tracking.spans import MOST_SPANS, Span, SpanEvent, SpanLink
@@ -479,6 +481,19 @@ def test_many_may_write_the_same_traces_at_once(traces: Traces) -> None:
         trace = traces.get(trace_id(number))
         assert (len(trace.spans), trace.tokens, trace.session) == (6, {"total_tokens": 6}, "s")
         assert trace.tags.keys() == {"a", "b", "c"}
+
+
+def test_a_server_keeps_traces_as_well(remote: RemoteWorkspace) -> None:
+    given = span(inputs={"q": 1}, tokens={"total_tokens": 3}, links=[SpanLink(trace=trace_id(2), span="0" * 16)])
+    remote.traces.record_spans("bot", [given], tags={"a": "1"})
+    trace = remote.traces.get(trace_id(1))
+    assert (trace.spans, trace.tags) == ([given], {"a": "1"})
+    judged = remote.assessments.create(trace_id(1), "quality", {"a": [1]})
+    assert remote.traces.search("feedback.quality IS NOT NULL").traces[0].assessments == [judged]
+    faq = remote.evaluation_sets.create("faq", experiments=[trace.experiment])
+    assert remote.evaluation_sets.merge_records(faq.id, [NewRecord(inputs={"q": 1})]).inserted == 1
+    assert remote.evaluation_sets.records(faq.id).records[0].inputs == {"q": 1}
+    assert remote.scorers.register("bot", "kind", "{}").version == 1
 
 
 def test_filters_are_compared(three: Traces) -> None:
