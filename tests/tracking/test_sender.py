@@ -287,6 +287,16 @@ def test_a_run_is_said_to_be_alive(recorder: Recorder, services: Broken, monkeyp
     assert services.asked.count("heartbeat") == asked
 
 
+def test_what_comes_after_the_end_is_sent_too(recorder: Recorder, workspace: Workspace) -> None:
+    run = LiveRun(recorder, "prices")
+    run.finish()
+    time.sleep(0.3)
+    run.log(loss=1.0)
+    run.log_text("late", "late.txt")
+    wait_for(lambda: history(workspace, run.id) and workspace.tracking.list_artifacts(run.id))
+    assert workspace.tracking.get_run(run.id).state == "finished"
+
+
 def test_a_run_learns_that_it_was_cancelled(
     recorder: Recorder, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -73,9 +73,10 @@ class Recorder:
         return records.still_open([run.id for run in self.runs.values() if run.is_owner and run.pid == os.getpid()])
 
     def start(self) -> None:
-        """Begins to send."""
-        self.is_started = True
-        _close_with_child(self)
+        """Begins to send, or wakes the sender."""
+        if not self.is_started:
+            self.is_started = True
+            _close_with_child(self)
         if not self.offline:
             self.sender.start()
 
@@ -84,7 +85,7 @@ class Recorder:
         self.spool.append(payload)
         if durable:
             self.spool.sync()
-        if not self.is_started:
+        if not self.is_started or not self.runs:
             self.start()
 
     def keep(self, source: Path | bytes, *, durable: bool = False) -> tuple[str, int]:
@@ -279,7 +280,7 @@ class LiveRun(Media):
             recorder.spool.append(records.points(self.id, recorder.now(), steps, metrics))
         if self.durable:
             recorder.spool.sync()
-        if not recorder.is_started:
+        if not recorder.is_started or self.is_ended:  # of a run that has ended, the sender expects nothing more
             recorder.start()
 
     def log_notes(self, text: str) -> None:
