@@ -24,6 +24,7 @@ def running(
     ready: Callable[[], bool],
     user: str | None = None,
     stop: signal.Signals = signal.SIGKILL,
+    patience: float = 60,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A server that is ready when the block begins and gone when it ends.
 
@@ -33,9 +34,10 @@ def running(
         ready: Says whether the server answers.
         user: Runs as this user; only root can.
         stop: Ends it. What servers hold here is thrown away, so the default does not ask politely.
+        patience: How many seconds it has to become ready.
 
     Raises:
-        NotStarted: It ended by itself or was not ready within a minute.
+        NotStarted: It ended by itself or was not ready in time.
     """
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -49,7 +51,7 @@ def running(
             cwd=log.parent,
         )
     try:
-        _wait(process, ready, log)
+        _wait(process, ready, log, patience)
         yield process
     finally:
         process.send_signal(stop)
@@ -73,8 +75,8 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _wait(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path) -> None:
-    deadline = time.monotonic() + 60
+def _wait(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path, patience: float) -> None:
+    deadline = time.monotonic() + patience
     while not ready():
         if process.poll() is not None or time.monotonic() > deadline:
             said = log.read_text(encoding="utf-8", errors="replace")[-2000:]

@@ -155,6 +155,8 @@ class FolderSource:
         """The versions of a registered model, by number."""
         found = [read_meta(path) for path in (self._folder / "models" / model).glob("version-*/meta.yaml")]
         for meta in sorted(found, key=lambda meta: int(meta["version"])):
+            if meta.get("current_stage") == "Deleted_Internal":
+                continue
             run, logged = str(meta.get("run_id") or ""), str(meta.get("model_id") or "")
             yield VersionContent(
                 model=model,

@@ -46,7 +46,9 @@ class SqlSource:
     def __init__(self, address: str, proxied: Path | None = None) -> None:
         is_file = "://" not in address
         # Read only: a server may be using it.
-        self._engine = sa.create_engine(f"sqlite:///file:{address}?mode=ro&uri=true" if is_file else address)
+        self._engine = sa.create_engine(
+            f"sqlite:///file:{address}?mode=ro&uri=true" if is_file else address, poolclass=sa.NullPool
+        )
         self._proxied = proxied
         try:
             self._tables = set(sa.inspect(self._engine).get_table_names())
