@@ -190,6 +190,22 @@ def test_a_search_that_makes_no_sense_is_refused(api: Api, v3: V3, wrong: dict[s
     assert (status, code) == (400, "INVALID_PARAMETER_VALUE")
 
 
+def test_spans_are_handed_out_as_the_file_that_clients_write(api: Api, experiment: str, workspace: Workspace) -> None:
+    trace = sent(api, experiment, mlflow__spanInputs={"q": "ü"}, k=3)
+    answer = api.http.get("/ajax-api/3.0/mlflow/get-trace-artifact", params={"request_id": trace})
+    root, child = answer.json()["spans"]
+    assert root["attributes"] == {"mlflow.traceRequestId": f'"{trace}"', "mlflow.spanInputs": '{"q": "ü"}', "k": "3"}
+    assert (root["parent_span_id"], child["parent_span_id"]) == (None, root["span_id"])
+    assert (child["status"]["message"], child["events"][0]["attributes"]) == ("boom", {"a": 1})
+    digest = workspace.blobs.put(answer.content)
+    begun = workspace.traces.start(experiment, id="copy")
+    workspace.files.put(f"{experiment}/traces/{begun.id}", "traces.json", digest, len(answer.content))
+    copied = workspace.traces.get("copy").spans
+    assert [(one.name, one.inputs, one.attributes) for one in copied] == [
+        (one.name, one.inputs, one.attributes) for one in workspace.traces.get(trace).spans
+    ]
+
+
 def test_filters_are_compared(api: Api, experiment: str, v3: V3) -> None:
     sent(api, experiment)
     given = {"experiment_ids": [experiment], "filter_string1": "name = 'root'", "filter_string2": "span.name = 'child'"}

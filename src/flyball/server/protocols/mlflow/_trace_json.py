@@ -270,6 +270,28 @@ def span_json(span: Span) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+def stored_json(span: Span) -> dict[str, Any]:
+    """A span as MLflow's clients write it into a file: every attribute is JSON of its own."""
+    own = {key: json.dumps(value, ensure_ascii=False) for key, value in mlflow_attributes(span).items()}
+    return {
+        "trace_id": _base64(otel_id(span.trace)),
+        "span_id": _base64(span.id),
+        "parent_span_id": _base64(span.parent) if span.parent else None,
+        "name": span.name,
+        "kind": f"SPAN_KIND_{span.kind.upper()}",
+        "start_time_unix_nano": span.started_ns,
+        "end_time_unix_nano": span.ended_ns,
+        "events": [
+            {"name": event.name, "time_unix_nano": event.at_ns, "attributes": event.attributes} for event in span.events
+        ],
+        "status": {"code": _STATUS[span.status], "message": span.message},
+        "attributes": own,
+        "links": [
+            {"trace_id": link.trace, "span_id": link.span, "attributes": link.attributes or None} for link in span.links
+        ],
+    }
+
+
 def mlflow_attributes(span: Span) -> dict[str, Any]:
     """A span's attributes, with those by which MLflow tells what we keep in fields of its own."""
     own = {

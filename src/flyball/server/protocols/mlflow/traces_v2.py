@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import Any
 
@@ -17,14 +16,12 @@ from flyball.server.protocols.mlflow._trace_json import (
     Places,
     free_tags,
     info_json_v2,
-    mlflow_attributes,
-    otel_id,
     state_of,
+    stored_json,
     told_in,
 )
 from flyball.server.protocols.mlflow.conversions import experiment_by_id, moment
 from flyball.server.protocols.mlflow.wire import MlflowError, endpoint
-from flyball.tracking.spans import Span
 from flyball.tracking.trace_nouns import Trace
 from flyball.workspace import Workspace
 
@@ -132,7 +129,7 @@ def get_trace_data(workspace: Workspace, given: GetData) -> Response:
     """The spans of a trace, or a file beside them, as a file to be saved."""
     found = workspace.traces.get(given.request_id)
     if found.spans and not given.path:
-        data = to_json({"spans": [_span_json(span) for span in found.spans]})
+        data = to_json({"spans": [stored_json(span) for span in found.spans]})
     else:
         uri = Places(workspace).of(found).removeprefix("mlflow-artifacts:/").lstrip("/")
         name = f"attachments/{given.path}" if given.path else DATA_FILE
@@ -149,20 +146,3 @@ def _pairs(given: list[Pair]) -> dict[str, str]:
             raise MlflowError("Missing value for required parameter 'key'.")
         found[pair.key] = pair.value
     return found
-
-
-def _span_json(span: Span) -> dict[str, Any]:
-    attributes = {key: json.dumps(value, ensure_ascii=False) for key, value in mlflow_attributes(span).items()}
-    return {
-        "name": span.name,
-        "context": {"span_id": f"0x{span.id}", "trace_id": f"0x{otel_id(span.trace)}"},
-        "parent_id": f"0x{span.parent}" if span.parent else None,
-        "start_time": span.started_ns,
-        "end_time": span.ended_ns,
-        "status_code": span.status.upper(),
-        "status_message": span.message,
-        "attributes": attributes,
-        "events": [
-            {"name": event.name, "timestamp": event.at_ns, "attributes": event.attributes} for event in span.events
-        ],
-    }
