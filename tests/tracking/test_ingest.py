@@ -176,6 +176,38 @@ def test_too_much_at_once_is_refused(database: Database, events: EventLog, clock
     small.close()
 
 
+def test_too_many_points_at_once_are_refused(
+    ingest: Ingest, database: Database, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flyball.tracking.ingest.MOST_POINTS_WAITING", 1000)
+    with database.transaction() as connection:
+        connection.execute(sa.text("UPDATE runs SET name = 'held'"))
+        kept = [ingest.submit(batch(run, 1))]
+        while ingest.waiting:  # until the writer has it in hand
+            threading.Event().wait(0.01)
+        kept += [ingest.submit(batch(run, *range(start, start + 400))) for start in (800, 1200)]
+        with pytest.raises(Overloaded, match="points wait"):
+            ingest.submit(batch(run, *range(400)))
+    assert set(errors_of(kept)) == {None}
+    assert errors_of([ingest.submit(batch(run, *range(900)))]) == [None]
+
+
+@pytest.mark.postgres
+def test_a_cut_connection_is_made_again(postgres_tables_url: str, clock: FixedClock) -> None:
+    database = Database(postgres_tables_url)
+    events = EventLog(database, clock)
+    run = Tracking(database, None, events, clock).create_run("churn")  # type: ignore[arg-type]  # no bytes here
+    ingest = Ingest(database, events, clock)
+    for step in range(3):
+        ingest.submit(batch(run, step)).result(30)
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        database.row(sa.text(f"{others} AND datname = current_database()"))
+    ingest.submit(batch(run, 3)).result(30)
+    ingest.close()
+    assert len(Tracking(database, None, events, clock).metric_history(run.id, "loss")) == 4  # type: ignore[arg-type]
+    database.close()
+
+
 def test_closing_writes_what_waits(tracking: Tracking, ingest: Ingest, run: Run) -> None:
     futures = [ingest.submit(batch(run, step)) for step in range(500)]
     ingest.close()

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from flyball.errors import InvalidInput
 from flyball.storage.database import Database
 from flyball.tracking import _store, curves, limits
+from flyball.tracking._points import no_run
 from flyball.tracking._run_rows import below, experiments_of, row_of, runs_of
 from flyball.tracking.nouns import Artifact, Axis, Curve, Experiment, MetricPoint, Run
 from flyball.verbs import read
@@ -31,8 +32,10 @@ class RunReads:
             NotFound: there is no such run.
         """
         with self._database.reading() as connection:
-            found = runs_of(connection, _store.runs.c.number == row_of(connection, run).number)
-            return found[0]
+            found = runs_of(connection, _store.runs.c.id == run)
+        if not found:
+            raise no_run(run)
+        return found[0]
 
     @read
     def get_runs(self, ids: list[str]) -> list[Run]:

@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 MOST_WAITING = 20_000
 """Batches that may wait; more are refused."""
 
+MOST_POINTS_WAITING = 2_000_000
+"""Points that may wait in them."""
+
 _MOST_BATCHES = 1_000
 _MOST_POINTS = 50_000
 _FOLD_NOW = 32_768
@@ -61,6 +64,7 @@ class Ingest:
         self._connection: sa.Connection | None = None
         self._waiting: queue.SimpleQueue[tuple[Batch, _Slot] | None] = queue.SimpleQueue()
         self._most_waiting = most_waiting
+        self._points_waiting = 0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._is_closed = False
@@ -105,8 +109,12 @@ class Ingest:
             thread.join()
 
     def _queue(self, batch: Batch, slot: _Slot) -> None:
-        if self._waiting.qsize() >= self._most_waiting:
-            raise Overloaded(f"{self._most_waiting} batches wait to be written.", hint="Try again in a moment.")
+        points = _points_of(batch)
+        with self._lock:
+            if self._waiting.qsize() >= self._most_waiting or self._points_waiting + points > MOST_POINTS_WAITING:
+                said = f"{self._waiting.qsize()} batches of {self._points_waiting} points wait to be written."
+                raise Overloaded(said, hint="Try again in a moment.")
+            self._points_waiting += points
         if self._thread is None or self._is_closed:
             self._start()
         self._waiting.put((batch, slot))
@@ -138,14 +146,16 @@ class Ingest:
         points, found = 0, first
         while found is not None:
             group.append(found)
-            points += len(found[0].points) + sum(len(one.steps) for one in found[0].series)
+            points += _points_of(found[0])
             if len(group) >= _MOST_BATCHES or points >= _MOST_POINTS:
-                return group, True
+                break
             try:
                 found = self._waiting.get_nowait()
             except queue.Empty:
-                return group, True
-        return group, False
+                break
+        with self._lock:
+            self._points_waiting -= points
+        return group, found is not None
 
     def _write(self, batches: list[Batch]) -> list[BaseException | None]:
         try:
@@ -211,6 +221,10 @@ class Ingest:
 
     def _tell_found(self, connection: sa.Connection, run: str) -> None:
         self._events.append(connection, "tracking.run_found", Ref(kind="runs", name=run))
+
+
+def _points_of(batch: Batch) -> int:
+    return len(batch.points) + sum(len(one.steps) for one in batch.series)
 
 
 def _settle_all(futures: list[tuple[asyncio.Future[None], BaseException | None]]) -> None:
