@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import uvicorn
@@ -15,9 +16,9 @@ from flyball.workspace import Workspace
 from tests.servers.processes import free_port
 
 
-@pytest.fixture
-def url(workspace: Workspace) -> Iterator[str]:
-    """The address of a real server of the workspace."""
+@contextmanager
+def serving(workspace: Workspace) -> Iterator[str]:
+    """The address of a real server of the workspace, which is gone at the end."""
     port = free_port()
     app = create_app(workspace)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1))
@@ -26,9 +27,18 @@ def url(workspace: Workspace) -> Iterator[str]:
     while not server.started:
         assert thread.is_alive()
         thread.join(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def url(workspace: Workspace) -> Iterator[str]:
+    """The address of a real server of the workspace."""
+    with serving(workspace) as address:
+        yield address
 
 
 @pytest.fixture
