@@ -23,6 +23,10 @@ def wrong_column(table: pa.Table) -> pa.Table:
     return table
 
 
+def words(table: pa.Table) -> list[str]:
+    return ["high" if x > 0.5 else "low" for x in table["x"].to_pylist()]
+
+
 class Rules:
     @staticmethod
     def by_rule(table: pa.Table) -> list[bool]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from flyball.errors import InvalidInput, NotFound, WorkFailed
 from flyball.models.environment import Environment, capture
-from flyball.models.flavors.base import FLAVORS, Predictor
+from flyball.models.flavors.base import FLAVORS, HasEstimator, Predictor
 from flyball.models.signature import Label, Signature, Task, arrow_type, conform, input_schema, output_schema
 from flyball.schema import Column, Schema
 from flyball.serialization import canonical_json, digest
@@ -62,6 +62,11 @@ class LoadedModel:
         self.signature = _completed(package.signature, predictor)
         self.example = example
         self._predictor = predictor
+
+    @property
+    def inside(self) -> HasEstimator | None:
+        """The fitted model itself, where its flavor lets one look into it."""
+        return self._predictor if isinstance(self._predictor, HasEstimator) else None
 
     def predict(self, table: pa.Table) -> pa.Table:
         """The model's answers, one row for each row of the table; columns that it does not take are ignored.

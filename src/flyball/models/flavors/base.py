@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from flyball.models.signature import Label, Task
 from flyball.plugins import PluginGroup
@@ -33,6 +33,22 @@ class Predictor(Protocol):
 
     def predict(self, table: pa.Table) -> pa.Table:
         """A table with `prediction` and, for a classifier that knows them, `probability` and `probabilities`."""
+        ...
+
+
+@runtime_checkable
+class HasEstimator(Protocol):
+    """A predictor whose fitted model can be looked into, as exact explanations do.
+
+    Attributes:
+        estimator: The fitted model itself.
+    """
+
+    @property
+    def estimator(self) -> object: ...
+
+    def frame(self, table: pa.Table) -> object:
+        """The table as the fitted model takes it."""
         ...
 
 

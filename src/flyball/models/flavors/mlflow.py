@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flyball.errors import Corrupt, InvalidInput, MissingExtra, NotFound
-from flyball.models.flavors.base import Flavor, Predictor
+from flyball.models.flavors.base import Flavor, HasEstimator, Predictor
 from flyball.models.flavors.scikit_learn import estimator
 from flyball.models.mlmodel import MLMODEL, MLmodel, parse
 from flyball.models.signature import Label, Task
@@ -114,7 +114,8 @@ def _xgboost(folder: Path, settings: Mapping[str, Any]) -> Predictor:
     model.load_model(_file(folder, settings, "data"))
     if name.rpartition(".")[2] != "Booster":
         return _estimator(model)
-    return _Called(lambda rows: model.predict(xgboost.DMatrix(rows)), columns=tuple(model.feature_names or ()))
+    columns = tuple(model.feature_names or ())
+    return _CalledBooster(lambda rows: model.predict(xgboost.DMatrix(rows)), columns, model)
 
 
 def _lightgbm(folder: Path, settings: Mapping[str, Any]) -> Predictor:
@@ -123,7 +124,7 @@ def _lightgbm(folder: Path, settings: Mapping[str, Any]) -> Predictor:
     if str(settings.get("model_class") or "lightgbm.basic.Booster").rpartition(".")[2] != "Booster":
         return _estimator(_unpickled(path, settings))
     model = lightgbm.Booster(model_file=str(path))
-    return _Called(model.predict, columns=tuple(model.feature_name()))
+    return _CalledBooster(model.predict, tuple(model.feature_name()), model)
 
 
 def _estimator(model: Any) -> Predictor:
@@ -131,17 +132,19 @@ def _estimator(model: Any) -> Predictor:
     if found.columns:
         return found
     places = tuple(f"x{place}" for place in range(int(getattr(model, "n_features_in_", 0) or 0)))
-    return _Placed(found, places) if places else found
+    return _Placed(found, places) if places and isinstance(found, HasEstimator) else found
 
 
 class _Placed:
     """An estimator that was fitted on a plain array, whose columns are named by their place."""
 
-    def __init__(self, model: Predictor, columns: tuple[str, ...]) -> None:
-        self.task = model.task
-        self.classes = model.classes
+    def __init__(self, model: Any, columns: tuple[str, ...]) -> None:
+        self.task: Task = model.task
+        self.classes: tuple[Label, ...] = model.classes
         self.columns = columns
         self.predict = model.predict
+        self.estimator = model.estimator
+        self.frame = model.frame
 
 
 class _Called:
@@ -168,6 +171,18 @@ class _Called:
         if values.ndim == 2 and values.shape[1] == 1:
             values = values[:, 0]
         return pa.table({"prediction": pa.array(values.tolist() if values.ndim > 1 else values)})
+
+
+class _CalledBooster(_Called):
+    """A booster, which can be looked into."""
+
+    def __init__(self, function: Any, columns: tuple[str, ...], booster: object) -> None:
+        super().__init__(function, columns)
+        self.estimator = booster
+
+    def frame(self, table: pa.Table) -> Any:
+        """The table as the booster takes it."""
+        return _frame(table)
 
 
 def _frame(table: pa.Table) -> Any:

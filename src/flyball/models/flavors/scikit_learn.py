@@ -94,7 +94,7 @@ class _Estimator:
     def __init__(self, model: Any) -> None:
         import sklearn.base
 
-        self._model = model
+        self._model = self.estimator = model
         self.columns = tuple(str(name) for name in getattr(model, "feature_names_in_", ()))
         self.task: Task = "other"
         self.classes: tuple[Label, ...] = ()
@@ -114,9 +114,7 @@ class _Estimator:
         import numpy as np
         import pyarrow as pa
 
-        rows: Any = to_pandas(table)
-        if self._by_position:
-            rows = rows.to_numpy()
+        rows = self.frame(table)
         if self.task != "classification":
             return pa.table({"prediction": _one_dimension(np.asarray(self._model.predict(rows)))})
         labels = pa.array(list(self.classes))
@@ -131,6 +129,11 @@ class _Estimator:
             offsets = np.arange(0, chances.size + 1, chances.shape[1], dtype=np.int32)
             answer["probabilities"] = pa.ListArray.from_arrays(offsets, chances.ravel())
         return pa.table(answer)
+
+    def frame(self, table: pa.Table) -> Any:
+        """The table as the estimator takes it."""
+        rows: Any = to_pandas(table)
+        return rows.to_numpy() if self._by_position else rows
 
     def _places(self, predicted: Any) -> Any:
         import numpy as np
