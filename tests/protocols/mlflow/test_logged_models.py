@@ -113,6 +113,13 @@ def test_what_is_measured_of_a_model_stands_with_it_and_with_the_run(api: Api, r
     assert [one["key"] for one in found] == ["acc", "f1"]
 
 
+def test_nothing_is_kept_of_what_is_measured_of_no_model(api: Api, run: str) -> None:
+    point = {"key": "acc", "value": 1, "timestamp": 5, "model_id": "m-none"}
+    assert api.refused("runs/log-metric", run_id=run, **point) == (404, "RESOURCE_DOES_NOT_EXIST", GONE)
+    assert api.refused("runs/log-batch", run_id=run, metrics=[point]) == (404, "RESOURCE_DOES_NOT_EXIST", GONE)
+    assert api.data(run)["metrics"] == {}
+
+
 def test_a_deleted_model_is_given_to_who_asks_for_it(api: Api, experiment: str, two: list[str]) -> None:
     assert ask(api, "DELETE", two[0]) == (200, {})
     assert ask(api, "GET", two[0])[0] == 404

@@ -127,9 +127,9 @@ async def log_metric(workspace: Workspace, given: LogMetric) -> None:
     if not 0 <= at <= LATEST_TIME:
         raise _bad_time(given, "timestamp")
     point = (key, kept_number(given.value), given.step, at * 1000)
-    await _write(workspace, Batch(run=run, points=[point]))
     if given.model_id:
         await run_in_threadpool(_log_model_metrics, workspace, run, [given])
+    await _write(workspace, Batch(run=run, points=[point]))
 
 
 @endpoint("POST", "mlflow/runs/log-parameter")
@@ -162,10 +162,10 @@ async def log_batch(workspace: Workspace, given: LogBatch) -> None:
     if len(params) < len(given.params):
         _refuse_doubles(given.params)
     batch = Batch(run=run, points=points, params=params, tags=tags)
-    await _write(workspace, batch)
     models = [point for point in given.metrics if point.model_id]
     if models:
         await run_in_threadpool(_log_model_metrics, workspace, run, models)
+    await _write(workspace, batch)
     await _follow_tags(workspace, run, tags)
 
 
@@ -263,6 +263,8 @@ async def _follow_tags(workspace: Workspace, run: str, tags: dict[str, str]) -> 
 
 
 def _log_model_metrics(workspace: Workspace, run: str, points: list[Any]) -> None:
+    """Writes what was measured of models. It comes before the run's own points: where a model is not there, nothing is kept."""
+    check_active(run_by_id(workspace, run))
     found: dict[str, list[ModelMetric]] = {}
     for point in points:
         metric = ModelMetric(
