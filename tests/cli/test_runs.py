@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
+import shutil
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -177,3 +180,23 @@ def test_values_are_shown_as_blocks() -> None:
     assert spark([1.0, 1.0]) == "▁▁"
     assert spark([None]) == ""
     assert len(spark([float(n) for n in range(1000)])) == 24
+
+
+def test_nothing_that_a_project_needs_is_ever_removed(
+    flyball: Command, trained_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "copy"
+    shutil.copytree(trained_once, project)
+    monkeypatch.chdir(project)
+    blobs = [path for path in project.rglob("objects/blobs/*/*") if path.is_file()]
+    loose = blobs[0].parent.parent / "00" / ("00" * 32)
+    loose.parent.mkdir(exist_ok=True)
+    loose.write_bytes(b"loose")
+    for path in (*blobs, loose):
+        os.utime(path, (0, time.time() - 90 * 86_400))
+    found = flyball("runs", "gc", "--older-than", "0", "--remove", "--json").json
+    gone = [path for path in blobs if not path.exists()]
+    assert (found["runs"], found["blobs"], loose.exists()) == (0, len(gone) + 1, False)
+    assert len(gone) < len(blobs) / 4  # what a step wrote and nobody kept
+    for command in ("models gate irises/1", "predict irises/1 --input data/irises.csv", "apply", "run train_irises"):
+        assert flyball(*command.split()).code == 0, command
