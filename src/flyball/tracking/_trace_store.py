@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from flyball.errors import NotFound
 from flyball.storage.database import Database
 from flyball.storage.tables import Document, Instant, RowNumber, metadata
-from flyball.tracking._store import files, find_experiment
+from flyball.tracking._store import experiments, files, find_experiment
 from flyball.tracking.conventions import Share
 from flyball.tracking.spans import Span, SpanEvent, SpanLink
 
@@ -175,6 +175,12 @@ def count_spans(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, 
         query = sa.select(spans.c.trace, sa.func.count()).where(spans.c.trace.in_(piece)).group_by(spans.c.trace)
         found |= dict(connection.execute(query).all())
     return found
+
+
+def select_traces() -> sa.Select[Any]:
+    """Traces, and where clients bring the files of their experiments."""
+    joined = traces.outerjoin(experiments, experiments.c.number == traces.c.experiment)
+    return sa.select(traces, experiments.c.location).select_from(joined)
 
 
 def lock_traces(connection: sa.Connection, ids: Sequence[str]) -> dict[str, sa.Row[Any]]:

@@ -29,6 +29,7 @@ class Trace:
         expected_spans: How many spans its maker told of; None where nobody said it.
         told: Whether its maker has told the whole of it; before, what is known of it comes from its spans.
         span_count: How many spans are kept of it.
+        location: Where clients bring the files of its experiment; empty for here.
         spans: Roots first, then by their start; empty where they were not asked for.
     """
 
@@ -50,6 +51,7 @@ class Trace:
     expected_spans: int | None = None
     told: bool = False
     span_count: int = 0
+    location: str = ""
     spans: list[Span] = field(default_factory=list)
 
 

@@ -41,7 +41,12 @@ class Traces:
 
     @change
     def record_spans(
-        self, experiment: str, spans: list[Span], tags: dict[str, str] | None = None, run: str = ""
+        self,
+        experiment: str,
+        spans: list[Span],
+        tags: dict[str, str] | None = None,
+        run: str = "",
+        make: bool = True,
     ) -> list[str]:
         """Keeps spans and gives the ids of their traces; a span that is sent again replaces itself.
 
@@ -49,9 +54,10 @@ class Traces:
         their maker tells them by `record`.
 
         Args:
-            experiment: Its id or name; one of a new name is made.
+            experiment: Its id or name.
             tags: Put on every one of the traces.
             run: Id of the run that the traces belong to.
+            make: Whether an experiment of a new name is made.
 
         Raises:
             InvalidInput: a span cannot be kept, or too many are sent at once.
@@ -64,7 +70,7 @@ class Traces:
             by_trace.setdefault(found.trace, []).append(found)
         given = _trace_rows.checked_tags(tags or {})
         with self._writing() as writer:
-            number = writer.experiment(experiment, make=True)
+            number = writer.experiment(experiment, make=make)
             numbers = writer.grow(number, by_trace) if by_trace else {}
             for trace in sorted(by_trace):
                 writer.pairs(_trace_store.tags, numbers[trace], given)
@@ -399,7 +405,7 @@ class Traces:
             return int(connection.execute(query).scalar_one())
 
     def _read(self, connection: sa.Connection, *wanted: sa.ColumnElement[bool], spans: bool = False) -> list[Trace]:
-        rows = connection.execute(sa.select(_trace_store.traces).where(*wanted)).all()
+        rows = connection.execute(_trace_store.select_traces().where(*wanted)).all()
         ids = {row.number: row.id for row in rows}
         tags = _trace_store.read_pairs(connection, _trace_store.tags, list(ids))
         facts = _trace_store.read_pairs(connection, _trace_store.facts, list(ids))
@@ -472,5 +478,6 @@ def _noun(row: sa.Row[Any], **more: Any) -> Trace:
         cost=row.cost or {},
         expected_spans=row.expected_spans,
         told=bool(row.told),
+        location=row.location or "",
         **more,
     )

@@ -8,21 +8,17 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import blake3
 import msgspec
 
-from flyball.errors import InvalidInput, NotFound
-from flyball.server.protocols.mlflow.conversions import EPOCH, below, location, milliseconds
+from flyball.server.protocols.mlflow.conversions import EPOCH, below, milliseconds
 from flyball.server.protocols.mlflow.wire import MlflowError
 from flyball.tracking.assessments import Assessment
 from flyball.tracking.conventions import COST, INPUTS, MODEL, OUTPUTS, TOKENS, TYPE, amounts, counts
 from flyball.tracking.spans import Span, SpanEvent
 from flyball.tracking.trace_nouns import Trace
-
-if TYPE_CHECKING:
-    from flyball.workspace import Workspace
 
 NAME = "mlflow.traceName"
 SPANS_LOCATION = "mlflow.trace.spansLocation"
@@ -111,25 +107,7 @@ class GivenTraceInfo(msgspec.Struct):
     tags: dict[str, str] = {}
 
 
-class Places:
-    """Where the files of traces lie, each experiment asked for once."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        self._known: dict[str, str] = {}
-
-    def of(self, trace: Trace) -> str:
-        """The address of the files of a trace."""
-        if trace.experiment not in self._known:
-            try:
-                found = location(self._workspace.experiments.get(trace.experiment))
-            except (NotFound, InvalidInput):
-                found = f"mlflow-artifacts:/{trace.experiment}"
-            self._known[trace.experiment] = found
-        return below(self._known[trace.experiment], f"traces/{trace.id}/artifacts")
-
-
-def info_json(trace: Trace, places: Places) -> dict[str, Any]:
+def info_json(trace: Trace) -> dict[str, Any]:
     """What is known of a trace as a whole, in the third version of MLflow's form."""
     found: dict[str, Any] = {
         "trace_id": trace.id,
@@ -140,22 +118,22 @@ def info_json(trace: Trace, places: Places) -> dict[str, Any]:
         "state": _STATES[trace.state],
         "trace_metadata": metadata_of(trace) or None,
         "assessments": [assessment_json(one) for one in trace.assessments] or None,
-        "tags": tags_of(trace, places) or None,
+        "tags": tags_of(trace) or None,
         "request_preview": trace.request_preview,
         "response_preview": trace.response_preview,
     }
     return {name: value for name, value in found.items() if value is not None}
 
 
-def trace_json(trace: Trace, places: Places) -> dict[str, Any]:
+def trace_json(trace: Trace) -> dict[str, Any]:
     """A trace with its spans."""
-    found: dict[str, Any] = {"trace_info": info_json(trace, places)}
+    found: dict[str, Any] = {"trace_info": info_json(trace)}
     if trace.spans:
         found["spans"] = [span_json(span) for span in trace.spans]
     return found
 
 
-def info_json_v2(trace: Trace, places: Places) -> dict[str, Any]:
+def info_json_v2(trace: Trace) -> dict[str, Any]:
     """What is known of a trace as a whole, in the second version of MLflow's form."""
     found: dict[str, Any] = {
         "request_id": trace.id,
@@ -164,7 +142,7 @@ def info_json_v2(trace: Trace, places: Places) -> dict[str, Any]:
         "execution_time_ms": trace.milliseconds,
         "status": _STATES[trace.state].replace("STATE_UNSPECIFIED", "TRACE_STATUS_UNSPECIFIED"),
         "request_metadata": pairs_json(metadata_of(trace)),
-        "tags": pairs_json(tags_of(trace, places)),
+        "tags": pairs_json(tags_of(trace)),
     }
     return {name: value for name, value in found.items() if value not in (None, [])}
 
@@ -183,14 +161,19 @@ def metadata_of(trace: Trace) -> dict[str, str]:
     return found
 
 
-def tags_of(trace: Trace, places: Places) -> dict[str, str]:
+def tags_of(trace: Trace) -> dict[str, str]:
     """A trace's tags, with those that the server sets."""
-    found = {**trace.tags, ARTIFACT_LOCATION: places.of(trace)}
+    found = {**trace.tags, ARTIFACT_LOCATION: uri_of(trace)}
     if trace.name:
         found[NAME] = trace.name
     if trace.span_count:
         found[SPANS_LOCATION] = "TRACKING_STORE"
     return found
+
+
+def uri_of(trace: Trace) -> str:
+    """Where clients bring the files of a trace."""
+    return below(trace.location or f"mlflow-artifacts:/{trace.experiment}", f"traces/{trace.id}/artifacts")
 
 
 def trace_of(given: GivenTraceInfo, now: datetime) -> Trace:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from flyball.errors import FlyballError
 from flyball.server.protocols.mlflow import _otlp
 from flyball.server.protocols.mlflow._trace_json import MANAGED_TAGS, NAME
-from flyball.server.protocols.mlflow.conversions import experiment_by_id
+from flyball.server.protocols.mlflow.traces import check_experiment
 from flyball.server.protocols.mlflow.wire import MlflowError, Request, endpoint
 from flyball.tracking.spans import Span, kept_text
 from flyball.workspace import Workspace
@@ -50,12 +50,10 @@ def _keep(workspace: Workspace, media: str, body: bytes, encoding: str, experime
     sent = _FORMATS[media](_otlp.unpacked(body, encoding))
     if not sent:
         raise MlflowError("Invalid OpenTelemetry format - no spans found", "BAD_REQUEST")
-    if experiment != "0":
-        experiment = experiment_by_id(workspace, experiment).id
     spans = [_without_tags(span) for found, _ in sent for span in found]
     if not spans:
         return
-    traces = workspace.traces.record_spans(experiment, spans)
+    traces = workspace.traces.record_spans(check_experiment(experiment), spans, make=False)
     _tag(workspace, sent)
     if run:
         try:

@@ -15,13 +15,12 @@ from flyball.server.protocols.mlflow._trace_json import (
     MANAGED_TAGS,
     NAME,
     GivenTraceInfo,
-    Places,
     TraceLocation,
     info_json,
     trace_json,
     trace_of,
 )
-from flyball.server.protocols.mlflow.conversions import experiment_by_id, moment
+from flyball.server.protocols.mlflow.conversions import moment
 from flyball.server.protocols.mlflow.wire import MlflowError, endpoint
 from flyball.tracking.trace_nouns import Trace
 from flyball.tracking.traces import MOST_READ
@@ -123,9 +122,9 @@ class LinkPrompts(msgspec.Struct):
 def start_trace(workspace: Workspace, given: StartTrace) -> dict[str, Any]:
     """Keeps what the client tells of a trace."""
     found = trace_of(given.trace.trace_info, workspace.time.now())
-    experiment_by_id(workspace, found.experiment)
+    check_experiment(found.experiment)
     kept = workspace.traces.record(found)
-    return {"trace": {"trace_info": info_json(kept, Places(workspace))}}
+    return {"trace": {"trace_info": info_json(kept)}}
 
 
 @endpoint("GET", "mlflow/traces/get", version="3.0")
@@ -135,7 +134,7 @@ async def get_trace(workspace: Workspace, given: GetTrace) -> Response:
         found = await run_in_threadpool(_get, workspace, given.trace_id)
         if given.allow_partial or is_complete(found):
             # A trace may have thousands of spans, which must not be written while the event loop waits.
-            return Response(await run_in_threadpool(_written, workspace, found), media_type="application/json")
+            return Response(await run_in_threadpool(_written, found), media_type="application/json")
         await asyncio.sleep(wait)
     raise MlflowError(
         f"Trace with ID {given.trace_id} is not fully exported yet, please try again later.", "RESOURCE_DOES_NOT_EXIST"
@@ -145,15 +144,13 @@ async def get_trace(workspace: Workspace, given: GetTrace) -> Response:
 @endpoint("GET POST", "mlflow/traces/batchGet", version="3.0")
 def batch_get(workspace: Workspace, given: GetTraces) -> dict[str, Any]:
     """Traces with their spans; those that are not complete yet are left out."""
-    places = Places(workspace)
-    return _listed("traces", [trace_json(trace, places) for trace in _many(workspace, given) if is_complete(trace)])
+    return _listed("traces", [trace_json(trace) for trace in _many(workspace, given) if is_complete(trace)])
 
 
 @endpoint("POST", "mlflow/traces/batchGetInfos", version="3.0")
 def batch_get_infos(workspace: Workspace, given: GetTraces) -> dict[str, Any]:
     """Traces without their spans."""
-    places = Places(workspace)
-    return _listed("trace_infos", [info_json(trace, places) for trace in _many(workspace, given, spans=False)])
+    return _listed("trace_infos", [info_json(trace) for trace in _many(workspace, given, spans=False)])
 
 
 @endpoint("POST", "mlflow/traces/search", version="3.0")
@@ -161,8 +158,7 @@ def search_traces(workspace: Workspace, given: SearchTraces) -> dict[str, Any]:
     """Traces of some experiments, as asked for."""
     experiments = [place.mlflow_experiment.experiment_id for place in given.locations if place.mlflow_experiment]
     found, token = search(workspace, experiments, given.filter, given.max_results, given.order_by, given.page_token)
-    places = Places(workspace)
-    answer = _listed("traces", [info_json(trace, places) for trace in found])
+    answer = _listed("traces", [info_json(trace) for trace in found])
     return answer | ({"next_page_token": token} if token else {})
 
 
@@ -187,11 +183,9 @@ def correlate(workspace: Workspace, given: Correlation) -> dict[str, Any]:
 def delete_traces(workspace: Workspace, given: DeleteTraces) -> dict[str, Any]:
     """Deletes traces by their ids, or up to a time."""
     _check_delete(given)
-    experiment = experiment_by_id(workspace, given.experiment_id)
+    experiment = check_experiment(given.experiment_id)
     before = None if given.max_timestamp_millis is None else moment(given.max_timestamp_millis)
-    gone = workspace.traces.delete(
-        experiment.id, traces=given.request_ids or None, before=before, most=given.max_traces
-    )
+    gone = workspace.traces.delete(experiment, traces=given.request_ids or None, before=before, most=given.max_traces)
     return {"traces_deleted": gone}
 
 
@@ -236,7 +230,18 @@ def link_prompts(workspace: Workspace, given: LinkPrompts) -> None:
 @endpoint("GET", "mlflow/traces/{trace_id}", version="3.0")
 def get_trace_info(workspace: Workspace, trace_id: str) -> dict[str, Any]:
     """What is known of a trace as a whole."""
-    return {"trace": {"trace_info": info_json(one(workspace, trace_id), Places(workspace))}}
+    return {"trace": {"trace_info": info_json(one(workspace, trace_id))}}
+
+
+def check_experiment(given: str) -> str:
+    """Gives the id of an experiment back if it may be one. Whether it is there, the room says.
+
+    Raises:
+        MlflowError: it is none.
+    """
+    if not (given.isascii() and given.isdecimal()):
+        raise MlflowError(f"Invalid experiment ID '{given[:100]}'. Experiment ID must be a valid integer.")
+    return given
 
 
 def one(workspace: Workspace, trace: str) -> Trace:
@@ -282,8 +287,8 @@ def _get(workspace: Workspace, trace: str) -> Trace:
     return found[0]
 
 
-def _written(workspace: Workspace, trace: Trace) -> bytes:
-    return to_json({"trace": trace_json(trace, Places(workspace))})
+def _written(trace: Trace) -> bytes:
+    return to_json({"trace": trace_json(trace)})
 
 
 def _many(workspace: Workspace, given: GetTraces, *, spans: bool = True) -> list[Trace]:

@@ -13,14 +13,14 @@ from flyball.server.protocols.mlflow import traces as v3
 from flyball.server.protocols.mlflow._places import find_file, find_place
 from flyball.server.protocols.mlflow._trace_json import (
     NAME,
-    Places,
     free_tags,
     info_json_v2,
     state_of,
     stored_json,
     told_in,
+    uri_of,
 )
-from flyball.server.protocols.mlflow.conversions import experiment_by_id, moment
+from flyball.server.protocols.mlflow.conversions import moment
 from flyball.server.protocols.mlflow.wire import MlflowError, endpoint
 from flyball.tracking.trace_nouns import Trace
 from flyball.workspace import Workspace
@@ -73,18 +73,17 @@ class GetData(msgspec.Struct):
 @endpoint("POST", "mlflow/traces")
 def start_trace(workspace: Workspace, given: StartTrace) -> dict[str, Any]:
     """Begins a trace."""
-    experiment = experiment_by_id(workspace, given.experiment_id)
     tags = _pairs(given.tags)
     begun = Trace(
         id=uuid.uuid4().hex,
-        experiment=experiment.id,
+        experiment=v3.check_experiment(given.experiment_id),
         name=tags.get(NAME, ""),
         state="in_progress",
         started=moment(given.timestamp_ms, "timestamp_ms"),
         tags=free_tags(tags),
         **told_in(_pairs(given.request_metadata)),
     )
-    return {"trace_info": info_json_v2(workspace.traces.record(begun), Places(workspace))}
+    return {"trace_info": info_json_v2(workspace.traces.record(begun))}
 
 
 @endpoint("PATCH", "mlflow/traces/{request_id}")
@@ -103,13 +102,13 @@ def end_trace(workspace: Workspace, given: EndTrace, request_id: str) -> dict[st
         tokens=told["tokens"] or None,
         cost=told["cost"] or None,
     )
-    return {"trace_info": info_json_v2(ended, Places(workspace))}
+    return {"trace_info": info_json_v2(ended)}
 
 
 @endpoint("GET", "mlflow/traces/{request_id}/info")
 def get_trace_info(workspace: Workspace, request_id: str) -> dict[str, Any]:
     """What is known of a trace as a whole."""
-    return {"trace_info": info_json_v2(v3.one(workspace, request_id), Places(workspace))}
+    return {"trace_info": info_json_v2(v3.one(workspace, request_id))}
 
 
 @endpoint("GET", "mlflow/traces")
@@ -118,8 +117,7 @@ def search_traces(workspace: Workspace, given: SearchTraces) -> dict[str, Any]:
     found, token = v3.search(
         workspace, given.experiment_ids, given.filter, given.max_results, given.order_by, given.page_token
     )
-    places = Places(workspace)
-    answer: dict[str, Any] = {"traces": [info_json_v2(trace, places) for trace in found]} if found else {}
+    answer: dict[str, Any] = {"traces": [info_json_v2(trace) for trace in found]} if found else {}
     return answer | ({"next_page_token": token} if token else {})
 
 
@@ -131,7 +129,7 @@ def get_trace_data(workspace: Workspace, given: GetData) -> Response:
     if found.spans and not given.path:
         data = to_json({"spans": [stored_json(span) for span in found.spans]})
     else:
-        uri = Places(workspace).of(found).removeprefix("mlflow-artifacts:/").lstrip("/")
+        uri = uri_of(found).removeprefix("mlflow-artifacts:/").lstrip("/")
         name = f"attachments/{given.path}" if given.path else DATA_FILE
         file = find_file(workspace, find_place(workspace, f"{uri}/{name}"))
         data = workspace.blobs.get(file.digest) if file.digest else file.data
