@@ -23,7 +23,7 @@ from starlette.routing import Route
 from flyball.clock import Clock, SystemClock
 from flyball.errors import FlyballError, InvalidInput, NotFound, Overloaded
 from flyball.serialization import error_to_plain, from_json, to_json
-from flyball.serving import open_inference
+from flyball.serving import explaining, open_inference
 from flyball.serving.decoding import (
     InferRequest,
     PredictRequest,
@@ -82,11 +82,13 @@ def create_app(
         if on_shutdown is not None:
             await asyncio.to_thread(on_shutdown)
         face.workers.shutdown(wait=False)
+        face.explainers.shutdown(wait=False, cancel_futures=True)
 
     v2 = "/v2/models/{name}"
     routes = [
         Route("/predict/{name}", face.describe, methods=["GET"]),
         Route("/predict/{name}", face.predict, methods=["POST"]),
+        Route("/explain/{name}", face.explain, methods=["POST"]),
         Route("/flush", face.flush, methods=["POST"]),
         Route("/health", face.health),
         Route("/metrics", face.metrics),
@@ -112,7 +114,10 @@ class _Face:
         self._max_body = max_body
         self._max_waiting = max_waiting
         self._waiting = 0
+        self._explaining = 0
         self.workers = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="predict")
+        # An explanation takes as long as thousands of predictions, so it has a thread of its own to wait for.
+        self.explainers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explain")
 
     async def predict(self, request: Request) -> Response:
         """Friendly predictions."""
@@ -132,6 +137,25 @@ class _Face:
             return to_json({**head, "generation": runtime.manifest.generation, "predictions": rows}), len(rows)
 
         return await self._run(request, work, friendly=True)
+
+    async def explain(self, request: Request) -> Response:
+        """What each column contributed to the champion's predictions; they are not logged and not counted."""
+        try:
+            _, runtime = self._find(request)
+            asked = explaining.read_options(request.query_params)
+            body = await self._body(request)
+            answer = await self._in_explainer(lambda: _explained(runtime, body, asked))
+            return Response(answer, media_type="application/json")
+        except _Refused as refused:
+            return _refusal(refused, friendly=True)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except FlyballError as error:
+            return _refusal(_Refused(_STATUS.get(error.code, 500), error), friendly=True)
+        except Exception as error:
+            logger.exception("explanation failed", extra={"deployment": request.path_params["name"]})
+            wrapped = FlyballError(f"The model failed: {type(error).__name__}: {error}")
+            return _refusal(_Refused(500, wrapped), friendly=True)
 
     async def describe(self, request: Request) -> Response:
         """What a request must look like, with one that works."""
@@ -269,6 +293,15 @@ class _Face:
         finally:
             self._waiting -= 1
 
+    async def _in_explainer(self, work: Callable[[], bytes]) -> bytes:
+        if self._explaining >= explaining.MOST_WAITING:
+            raise _Refused(429, Overloaded("Too many explanations are waiting.", hint="Try again in a second."))
+        self._explaining += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.explainers, work)
+        finally:
+            self._explaining -= 1
+
     async def _body(self, request: Request) -> bytes:
         too_large = _Refused(
             413, InvalidInput(f"The body is larger than {self._max_body} bytes.", hint="Send fewer rows.")
@@ -283,6 +316,10 @@ class _Face:
                 raise too_large
             pieces.append(piece)
         return b"".join(pieces)
+
+
+def _explained(runtime: Runtime, body: bytes, asked: explaining.ExplainOptions) -> bytes:
+    return to_json(explaining.explain(runtime, _read(body, PredictRequest), asked))
 
 
 def _read(body: bytes, kind: type[Any]) -> Any:
