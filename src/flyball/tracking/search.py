@@ -6,7 +6,6 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -23,6 +22,17 @@ from flyball.tracking._points import no_run
 from flyball.tracking._run_rows import experiments_of, runs_of
 from flyball.tracking.compare import RunComparison, compare_runs, is_better_when_less
 from flyball.tracking.filters import Order, parse_filter, parse_order
+from flyball.tracking.found import (
+    Cell,
+    ExperimentPage,
+    Leaderboard,
+    Pivot,
+    RunColumns,
+    RunGroup,
+    RunGroups,
+    RunPage,
+    Standing,
+)
 from flyball.tracking.inputs import RunInputs
 from flyball.tracking.nouns import Experiment, Run
 from flyball.tracking.run_fields import EXPERIMENT_FIELDS, RUN_FIELDS
@@ -30,7 +40,6 @@ from flyball.verbs import read
 
 Deleted = Literal["active", "deleted", "all"]
 Direction = Literal["auto", "max", "min"]
-Cell = str | int | float | None
 
 MOST_RUNS = 50_000
 MOST_GROUPS = 10_000
@@ -39,113 +48,6 @@ _AT_ONCE = 500
 _LOOKED_AT = 20_000
 _FUNCTIONS = {"min": sa.func.min, "max": sa.func.max, "mean": sa.func.avg, "sum": sa.func.sum, "count": sa.func.count}
 _AGGREGATE = re.compile(r"(?P<function>[a-z]+)\((?P<name>.{1,600})\)", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunPage:
-    """Some of the runs that were asked for.
-
-    Attributes:
-        next_page_token: Gives the page after this one; empty where there is none.
-        total: How many there are in all; None where it was not asked for.
-    """
-
-    runs: list[Run]
-    next_page_token: str = ""
-    total: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExperimentPage:
-    """Some of the experiments that were asked for.
-
-    Attributes:
-        next_page_token: Gives the page after this one; empty where there is none.
-    """
-
-    experiments: list[Experiment]
-    next_page_token: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunColumns:
-    """The names that a table of runs can have beside the attributes, each kind sorted.
-
-    Attributes:
-        runs: How many runs were looked at: the newest, at most 20,000.
-    """
-
-    params: list[str]
-    metrics: list[str]
-    tags: list[str]
-    runs: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunGroup:
-    """The runs that have the same values.
-
-    Attributes:
-        values: What they have in common, in the order it was asked for; None where they have nothing.
-        results: What the aggregates gave.
-    """
-
-    values: list[Cell]
-    count: int
-    results: list[float | None] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunGroups:
-    """Runs in groups, the largest first.
-
-    Attributes:
-        complete: Whether these are all groups.
-    """
-
-    by: list[str]
-    aggregates: list[str]
-    groups: list[RunGroup]
-    complete: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pivot:
-    """A value of groups of runs, in a table.
-
-    Attributes:
-        rows: The values at the left, a list for each row.
-        columns: The values at the top.
-        cells: A list for each row; None where there is no such run.
-    """
-
-    rows: list[list[Cell]]
-    columns: list[Cell]
-    cells: list[list[float | None]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """A run's place on a leaderboard.
-
-    Attributes:
-        rank: 1 for the best; runs of equal value have equal ranks.
-        behind: How far it is from the best.
-    """
-
-    rank: int
-    run: Run
-    value: float
-    behind: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leaderboard:
-    """The best runs by one metric."""
-
-    metric: str
-    direction: Literal["max", "min"]
-    standings: list[Standing]
 
 
 class RunSearch:
