@@ -14,7 +14,8 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from flyball.errors import Corrupt, InvalidInput, MissingExtra, NotFound
-from flyball.models.mlmodel import MLMODEL, package_of, parse, signature_of, written
+from flyball.models.mlmodel import MLMODEL, parse, signature_of, written
+from flyball.models.model_folders import package_of
 from flyball.models.package import LoadedModel, ModelPackage, load_model, no_package, save_model
 from flyball.storage.object_store import ObjectStore
 from flyball.storage.objects import Blobs
@@ -203,7 +204,7 @@ def test_inputs_are_columns_where_rows_are(inputs: Any, names: tuple[str, ...]) 
 
 def test_what_is_said_of_our_own_package_is_read_back(folder: Path, blobs: Blobs) -> None:
     package = kept(folder, blobs)
-    said = parse(written(package, {"python_function": {}}, created="2026-01-01", size=1, identity="x"))
+    said = parse(written(package.signature, {"python_function": {}}, created="2026-01-01", size=1, identity="x"))
     assert said.inputs == INPUTS
     assert signature_of(said).inputs == package.signature.inputs
 

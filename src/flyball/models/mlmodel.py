@@ -1,4 +1,4 @@
-"""MLflow's model folders: what an `MLmodel` says, read as a package, and said of a package of ours.
+"""What an `MLmodel`, the text that makes a folder a model of MLflow's, says; and what it says of a model of ours.
 
 The control plane reads the text alone; nothing here loads a model.
 """
@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from flyball.errors import InvalidInput, MissingExtra
 from flyball.models.environment import Environment
-from flyball.models.package import ModelPackage, package_id
 from flyball.models.signature import Signature, Task
 from flyball.schema import Column, ColumnType, Schema
 from flyball.serialization import to_json
-from flyball.storage.object_store import check_key
-from flyball.storage.objects import Blobs
 
 MLMODEL = "MLmodel"
-FLAVOR = "mlflow"
 _LARGEST = 4_000_000
 _MOST_COLUMNS = 10_000
 # MLflow's types, and NumPy's, as ours. Widths are those that every source of rows can be brought to.
@@ -78,35 +74,6 @@ def parse(data: bytes) -> MLmodel:
     )
 
 
-def package_of(files: Mapping[str, tuple[str, int]], blobs: Blobs) -> ModelPackage:
-    """The package that a model folder is, whose files are kept already.
-
-    Args:
-        files: Digest and size of each file, by its path in the folder.
-
-    Raises:
-        InvalidInput: there is no `MLmodel`, or one that cannot be read.
-    """
-    if MLMODEL not in files:
-        raise InvalidInput("The folder has no MLmodel.", hint="Name the folder that mlflow's log_model wrote.")
-    for name in files:
-        check_key(name)
-    said = parse(blobs.get(files[MLMODEL][0]))
-    requirements = (
-        blobs.get(files["requirements.txt"][0]).decode("utf-8", "replace") if "requirements.txt" in files else ""
-    )
-    package = ModelPackage(
-        id="",
-        flavor=FLAVOR,
-        files={name: digest for name, (digest, _) in sorted(files.items())},
-        size=sum(size for _, size in files.values()),
-        signature=signature_of(said),
-        environment=environment_of(said, requirements),
-        flavor_settings={"flavors": " ".join(sorted(said.flavors)), "trusted_only": "true"},
-    )
-    return replace(package, id=package_id(package))
-
-
 def signature_of(said: MLmodel) -> Signature:
     """What the model takes and gives, in our words; without inputs where it does not say."""
     inputs = _inputs(said.inputs or [])
@@ -127,9 +94,9 @@ def environment_of(said: MLmodel, requirements: str) -> Environment:
 
 
 def written(
-    package: ModelPackage, flavors: Mapping[str, Mapping[str, Any]], *, created: str, size: int, identity: str
+    signature: Signature, flavors: Mapping[str, Mapping[str, Any]], *, created: str, size: int, identity: str
 ) -> bytes:
-    """The text of an `MLmodel` for a package of ours. It is JSON, which is YAML too.
+    """The text of an `MLmodel` for a model of ours. It is JSON, which is YAML too.
 
     Args:
         flavors: How MLflow is to read it.
@@ -139,9 +106,9 @@ def written(
         "flavors": flavors, "mlflow_version": "3.0.0", "model_size_bytes": size, "model_uuid": identity,
         "utc_time_created": created,
     }  # fmt: skip
-    inputs = _columns_told(package.signature.inputs)
+    inputs = _columns_told(signature.inputs)
     if inputs:
-        outputs = _columns_told(Schema(columns=package.signature.outputs.columns[:1]), tensor=True) or []
+        outputs = _columns_told(Schema(columns=signature.outputs.columns[:1]), tensor=True) or []
         told["signature"] = {
             "inputs": to_json(inputs).decode(),
             "outputs": to_json(outputs).decode() if outputs else None,

@@ -367,7 +367,8 @@ class WorkspaceDestination:
             self._workspace.registry.delete_version(model, made.version)
 
     def _package(self, version: VersionContent) -> Any:
-        from flyball.models.mlmodel import MLMODEL, package_of
+        from flyball.models.mlmodel import MLMODEL
+        from flyball.models.model_folders import package_of
 
         kind, _, path = version.source.partition(":/")
         files: dict[str, tuple[str, int]] = {}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 from flyball.errors import FlyballError, InvalidInput, NotFound
-from flyball.models.mlmodel import MLMODEL, package_of
+from flyball.models.mlmodel import MLMODEL
+from flyball.models.model_folders import package_of
 from flyball.refs import Ref
 from flyball.server.protocols.mlflow._places import files_below
 from flyball.server.protocols.mlflow._registry import TREE, is_prompt, tree_uri

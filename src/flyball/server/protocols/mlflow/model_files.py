@@ -15,7 +15,8 @@ import msgspec
 from starlette.responses import Response
 
 from flyball.errors import NotFound
-from flyball.models.mlmodel import FLAVOR, requirements_of, written
+from flyball.models.mlmodel import requirements_of, written
+from flyball.models.model_folders import FLAVOR
 from flyball.server.protocols.mlflow import _checks
 from flyball.server.protocols.mlflow._places import Place, StoredFile, find_place, trees
 from flyball.server.protocols.mlflow._registry import find_version, model_of_part
@@ -107,7 +108,7 @@ def _made(version: ModelVersion, size: int) -> dict[str, bytes]:
     virtualenv = {"python": python, "build_dependencies": ["pip"], "dependencies": ["-r requirements.txt"]}
     created = version.created.replace(tzinfo=None).isoformat(sep=" ")
     made = {
-        "MLmodel": written(package, flavors, created=created, size=size, identity=package.id[:32]),
+        "MLmodel": written(package.signature, flavors, created=created, size=size, identity=package.id[:32]),
         "requirements.txt": ("\n".join(needed) + "\n").encode(),
         "conda.yaml": msgspec.json.format(msgspec.json.encode(conda)),
         "python_env.yaml": msgspec.json.format(msgspec.json.encode(virtualenv)),
