@@ -107,7 +107,7 @@ def _tree(spans: Sequence[Any]) -> Iterator[list[object]]:
         span, depth = left.pop()
         seen.add(span.id)
         label = "  " * min(depth, _DEEPEST) + span.name + (f" ({span.model})" if span.model else "")
-        took = None if span.milliseconds is None else round(span.milliseconds, 1)
+        took = None if span.milliseconds is None else f"{span.milliseconds:,.1f}"
         yield [
             label,
             span.type,
