@@ -23,6 +23,8 @@ _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    # What a model needs is not what is looked at here, and finding it out takes a process that loads the model again.
+    "MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT": "1",
     "DO_NOT_TRACK": "true",
     "OMP_NUM_THREADS": "1",
     "PYTHONWARNINGS": "ignore",
