@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from flyball.cli import models_people, models_supply
+from flyball.cli import models_explain, models_people, models_supply
 from flyball.cli.output import print_facts, print_json, print_table, workspace_options
 from flyball.errors import GateRefused
 from flyball.refs import Ref
@@ -17,7 +17,7 @@ def models() -> None:
     """Models, versions, aliases, gates."""
 
 
-for _command in (*models_people.COMMANDS, *models_supply.COMMANDS):
+for _command in (*models_people.COMMANDS, *models_supply.COMMANDS, *models_explain.COMMANDS):
     models.add_command(_command)
 
 
@@ -63,6 +63,9 @@ def show(workspace: Any, version: str, as_json: bool) -> None:
     if found.evaluation is not None:
         rows = [[m.name, m.value, m.low, m.high, m.n] for m in found.evaluation.metrics]
         print_table(["metric", "value", "low", "high", "rows"], rows)
+        if found.evaluation.importance is not None:
+            rows = [[c.column, c.value, c.low, c.high] for c in found.evaluation.importance.columns]
+            print_table([f"worth of ({found.evaluation.importance.metric})", "value", "low", "high"], rows)
     if found.verdict is not None:
         rows = [[d.gate, "pass" if d.passed else "hold", d.reason] for d in found.verdict.decisions]
         print_table(["gate", "says", "because"], rows, empty="No gate was asked.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flyball.errors import InvalidInput, NotFound
 from flyball.evaluation import intervals
+from flyball.evaluation.importance import Importance
 from flyball.evaluation.metrics.base import HasInterval, Metric, Task
 from flyball.evaluation.sample import Sample, read_sample
 from flyball.evaluation.slices import group_rows
@@ -74,6 +75,7 @@ class Evaluation:
         slices: Slice by slice.
         primary: Name of the metric that stands for the whole: the first that was asked for.
         weak_slices: Subgroups that do worse than the rest, found without being named; empty where none was looked for.
+        importance: What each column is worth to the model; None where it was not measured.
     """
 
     task: Task
@@ -83,6 +85,7 @@ class Evaluation:
     slices: tuple[SliceScore, ...]
     primary: str
     weak_slices: tuple[WeakSlice, ...] = ()
+    importance: Importance | None = None
 
 
 def evaluate(

@@ -9,10 +9,13 @@ from flyball.errors import InvalidInput, did_you_mean
 from flyball.evaluation.explain.base import Question, Scale
 from flyball.evaluation.explanation import Explanation
 from flyball.evaluation.explanation import explain as explain_question
+from flyball.evaluation.importance import Importance, permutation_importance
 from flyball.models.package import LoadedModel
 from flyball.models.signature import Label, conform
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
     from flyball.evaluation.metrics.base import Values
@@ -70,13 +73,46 @@ def explain_model(
     return explain_question(question, method=method, model=name, target=label)
 
 
-def spread(table: pa.Table, most: int) -> pa.Table:
-    """At most so many rows of a table, evenly from its first to its last."""
+def measure_importance(
+    model: LoadedModel, rows: pa.Table, truth: npt.ArrayLike, *, most_rows: int = 5_000, seed: int = 0
+) -> Importance:
+    """What each input column is worth to a model, on held-out rows.
+
+    Args:
+        rows: A table with the columns of the model's signature; others are ignored.
+        truth: What was true of each row, as in `evaluate`.
+        most_rows: Of more rows, so many are taken, evenly from the first to the last.
+        seed: Of the draws.
+
+    Raises:
+        InvalidInput: the rows do not fit the model, or truth and predictions cannot be compared.
+    """
     import numpy as np
 
-    if table.num_rows <= most:
-        return table
-    return table.take(np.linspace(0, table.num_rows - 1, most).round().astype(np.int64))
+    columns = model.signature.inputs
+    asked = conform(rows, columns) if columns.columns else rows
+    chosen = _evenly(asked.num_rows, most_rows)
+
+    def score(table: pa.Table) -> npt.ArrayLike:
+        answer = model.predict(table)
+        if "probabilities" in answer.column_names:
+            return np.array(answer["probabilities"].to_pylist(), dtype=np.float64)
+        column = "probability" if "probability" in answer.column_names else "prediction"
+        return np.asarray(answer[column].to_numpy(zero_copy_only=False))
+
+    return permutation_importance(score, asked.take(chosen), np.asarray(truth)[chosen], seed=seed)
+
+
+def spread(table: pa.Table, most: int) -> pa.Table:
+    """At most so many rows of a table, evenly from its first to its last."""
+    return table if table.num_rows <= most else table.take(_evenly(table.num_rows, most))
+
+
+def _evenly(rows: int, most: int) -> npt.NDArray[np.int64]:
+    import numpy as np
+
+    found: npt.NDArray[np.int64] = np.linspace(0, rows - 1, min(rows, most)).round().astype(np.int64)
+    return found
 
 
 def _target(model: LoadedModel, wanted: Label | None) -> tuple[Label | None, int | None]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from flyball.data.manifest import Snapshot, format_size
 from flyball.errors import FlyballError
+from flyball.evaluation.importance import ColumnImportance
 from flyball.evaluation.scores import Evaluation, MetricValue, SliceScore, find_metric
 from flyball.lineage import Edge
 from flyball.registry.approvals import Approval
@@ -223,6 +224,13 @@ def _goodness(known: Known) -> Iterator[Statement]:
         text=f"It was scored on {evaluation.n:,} rows that it had not learned from{of_which}.",
         source=f"{known.ref} evaluation",
     )
+    if evaluation.importance is not None:
+        loss = {"log_loss": "log loss", "mae": "mean absolute error"}[evaluation.importance.metric]
+        yield Statement(
+            text=f"What a column is worth is how much the {loss} of {_number(evaluation.importance.loss)} grows when the column's "
+            f"values change places, on {evaluation.importance.n:,} of these rows.",
+            source=f"{known.ref} evaluation importance",
+        )
 
 
 def _scores(known: Known) -> tuple[CardTable, ...]:
@@ -230,9 +238,12 @@ def _scores(known: Known) -> tuple[CardTable, ...]:
     if evaluation is None:
         return ()
     overall = tuple((m.name, _number(m.value), _interval(m), f"{m.n:,}") for m in evaluation.metrics)
+    columns = evaluation.importance.columns if evaluation.importance is not None else ()
+    worth = tuple((c.column, _number(c.value), _interval(c)) for c in columns)
     by_slice = tuple(_slice_row(part, evaluation) for part in evaluation.slices)
     return (
         *_table(("metric", "value", "interval", "rows"), overall, source),
+        *_table(("column", "worth", "interval"), worth, f"{source} importance"),
         *_table(("slice", "value", "rows", evaluation.primary, "interval"), by_slice, f"{source} slices"),
     )
 
@@ -385,7 +396,7 @@ def _number(value: float | None) -> str:
     return "not defined" if value is None else f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
-def _interval(metric: MetricValue) -> str:
+def _interval(metric: MetricValue | ColumnImportance) -> str:
     if metric.low is None or metric.high is None:
         return ""
     return f"{_number(metric.low)} to {_number(metric.high)}"
