@@ -7,13 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from flyball.clock import FixedClock
 from flyball.errors import InvalidInput, NotFound
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
-from flyball.tracking import _search_store
+from flyball.tracking import _search_store, _store
 from flyball.tracking.experiments import Experiments
 from flyball.tracking.inputs import LoggedDataset
 from flyball.tracking.search import Deleted, _token
@@ -444,3 +445,12 @@ def test_experiments_in_the_trash_are_found_when_they_are_asked_for(
     experiments.delete(experiments.create("b").id)
     found = {way: [e.name for e in place.search.search_experiments(deleted=way).experiments] for way in WAYS}
     assert found == {"active": ["a"], "deleted": ["b"], "all": ["a", "b"]}
+
+
+def test_more_experiments_are_searched_than_a_statement_has_room_for(place: Place, database: Database) -> None:
+    place.run("a", experiment="first")
+    rows = [{"name": f"e{number}", "created": place.clock.now()} for number in range(40_000)]
+    database.execute(sa.insert(_store.experiments), rows)
+    names = [str(row.number) for row in database.rows(sa.select(_store.experiments.c.number))]
+    assert len(names) > 40_000
+    assert [run.id for run in place.search.search(experiments=names).runs] == ["a"]

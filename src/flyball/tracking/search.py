@@ -313,7 +313,9 @@ class RunSearch:
             if missing:
                 names = connection.execute(sa.select(table.c.name).limit(1000)).scalars()
                 raise NotFound(f"There is no experiment '{missing[0][:100]}'.", hint=did_you_mean(missing[0], names))
-        return [_store.runs.c.experiment.in_(sorted(found))]
+        # Written out where they are many: a statement has room for so many bound values only.
+        listed = sa.bindparam(None, sorted(found), expanding=True, literal_execute=len(found) > _AT_ONCE)
+        return [_store.runs.c.experiment.in_(listed)]
 
 
 def _nouns(connection: sa.Connection, numbers: Sequence[int]) -> list[Run]:
