@@ -314,7 +314,9 @@ class RunSearch:
                 names = connection.execute(sa.select(table.c.name).limit(1000)).scalars()
                 raise NotFound(f"There is no experiment '{missing[0][:100]}'.", hint=did_you_mean(missing[0], names))
         # Written out where they are many: a statement has room for so many bound values only.
-        listed = sa.bindparam(None, sorted(found), expanding=True, literal_execute=len(found) > _AT_ONCE)
+        listed: sa.BindParameter[Any] = sa.bindparam(
+            None, sorted(found), expanding=True, literal_execute=len(found) > _AT_ONCE
+        )
         return [_store.runs.c.experiment.in_(listed)]
 
 
