@@ -105,14 +105,13 @@ def main(arguments: list[str]) -> int:
         _fill_ours(folder / "ours", 5_000 // size)
         theirs = stack.enter_context(_theirs(folder / "theirs", python, 5_000 // size))
         ours = stack.enter_context(_ours(folder / "ours"))
-        figures = list(_figures(folder, python, ours, theirs, size))
-    lines = ["| work | Flyball | MLflow | ratio | goal | |", "|---|---|---|---|---|---|"]
-    lines += [
-        f"| {one.work} | {one.ours} | {one.theirs} | {one.ratio} | {one.goal} | {'met' if one.is_met else 'MISSED'} |"
-        for one in figures
-    ]
-    print("\n".join(lines))
-    return 0 if all(one.is_met for one in figures) else 1
+        met = []
+        print("| work | Flyball | MLflow | ratio | goal | |\n|---|---|---|---|---|---|")
+        for one in _figures(folder, python, ours, theirs, size):
+            cells = (one.work, one.ours, one.theirs, one.ratio, one.goal, "met" if one.is_met else "MISSED")
+            print(f"| {' | '.join(cells)} |", flush=True)
+            met.append(one.is_met)
+    return 0 if all(met) else 1
 
 
 def _figures(folder: Path, python: Path, ours: Server, theirs: Server, size: int) -> Iterator[Figure]:
