@@ -351,3 +351,20 @@ def test_many_files_are_asked_for_at_once(
     registry.register("fraud", replace(package, files={"x.bin": files["part-7.bin"], "y.bin": files["part-119.bin"]}))
     assert lifecycle.retire("churn/1").freed_files == 118
     assert kept_files(blobs, registry) == {"part-7.bin", "part-119.bin"}
+
+
+def test_a_retired_version_is_given_no_place_until_it_is_restored(
+    registry: Registry, lifecycle: Lifecycle, package: ModelPackage
+) -> None:
+    registry.register("churn", package)
+    lifecycle.retire("churn/1", keep_files=True)
+    for give in (
+        lambda: registry.set_alias("churn", "champion", 1),
+        lambda: registry.set_alias("churn", "blue", 1),
+        lambda: registry.set_stage("churn", 1, "candidate"),
+        lambda: registry.promote("churn", 1),
+    ):
+        with pytest.raises(Conflict, match="is retired"):
+            give()
+    lifecycle.restore("churn/1")
+    assert registry.promote("churn", 1).stage == "champion"

@@ -10,7 +10,7 @@ from flyball.settings import load_settings
 
 @click.group()
 def db() -> None:
-    """The metadata database: state and upgrade."""
+    """The metadata database: state, upgrade, downgrade."""
 
 
 @db.command()
@@ -45,3 +45,21 @@ def upgrade(as_json: bool) -> None:
         print_json({"before": before, "now": HEAD})
     else:
         click.echo(f"The database was at {before or 'nothing'} and is at {HEAD}.")
+
+
+@db.command()
+@click.argument("revision")
+@click.confirmation_option(prompt="What only later tables could hold will be lost. Go on?")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def downgrade(revision: str, as_json: bool) -> None:
+    """Take the database back to REVISION, for an earlier release. Back it up first."""
+    from flyball.storage.database import Database
+    from flyball.storage.upgrades import downgrade as take_back
+
+    database = Database(load_settings().database)
+    before = take_back(database, revision)
+    database.close()
+    if as_json:
+        print_json({"before": before, "now": revision})
+    else:
+        click.echo(f"The database was at {before} and is at {revision}.")

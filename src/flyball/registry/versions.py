@@ -18,6 +18,7 @@ from flyball.refs import Ref, check_alias, check_model_name, check_name
 from flyball.registry import _store
 from flyball.registry._notices import Notices
 from flyball.registry._tags import is_prompt
+from flyball.registry.holds import holders_of
 from flyball.registry.verdicts import GateDecision, Verdict
 from flyball.serialization import JsonValue
 from flyball.storage.database import Database
@@ -259,7 +260,7 @@ class Registry:
 
         Raises:
             NotFound: there is no such version.
-            Conflict: it does not point where it was expected.
+            Conflict: it does not point where it was expected, or the version is retired.
             InvalidInput: the alias cannot be used.
         """
         reason = _kept(reason)
@@ -276,6 +277,7 @@ class Registry:
                     hint="Look again and decide anew.",
                     points_at=points_at,
                 )
+            _refuse_retired(row)
             if alias == CHAMPION:
                 self._promote(connection, row, reason)
             elif points_at != version:
@@ -305,11 +307,14 @@ class Registry:
 
         Raises:
             NotFound: there is no such version.
+            Conflict: it is retired, and its files may be gone.
         """
         reason = _kept(reason)
         with self._database.transaction() as connection:
             _store.lock_model(connection, model)
             row = _store.version_row(connection, model, version)
+            if stage != "retired":
+                _refuse_retired(row)
             if stage == CHAMPION:
                 self._promote(connection, row, reason)
             elif row.stage != stage:
@@ -365,7 +370,7 @@ class Registry:
 
         Raises:
             NotFound: there is no such version.
-            Conflict: it is the champion, or being rolled out.
+            Conflict: it is the champion, or being rolled out, or something needs it.
         """
         with self._database.transaction() as connection:
             _store.lock_model(connection, model)
@@ -374,6 +379,9 @@ class Registry:
                 raise Conflict(
                     f"Version {version} of '{model}' is the {row.stage}.", hint="Put another in its place first."
                 )
+            held_by = holders_of(connection, model, version)
+            if held_by:
+                raise Conflict(f"Version {version} of '{model}' is needed by {', '.join(held_by)}.", held_by=held_by)
             for alias, pointed in _store.aliases_of(connection, model).items():
                 if pointed == version:
                     self._move_alias(connection, model, alias, None, "the version was deleted")
@@ -487,3 +495,8 @@ def models_of(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[Re
 def _kept(reason: str) -> str:
     # A reason may be another's error message; a step of the loop must not fail over what it holds.
     return reason.replace("\0", "").encode("utf-8", "replace").decode()[:2_000]
+
+
+def _refuse_retired(row: sa.Row[Any]) -> None:
+    if row.stage == "retired":
+        raise Conflict(f"Version {row.version} of '{row.model}' is retired.", hint="Restore it first.")

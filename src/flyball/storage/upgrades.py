@@ -6,12 +6,14 @@ at once, from `migrations/tables.sql`: what a SQLite file looks like after the l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from flyball.errors import Conflict, Corrupt, FlyballError, ServerUnreachable
+from flyball.errors import Conflict, Corrupt, FlyballError, InvalidInput, ServerUnreachable
 from flyball.storage.database import Database
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ def upgrade(database: Database) -> str:
     from alembic import command
 
     before = revision(database)
-    with database.transaction() as connection:
+    with _without_foreign_keys(database) as connection:
         if database.dialect.name == "postgresql":
             # Two that start at once must not both upgrade.
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
@@ -88,6 +90,55 @@ def upgrade(database: Database) -> str:
         settings.attributes["connection"] = connection
         command.upgrade(settings, "head")
     return before
+
+
+def downgrade(database: Database, to: str) -> str:
+    """Takes the database back to the tables of an earlier release; gives the revision it stood at before.
+
+    What only the later tables could hold is lost.
+
+    Raises:
+        InvalidInput: there is no such revision, or it is not an earlier one.
+    """
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
+    before = revision(database)
+    known = sorted(script.revision for script in ScriptDirectory.from_config(config()).walk_revisions())
+    if to not in known or to >= before:
+        earlier = ", ".join(each for each in known if each < before)
+        raise InvalidInput(
+            f"'{to[:40]}' is no revision before {before or 'the first'}.", hint=f"Earlier ones: {earlier}."
+        )
+    with _without_foreign_keys(database) as connection:
+        settings = config()
+        settings.attributes["connection"] = connection
+        command.downgrade(settings, to)
+    return before
+
+
+@contextmanager
+def _without_foreign_keys(database: Database) -> Iterator[sa.Connection]:
+    """A transaction in which tables may be made anew under others that refer to them; in the end all must refer right.
+
+    SQLite changes a column by copying its table, and cannot be told inside a transaction to look away meanwhile.
+    """
+    if database.dialect.name != "sqlite":
+        with database.transaction() as connection:
+            yield connection
+        return
+    with database.engine.connect().execution_options(flyball_writes=True) as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with connection.begin():
+                yield connection
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                if broken:
+                    raise Corrupt(f"The upgrade would leave {len(broken)} rows without what they refer to.")
+        finally:
+            driver.execute("PRAGMA foreign_keys=ON")
 
 
 def _unusable(database: Database, error: sa.exc.DatabaseError) -> FlyballError:
