@@ -31,7 +31,8 @@ def read_meta(path: Path) -> dict[str, Any]:
     Raises:
         Corrupt: it holds none.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
+    text = path.read_text(encoding="utf-8")
+    lines = [] if text.strip() == "{}" else text.split("\n")
     try:
         found, _ = _mapping(lines, 0, 0)
     except (ValueError, IndexError, RecursionError) as error:
