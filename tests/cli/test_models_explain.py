@@ -50,7 +50,7 @@ def test_what_cannot_be_explained_is_refused(flyball: Command, rows: Path, tmp_p
     asked = ("models", "explain", "irises/1", "--input", str(rows))
     assert flyball(*asked, "--rows", "0").code == 2
     assert "no class 'rose'" in flyball(*asked, "--target", "rose").err
-    assert "explain plug-in 'shap'" in flyball(*asked, "--method", "shap").err
+    assert "explainer plug-in 'shap'" in flyball(*asked, "--method", "shap").err
     assert flyball("models", "explain", "irises/99", "--input", str(rows)).code != 0
     other = tmp_path / "other.csv"
     other.write_text("a\n1\n")

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from flyball.errors import InvalidInput
-from flyball.models.explaining import explain_model
+from flyball.models.explaining import explain_model, measure_importance
 from flyball.models.package import LoadedModel, load_model, save_model
 from flyball.storage.local_objects import LocalObjects
 from flyball.storage.objects import Blobs
@@ -134,3 +134,17 @@ def test_bad_input_is_refused(blobs: Blobs) -> None:
         explain_model(numbers, table)
     with pytest.raises(InvalidInput, match="knows no classes"):
         explain_model(numbers, table, target="x")
+
+
+def test_what_columns_are_worth_is_measured_on_a_kept_model(blobs: Blobs) -> None:
+    found = measure_importance(kept(encoded(LogisticRegression()), blobs), ROWS, LATE)
+    assert (found.metric, found.n) == ("log_loss", N)
+    assert [one.column for one in found.columns][2] == "idle"
+    few = measure_importance(kept(encoded(LogisticRegression()), blobs), ROWS, LATE, most_rows=50)
+    assert few.n == 50
+
+
+def test_what_columns_are_worth_to_many_classes(blobs: Blobs) -> None:
+    three = LATE.astype(int) + (ROWS["delay"].to_numpy() > 1)
+    found = measure_importance(kept(encoded(LogisticRegression(), three), blobs), ROWS, three)
+    assert found.columns[0].column in ("delay", "carrier")

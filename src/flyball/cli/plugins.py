@@ -14,6 +14,7 @@ KINDS = {
     "check": "flyball.data.checks.base:CHECKS",
     "drift metric": "flyball.monitoring.drift.base:DRIFT_METRICS",
     "executor": "flyball.executors.base:EXECUTORS",
+    "explainer": "flyball.evaluation.explain.base:EXPLAINERS",
     "flavor": "flyball.models.flavors.base:FLAVORS",
     "gate": "flyball.registry.gates.base:GATES",
     "metric": "flyball.evaluation.scores:METRICS",

@@ -88,4 +88,4 @@ class Explainer(Protocol):
         ...
 
 
-EXPLAINERS: PluginGroup[Explainer] = PluginGroup("explain", "flyball.evaluation.explain")
+EXPLAINERS: PluginGroup[Explainer] = PluginGroup("explainer", "flyball.evaluation.explain")
