@@ -101,8 +101,8 @@ class RemoteService:
             raise TypeError(f"'{verb.name}' takes {len(names)} arguments, {len(given)} were given.")
         arguments = {**dict(zip(names, given, strict=False)), **named}
         path = f"/api/{self._room}/{verb.name}"
-        fields = _query(arguments) if verb.effect == "read" else []
-        if verb.effect == "read" and sum(len(name) + len(value) for name, value in fields) < _LONGEST_QUERY:
+        fields = _query(arguments) if verb.by_query else []
+        if verb.by_query and sum(len(name) + len(value) for name, value in fields) < _LONGEST_QUERY:
             answer = self._http.request("GET", path, fields=fields)
         else:
             answer = self._http.request("POST", path, body=to_json(arguments))

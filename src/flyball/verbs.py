@@ -7,9 +7,11 @@ so a verb is written once. A read changes nothing and may be repeated; a change 
 from __future__ import annotations
 
 import inspect
+import types
 import typing
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
@@ -38,9 +40,14 @@ class Verb:
     summary: str
     doc: str
 
+    @property
+    def by_query(self) -> bool:
+        """Whether it is asked with GET: a read whose arguments all fit into an address."""
+        return self.effect == "read" and all(_is_flat(parameter.kind) for parameter in self.parameters)
+
 
 def read(method: F) -> F:
-    """Offers a method as a read: GET with query parameters."""
+    """Offers a method as a read: GET with query parameters, or POST where it takes nouns."""
     setattr(method, _MARK, "read")
     return method
 
@@ -54,6 +61,17 @@ def change(method: F) -> F:
 def verbs_of(service: Any) -> dict[str, Verb]:
     """The verbs that a service class offers, by name, with their types resolved."""
     return _described(service)
+
+
+def _is_flat(kind: Any) -> bool:
+    """Whether a value of that kind is a text in an address, or several."""
+    if isinstance(kind, type) and not typing.get_args(kind):
+        return issubclass(kind, str | int | float | datetime | type(None))
+    origin = typing.get_origin(kind)
+    if origin is Literal:
+        return True
+    several = origin in (list, tuple, set, frozenset, Sequence, typing.Union, types.UnionType)
+    return several and all(_is_flat(part) for part in typing.get_args(kind) if part is not Ellipsis)
 
 
 @lru_cache(maxsize=64)

@@ -35,7 +35,7 @@ def operations(document: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]
 def test_every_verb_is_described() -> None:
     described = {path: method for path, (method, _) in operations(describe_api()).items()}
     assert described == {
-        f"/api/{room}/{verb.name}": "get" if verb.effect == "read" else "post"
+        f"/api/{room}/{verb.name}": "get" if verb.by_query else "post"
         for room in SERVICES
         for verb in verbs_of(service_class(room)).values()
     }

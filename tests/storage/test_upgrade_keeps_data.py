@@ -20,6 +20,7 @@ from flyball.storage.objects import Blobs
 from flyball.storage.upgrades import HEAD, config, downgrade, prepare, revision, upgrade
 from flyball.tracking.experiments import Experiments
 from flyball.tracking.runs import Tracking
+from flyball.tracking.search import RunSearch
 
 AT = 1_700_000_000_000_000
 FIRST = (
@@ -79,6 +80,9 @@ def test_runs_experiments_and_deployments_go_on(
     assert [point.value for point in tracking.metric_history("r1", "auc")] == [0.7, 0.8]
     assert [artifact.name for artifact in tracking.list_artifacts("r1")] == ["a.txt"]
     assert {found.name: found.runs for found in Experiments(*room).list()}["churn"] == 1
+    search = RunSearch(*room)
+    assert [found.id for found in search.search("params.depth = '5'").runs] == ["r1"]
+    assert [found.id for found in search.search("tags.team = 'blue' AND metrics.auc > 0.7").runs] == ["r1"]
     assert tracking.create_run("churn", "next").experiment == "churn"
     assert [found.name for found in Deployments(*room).list()] == ["churn"]
     with first.reading() as connection:

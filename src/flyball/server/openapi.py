@@ -31,7 +31,7 @@ def describe_api() -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for room, verb in verbs:
         given = {parameter.name: next(left) for parameter in verb.parameters}
-        method = "get" if verb.effect == "read" else "post"
+        method = "get" if verb.by_query else "post"
         paths[f"/api/{room}/{verb.name}"] = {method: _operation(room, verb, given, next(left))}
     return {
         "openapi": "3.1.0",
@@ -59,7 +59,7 @@ def _operation(room: str, verb: Verb, given: dict[str, Any], answer: dict[str, A
             },
         },
     }
-    if verb.effect == "read":
+    if verb.by_query:
         operation["parameters"] = [
             {"name": p.name, "in": "query", "required": p.required, "schema": given[p.name]} for p in verb.parameters
         ]

@@ -1,5 +1,8 @@
 """Tracking, registry and traces as MLflow's clients need them, alerts that can be silenced."""
 
+import json
+
+import blake3
 import sqlalchemy as sa
 from alembic import op
 
@@ -536,6 +539,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("heartbeats", sa.SmallInteger(), server_default="1", nullable=False))
         batch_op.add_column(sa.Column("user", sa.String(length=250), server_default=sa.text("('')"), nullable=False))
 
+    _fill_texts()
     # What is deployed already needs its versions; from now on a deployment says so itself.
     op.execute(
         "INSERT INTO model_holds (holder, model, version, since) "
@@ -547,6 +551,24 @@ def upgrade() -> None:
         "WHERE r.state IN ('running', 'paused') AND NOT EXISTS (SELECT 1 FROM model_holds AS h "
         "WHERE h.holder = 'deployments:/' || r.deployment AND h.model = r.model AND h.version = r.to_version)"
     )
+
+
+def _fill_texts() -> None:
+    """Gives params the text by which they are searched, as this revision's release writes it."""
+    table = sa.table("run_params", sa.column("run"), sa.column("key"), sa.column("value"), sa.column("text"))
+    connection = op.get_bind()
+    change = sa.update(table).where(table.c.run == sa.bindparam("of"), table.c.key == sa.bindparam("named"))
+    rows = connection.execute(sa.select(table.c.run, table.c.key, table.c.value)).all()
+    found = [{"of": row.run, "named": row.key, "searched": _text(json.loads(row.value))} for row in rows if row.value]
+    if found:
+        connection.execute(change.values(text=sa.bindparam("searched")), found)
+
+
+def _text(value: object) -> str:
+    text = str(value)
+    if len(text.encode()) <= 1500:
+        return text
+    return f"{text[:300]}...{blake3.blake3(text.encode()).hexdigest()}"
 
 
 def downgrade() -> None:
