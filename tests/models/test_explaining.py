@@ -11,6 +11,7 @@ import pytest
 
 from flyball.errors import InvalidInput
 from flyball.models.explaining import explain_model, measure_importance
+from flyball.models.frames import to_pandas
 from flyball.models.package import LoadedModel, load_model, save_model
 from flyball.storage.local_objects import LocalObjects
 from flyball.storage.objects import Blobs
@@ -64,6 +65,15 @@ def test_text_that_was_encoded_is_one_column_again(blobs: Blobs, last: Any, meth
     assert found.columns[-1].column == "idle"
     for row in found.rows:
         assert found.base + sum(one.contribution for one in row.contributions) == pytest.approx(row.prediction)
+
+
+def test_categories_that_a_model_takes_as_they_are_are_explained(blobs: Blobs) -> None:
+    model = HistGradientBoostingClassifier(max_iter=8, categorical_features="from_dtype").fit(to_pandas(ROWS), LATE)
+    found = explain_model(kept(model, blobs), ROWS.slice(0, 10))
+    assert (found.method, found.exact) == ("tree", True)
+    assert [one.column for one in found.columns] == ["delay", "carrier", "idle"]
+    unseen = ROWS.slice(0, 1).set_column(1, "carrier", pa.array(["never seen"]))
+    assert explain_model(kept(model, blobs), unseen).exact
 
 
 def test_drawing_comes_to_what_is_exact(blobs: Blobs) -> None:

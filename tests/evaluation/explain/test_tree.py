@@ -237,3 +237,42 @@ def test_an_ordinal_encoder_keeps_columns_apart() -> None:
     assert answer is not None
     assert answer.contributions[:, 0].tolist() == pytest.approx([2 / 3, -1 / 3, -1 / 3], abs=0.1)
     assert not answer.contributions[:, 1].any()
+
+
+def test_a_release_without_what_is_read_is_not_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = numbers()
+    model = few("HistGradientBoostingRegressor").fit(values, values[:, 0])
+    table = as_table(values)
+    monkeypatch.delattr(model, "_bin_mapper")
+    assert plugin.explain(ask(model, table, table, by="matrix")) is None
+
+
+def test_an_exponential_loss_has_a_margin_that_is_no_log_odds() -> None:
+    values = numbers()
+    model = ensemble.GradientBoostingClassifier(loss="exponential", n_estimators=5).fit(values, values[:, 0] > 0)
+    answer = explained(model, values, target=1)
+    assert answer.scale == "margin"
+    assert_adds_up(answer)
+
+
+def test_a_forest_too_large_to_wait_for_is_left_to_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flyball.evaluation.explain import tree as module
+
+    values = numbers()
+    model = few("RandomForestRegressor").fit(values, values[:, 0])
+    table = as_table(values)
+    monkeypatch.setattr(module, "_MOST_WORK", 10)
+    assert plugin.explain(ask(model, table, table, by="matrix")) is None
+
+
+def test_many_rows_and_few_are_explained_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flyball.evaluation.explain import _paths
+
+    values = numbers()
+    model = few("RandomForestRegressor").fit(values, truth(values))
+    whole = explained(model, values, rows=50)
+    monkeypatch.setattr(_paths, "_BLOCK_SLOTS", 100)
+    monkeypatch.setattr(_paths, "_BLOCK_NUMBERS", 3_000)
+    parts = explained(model, values, rows=50)
+    assert np.allclose(whole.contributions, parts.contributions)
+    assert whole.base == pytest.approx(parts.base)

@@ -64,12 +64,15 @@ class TreeModel:
         rows = derive(question.model, question.frame(question.rows))
         if rows is None or not type(rows.model).__module__.startswith("sklearn."):
             return None
-        total = _read(rows, question)
+        try:
+            total = _read(rows, question)
+        except AttributeError:  # what is read from inside the library is not there in each of its releases
+            return None
         if total is None or work_of(total.trees) * len(total.values) > _MOST_WORK:
             return None
         found, base = shapley(total.trees, total.values, total.sources, question.rows.num_columns)
         contributions, base = found * total.scale, base * total.scale + total.offset
-        # What is read from inside a library may change its meaning with the next release; the sum would tell.
+        # It may change its meaning, too; the sum would tell.
         if not np.allclose(contributions.sum(axis=1) + base, total.said, rtol=_TOLERANCE, atol=_TOLERANCE):
             return None
         return Answer(
@@ -130,8 +133,9 @@ def _boosted(rows: Derived, values: Values, question: Question) -> _Sum | None:
     if np.ptp(offsets) > 0:  # it starts from a model of its own, which is no tree
         return None
     sign = -1.0 if target == 0 and question.classes == 2 else 1.0
+    kind: Scale = "margin" if model.loss == "exponential" else _kind(question)
     return _Sum(
-        trees=trees, values=values, sources=rows.sources, said=said, kind=_kind(question),
+        trees=trees, values=values, sources=rows.sources, said=said, kind=kind,
         offset=sign * float(offsets[0]), scale=sign * float(model.learning_rate),
     )  # fmt: skip
 
