@@ -53,7 +53,7 @@ def explain(
     if as_json:
         print_json(found)
         return
-    of_class = "" if found.target is None else f" of {format_value(found.target)}"
+    of_class = "" if found.target is None else f" of {found.target}"
     click.echo(f"{found.how} They add up to {_SCALES[found.scale]}{of_class}; base {format_value(found.base)}.")
     for place, row in enumerate(found.rows, 1):
         click.echo(f"\nRow {place}: {format_value(row.prediction)}")
