@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -358,12 +359,13 @@ def test_a_retired_version_is_given_no_place_until_it_is_restored(
 ) -> None:
     registry.register("churn", package)
     lifecycle.retire("churn/1", keep_files=True)
-    for give in (
+    gives: list[Callable[[], object]] = [
         lambda: registry.set_alias("churn", "champion", 1),
         lambda: registry.set_alias("churn", "blue", 1),
         lambda: registry.set_stage("churn", 1, "candidate"),
         lambda: registry.promote("churn", 1),
-    ):
+    ]
+    for give in gives:
         with pytest.raises(Conflict, match="is retired"):
             give()
     lifecycle.restore("churn/1")

@@ -101,7 +101,11 @@ def list_runs(
     readers = [reader(column) for column in (shown or _SHORT)]
     rows: list[list[object]] = [[read(run) for read in readers] for run in page.runs]
     if not shown:
-        rows = [[*row, run.metrics] for row, run in zip(rows, page.runs, strict=True)]
+        # What the machine did meanwhile would drown what the run is about; `show` tells it.
+        told = [
+            {key: value for key, value in run.metrics.items() if not key.startswith("system/")} for run in page.runs
+        ]
+        rows = [[*row, metrics] for row, metrics in zip(rows, told, strict=True)]
     print_table([*(shown or ["run", *_SHORT[1:], "metrics"])], rows)
     if page.next_page_token:
         click.echo(f"There are more than these {limit}; see --limit and --filter.")
