@@ -388,6 +388,15 @@ def test_predictions_are_made_for_a_pandas_frame_too() -> None:
     assert fb.predict("buyers/1", ROWS.to_pandas())["prediction"].to_pylist() == [False, False, True, True]
 
 
+def test_a_prediction_is_explained_by_the_columns_it_was_made_from() -> None:
+    _register()
+    found = fb.explain("buyers/1", ROWS.to_pandas())
+    assert len(found.rows) == ROWS.num_rows
+    for row in found.rows:
+        total = found.base + sum(part.contribution for part in row.contributions)
+        assert total == pytest.approx(row.prediction, abs=1e-6)
+
+
 def test_a_model_that_is_not_there_is_not_found() -> None:
     with pytest.raises(NotFound, match="no model 'buyers'"):
         fb.load_model("models:/buyers@champion")

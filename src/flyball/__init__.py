@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from flyball.session import active_run as active_run
     from flyball.session import autolog as autolog
     from flyball.session import connect as connect
+    from flyball.session import explain as explain
     from flyball.session import load_model as load_model
     from flyball.session import log as log
     from flyball.session import log_artifact as log_artifact
@@ -95,6 +96,7 @@ _NAMES = {
     "autolog": "flyball.session:autolog",
     "load_model": "flyball.session:load_model",
     "predict": "flyball.session:predict",
+    "explain": "flyball.session:explain",
     "connect": "flyball.session:connect",
     # loops
     "Loop": "flyball.loops.loop:Loop",

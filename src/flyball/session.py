@@ -29,6 +29,7 @@ from flyball.tracking.runs import EndState
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from flyball.evaluation.explanation import Explanation
     from flyball.models.package import LoadedModel
     from flyball.tracking.autologging.autolog import Autologging
     from flyball.tracking.frame import RunTable
@@ -330,6 +331,23 @@ def predict(ref: str, rows: Any) -> pa.Table:
     import pyarrow as pa
 
     return load_model(ref).predict(rows if isinstance(rows, pa.Table) else pa.table(rows))
+
+
+def explain(ref: str, rows: Any, **options: Any) -> Explanation:
+    """How much each input column did to each prediction of a registered model, exactly where the model allows it.
+
+    Args:
+        ref: `models:/name@champion` or `models:/name/3`.
+        rows: A table with the columns of the model's signature (pandas, Polars, Arrow).
+        **options: What `registry.explaining.explain_version` takes: `target`, `method`, `samples`, `background`, `seed`.
+
+    Raises:
+        InvalidInput: a column is missing, or an option cannot be used.
+    """
+    from flyball.registry.explaining import explain_version
+
+    here = connect()
+    return explain_version(here.registry.get_version(ref), rows, blobs=here.blobs, **options)
 
 
 class StepRun(Media):
