@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import sys
 import tempfile
@@ -47,8 +48,12 @@ def unsynchronised() -> Callable[[], object]:
 def batches() -> Callable[[], object]:
     """So many points in batches of 1,000; then named for `history`."""
     run = client.create_run(experiment(), run_name="batches").info.run_id
+    generator = random.Random(0)
     parts = [
-        [Metric("loss", step * 0.37, 1_700_000_000_000 + step * 1000, step) for step in range(start, start + 1000)]
+        [
+            Metric("loss", generator.random(), 1_700_000_000_000 + step * 1000, step)
+            for step in range(start, start + 1000)
+        ]
         for start in range(0, size, 1000)
     ]
     client.log_metric(run, "warm", 1.0)

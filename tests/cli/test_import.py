@@ -53,7 +53,15 @@ def test_what_cannot_be_copied_is_told_and_ends_with_1(flyball: Command, mlruns:
     (mlruns / "5" / ("b" * 32) / "meta.yaml").write_text("no meta")
     said = flyball("import", "mlflow", str(mlruns))
     assert said.code == 1
-    assert "Problem: experiment 'apples'" in said.err
+    assert f"{'b' * 32}: cannot be read" in said.err
+    assert "runs copied:" in said.out  # the other one
+
+
+def test_a_line_that_is_no_point_is_told(flyball: Command, mlruns: Path) -> None:
+    (mlruns / "5" / ("a" * 32) / "metrics" / "loss").write_text("1000 many 0\n")
+    said = flyball("import", "mlflow", str(mlruns))
+    assert said.code == 1
+    assert "holds a line that is no metric point" in said.err
 
 
 def test_a_place_that_is_none_ends_with_2(flyball: Command, mlruns: Path) -> None:

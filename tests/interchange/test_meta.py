@@ -28,7 +28,7 @@ def test_what_their_library_writes_is_read(tmp_path_factory: pytest.TempPathFact
     assert read_meta(path) == found
 
 
-@given(st.dictionaries(words, values))
+@given(st.dictionaries(st.from_regex(r"[a-z]{1,9}_[a-z]{1,9}", fullmatch=True), values))
 def test_what_we_write_is_read_by_their_library(
     tmp_path_factory: pytest.TempPathFactory, found: dict[str, Any]
 ) -> None:

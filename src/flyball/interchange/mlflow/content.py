@@ -35,7 +35,6 @@ class RunContent:
 
     Attributes:
         status: As MLflow names it.
-        parent: Id of its parent, empty for none.
         artifacts: Where its store says that its artifacts lie.
     """
 
@@ -127,7 +126,13 @@ class VersionContent:
 
 
 class Source(Protocol):
-    """Something that content is read from."""
+    """Something that content is read from.
+
+    Attributes:
+        problems: What could not be read and was left out, and why.
+    """
+
+    problems: list[str]
 
     def experiments(self) -> Iterable[ExperimentContent]:
         """All of them, those in the trash as well."""

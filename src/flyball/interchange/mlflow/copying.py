@@ -136,6 +136,7 @@ class Copy:
                 self._tell("registered models", place + 1, 0)
                 with _Noted(self._report, f"registered model '{model.name}'"):
                     self._registered(model)
+        self._report.problems += self._source.problems
         return self._report
 
     def _experiment(self, experiment: ExperimentContent) -> None:

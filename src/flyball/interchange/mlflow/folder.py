@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flyball.errors import InvalidInput
+from flyball.errors import Corrupt, InvalidInput
 from flyball.interchange.mlflow.content import (
     ExperimentContent,
     FileContent,
@@ -42,6 +42,7 @@ class FolderSource:
     def __init__(self, folder: Path, proxied: Path | None = None) -> None:
         self._folder = folder
         self._proxied = proxied
+        self.problems: list[str] = []
         if not any(folder.glob("*/meta.yaml")) and not (folder / "models").is_dir():
             raise InvalidInput(
                 f"{folder} is no folder of MLflow's.", hint="Name its `mlruns` folder, its database or its server."
@@ -63,23 +64,13 @@ class FolderSource:
     def runs(self, experiment: str) -> Iterator[RunContent]:
         """The runs of an experiment, those in the trash as well."""
         for path in sorted(self._home(experiment).glob("*/meta.yaml")):
-            meta = read_meta(path)
-            if "run_id" not in meta and "run_uuid" not in meta:
+            try:
+                run = self._run(path, experiment)
+            except (Corrupt, KeyError, TypeError, ValueError) as error:
+                self.problems.append(f"{path.parent}: cannot be read: {error}")
                 continue
-            tags = _texts(path.parent / "tags")
-            yield RunContent(
-                id=str(meta.get("run_id") or meta["run_uuid"]),
-                experiment=experiment,
-                name=str(meta.get("run_name") or tags.get("mlflow.runName", "")),
-                user=str(meta.get("user_id") or ""),
-                status=RUN_STATUS.get(meta.get("status", 3), "FINISHED"),
-                started=int(meta["start_time"]),
-                ended=meta.get("end_time"),
-                is_deleted=meta.get("lifecycle_stage") == "deleted",
-                params=_texts(path.parent / "params"),
-                tags=tags,
-                artifacts=str(meta.get("artifact_uri") or ""),
-            )
+            if run is not None:
+                yield run
 
     def series(self, run: RunContent) -> Iterator[Series]:
         """The points of every metric."""
@@ -87,13 +78,7 @@ class FolderSource:
         for path in _files(root):
             rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
             for start in range(0, len(rows), SERIES):
-                part = rows[start : start + SERIES]
-                yield Series(
-                    key=path.relative_to(root).as_posix(),
-                    steps=[int(row[2]) if len(row) > 2 else 0 for row in part],
-                    times=[int(row[0]) * 1000 for row in part],
-                    values=[kept_value(float(row[1])) for row in part],
-                )
+                yield _series(path, path.relative_to(root).as_posix(), rows[start : start + SERIES])
 
     def links(self, run: RunContent) -> RunLinks:
         """What a run used and made."""
@@ -170,6 +155,25 @@ class FolderSource:
                 tags=_texts(self._folder / "models" / model / f"version-{meta['version']}" / "tags"),
             )
 
+    def _run(self, path: Path, experiment: str) -> RunContent | None:
+        meta = read_meta(path)
+        if "run_id" not in meta and "run_uuid" not in meta:
+            return None
+        tags = _texts(path.parent / "tags")
+        return RunContent(
+            id=str(meta.get("run_id") or meta["run_uuid"]),
+            experiment=experiment,
+            name=str(meta.get("run_name") or tags.get("mlflow.runName", "")),
+            user=str(meta.get("user_id") or ""),
+            status=RUN_STATUS.get(meta.get("status", 3), "FINISHED"),
+            started=int(meta["start_time"]),
+            ended=meta.get("end_time"),
+            is_deleted=meta.get("lifecycle_stage") == "deleted",
+            params=_texts(path.parent / "params"),
+            tags=tags,
+            artifacts=str(meta.get("artifact_uri") or ""),
+        )
+
     def _home(self, experiment: str) -> Path:
         home = self._folder / experiment
         return home if home.exists() else self._folder / ".trash" / experiment
@@ -187,6 +191,16 @@ def _files(folder: Path) -> list[Path]:
 def _texts(folder: Path) -> dict[str, str]:
     # Without translation of line ends: a value may hold any.
     return {path.relative_to(folder).as_posix(): path.read_bytes().decode() for path in _files(folder)}
+
+
+def _series(path: Path, key: str, rows: list[list[str]]) -> Series:
+    try:
+        steps = [int(row[2]) if len(row) > 2 else 0 for row in rows]
+        times = [int(row[0]) * 1000 for row in rows]
+        values = [kept_value(float(row[1])) for row in rows]
+    except (ValueError, IndexError) as error:
+        raise Corrupt(f"{path} holds a line that is no metric point: {error}.") from error
+    return Series(key=key, steps=steps, times=times, values=values)
 
 
 def _dataset(meta: dict[str, Any], use: dict[str, Any]) -> LoggedDataset:

@@ -50,7 +50,7 @@ def _mapping(lines: list[str], at: int, indent: int) -> tuple[dict[str, Any], in
     found: dict[str, Any] = {}
     while at < len(lines):
         line = lines[at]
-        if not line.strip() or line.lstrip().startswith("#"):
+        if not line.strip(" ") or line.lstrip(" ").startswith("#"):
             at += 1
             continue
         matched = _KEY.match(line)
@@ -58,7 +58,7 @@ def _mapping(lines: list[str], at: int, indent: int) -> tuple[dict[str, Any], in
             if matched is not None and len(matched[1]) < indent:
                 break
             raise ValueError(f"line {at + 1} is no key with a value")
-        key, rest = str(_scalar(matched[2])), (matched[3] or "").strip()
+        key, rest = str(_scalar(matched[2])), (matched[3] or "").strip(" ")
         at += 1
         following = _KEY.match(lines[at]) if at < len(lines) else None
         if not rest and following is not None and len(following[1]) > indent:
@@ -79,16 +79,16 @@ def _value(first: str, lines: list[str], at: int, indent: int) -> tuple[Any, int
         at += 1
     if not quote:
         # A plain text that goes on stands deeper than its key.
-        while at < len(lines) and lines[at].startswith(" " * (indent + 1)) and lines[at].strip():
+        while at < len(lines) and lines[at].startswith(" " * (indent + 1)) and lines[at].strip(" "):
             parts.append(lines[at])
             at += 1
     return _scalar(_folded(parts, quote)), at
 
 
 def _block(head: str, lines: list[str], at: int) -> tuple[str, int]:
-    depth = len(lines[at]) - len(lines[at].lstrip()) if at < len(lines) else 0
+    depth = len(lines[at]) - len(lines[at].lstrip(" ")) if at < len(lines) else 0
     parts = []
-    while at < len(lines) and (not lines[at].strip() or lines[at].startswith(" " * depth)):
+    while at < len(lines) and (not lines[at].strip(" ") or lines[at].startswith(" " * depth)):
         parts.append(lines[at][depth:])
         at += 1
     text = "\n".join(parts) if head[0] == "|" else " ".join(parts)
@@ -121,7 +121,7 @@ def _folded(parts: list[str], quote: str) -> str:
 
 
 def _scalar(text: str) -> Any:
-    text = text.strip()
+    text = text.strip(" ")
     if text[:1] == "'":
         return text[1:-1].replace("''", "'")
     if text[:1] == '"':
@@ -134,7 +134,7 @@ def _scalar(text: str) -> Any:
         return {} if text == "{}" else []
     if re.fullmatch(r"[-+]?\d+", text):
         return int(text)
-    if re.fullmatch(r"[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?", text):
+    if re.fullmatch(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]\d+)?", text):
         return float(text)
     return text
 

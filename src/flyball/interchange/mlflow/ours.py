@@ -49,6 +49,7 @@ class WorkspaceSource:
 
     def __init__(self, workspace: Workspace | RemoteWorkspace) -> None:
         self._workspace: Any = workspace
+        self.problems: list[str] = []
 
     def experiments(self) -> Iterator[ExperimentContent]:
         """All of them, those in the trash as well."""

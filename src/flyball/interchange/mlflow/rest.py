@@ -126,6 +126,7 @@ class RestSource:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._metrics: dict[str, list[str]] = {}
+        self.problems: list[str] = []
         self._links: dict[str, RunLinks] = {}
 
     def experiments(self) -> Iterator[ExperimentContent]:

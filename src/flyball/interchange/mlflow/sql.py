@@ -50,6 +50,7 @@ class SqlSource:
             f"sqlite:///file:{address}?mode=ro&uri=true" if is_file else address, poolclass=sa.NullPool
         )
         self._proxied = proxied
+        self.problems: list[str] = []
         try:
             self._tables = set(sa.inspect(self._engine).get_table_names())
         except sa.exc.DBAPIError as error:
