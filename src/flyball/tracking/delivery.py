@@ -256,7 +256,7 @@ class Delivery:
         self._refused.append_record(records.refused(error.code, str(error)[:2000], payload))
 
 
-class Missing(Exception):
+class Missing(NotFound):
     """A run is not there yet; another process may be about to begin it."""
 
     def __init__(self, run: str) -> None:

@@ -86,7 +86,7 @@ _OWN = re.compile(
 )
 
 
-class MlflowError(Exception):
+class MlflowError(FlyballError):
     """An answer that MLflow's clients understand as an error.
 
     Args:
@@ -96,8 +96,7 @@ class MlflowError(Exception):
 
     def __init__(self, message: str, code: str = "INVALID_PARAMETER_VALUE") -> None:
         super().__init__(message)
-        self.message = message
-        self.code = code
+        self.error_code = code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +229,7 @@ async def _answer(workspace: Workspace, made: _Endpoint, parameters: dict[str, s
         else:
             answer = await run_in_threadpool(made.call, workspace, **arguments)
     except MlflowError as error:
-        return error_response(error.message, error.code)
+        return error_response(error.message, error.error_code)
     except FlyballError as error:
         return _flyball_error(error)
     except HTTPException as error:
