@@ -85,6 +85,7 @@ def run(http_: Http) -> str:
 def nothing_is_harmed(workspace: Workspace, tmp_path: Path) -> Iterator[None]:
     """After each test the database answers, and no file is new or gone outside of the workspace."""
     (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / ".flyball").mkdir(exist_ok=True)
     (tmp_path / ".flyball" / "secret.txt").write_text("secret")
     yield
     assert workspace.experiments.get("0").name == "Default"
