@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import BufferedWriter
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -11,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from flyball.errors import InvalidInput, NotFound
-from flyball.refs import new_id
+from flyball.errors import NotFound
+from flyball.server.incoming import receive
 from flyball.server.routes import json_response
 from flyball.storage.object_store import check_key, check_prefix
-from flyball.storage.objects import check_digest, digest_file
+from flyball.storage.objects import check_digest
 from flyball.workspace import Workspace
 
 _PIECE = 1 << 20
@@ -34,13 +33,7 @@ def object_routes(workspace: Workspace) -> list[Route]:
 
     async def put_blob(request: Request) -> Response:
         name = check_digest(request.path_params["digest"])
-        file = await run_in_threadpool(_fresh_file, workspace.settings.workspace / "incoming")
-        try:
-            async for piece in request.stream():
-                await run_in_threadpool(file.write, piece)
-            await run_in_threadpool(_keep, workspace, file, name)
-        finally:
-            await run_in_threadpool(_remove, file)
+        await receive(workspace, request, expected=name)
         return json_response({"digest": name}, 201)
 
     async def get_object(request: Request) -> Response:
@@ -74,22 +67,3 @@ def _pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
             yield piece
-
-
-def _fresh_file(folder: Path) -> BufferedWriter:
-    folder.mkdir(parents=True, exist_ok=True)
-    return (folder / new_id()).open("xb")
-
-
-def _keep(workspace: Workspace, file: BufferedWriter, name: str) -> None:
-    file.close()
-    path = Path(file.name)
-    found = digest_file(path)
-    if found != name:
-        raise InvalidInput(f"The bytes sent have the digest {found[:12]}..., not {name[:12]}....")
-    workspace.blobs.put_file(path)
-
-
-def _remove(file: BufferedWriter) -> None:
-    file.close()
-    Path(file.name).unlink()

@@ -58,6 +58,27 @@ class LocalObjects:
             self._sync_folders(target, first)
         return True
 
+    def adopt(self, key: str, path: Path) -> bool:
+        """Takes a finished file over as an object without copying it, if it is on the same disk; False if the key exists.
+
+        The file must not be written to any more; its other name may be removed.
+        """
+        target = self._path(key)
+        if target.is_file():
+            return self.put(key, path, if_absent=True)
+        first = self._make_folder(target)
+        try:
+            if self._durable:
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+            path.chmod(0o444)
+            os.link(path, target)
+        except OSError:  # another disk, one without links, or someone who was faster
+            return self.put(key, path, if_absent=True)
+        finally:
+            self._sync_folders(target, first)
+        return True
+
     def get(self, key: str) -> bytes:
         """All bytes of an object."""
         return self.existing_path(key).read_bytes()

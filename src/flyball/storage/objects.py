@@ -63,6 +63,12 @@ def digest_file(path: Path) -> str:
     return str(hasher.hexdigest())
 
 
+def _as_expected(found: str, expected: str) -> str:
+    if expected and found != expected:
+        raise InvalidInput(f"The bytes sent have the digest {found[:12]}..., not {expected[:12]}....")
+    return found
+
+
 class Blobs:
     """Content-addressed bytes in an object store.
 
@@ -76,16 +82,33 @@ class Blobs:
         self.store = store
         self._cache = cache
 
-    def put(self, data: bytes) -> str:
-        """Keeps the bytes; gives their digest."""
-        name = digest(data)
+    def put(self, data: bytes, *, expected: str = "") -> str:
+        """Keeps the bytes; gives their digest.
+
+        Raises:
+            InvalidInput: another digest was expected.
+        """
+        name = _as_expected(digest(data), expected)
         self.store.put(_blob_key(name), data, if_absent=True)
         return name
 
-    def put_file(self, path: Path) -> str:
-        """Keeps the bytes of a file; gives their digest."""
-        name = digest_file(path)
-        self.store.put(_blob_key(name), path, if_absent=True)
+    def put_file(self, path: Path, *, owned: bool = False, expected: str = "") -> str:
+        """Keeps the bytes of a file; gives their digest.
+
+        Args:
+            owned: Whether nobody writes into the file any more, so that it need not be copied where the store is local.
+            expected: The digest that it must have; any by default.
+
+        Raises:
+            InvalidInput: another digest was expected.
+        """
+        from flyball.storage.local_objects import LocalObjects
+
+        name = _as_expected(digest_file(path), expected)
+        if owned and isinstance(self.store, LocalObjects):
+            self.store.adopt(_blob_key(name), path)
+        else:
+            self.store.put(_blob_key(name), path, if_absent=True)
         return name
 
     def get(self, name: str) -> bytes:

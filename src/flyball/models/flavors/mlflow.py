@@ -111,7 +111,8 @@ def _xgboost(folder: Path, settings: Mapping[str, Any]) -> Predictor:
     xgboost = _library("xgboost")
     name = str(settings.get("model_class") or "xgboost.core.Booster")
     model: Any = _class(name, "xgboost")()
-    model.load_model(_file(folder, settings, "data"))
+    # As bytes: the library looks at what is in them, where of a file it only knows some endings.
+    model.load_model(bytearray(Path(_file(folder, settings, "data")).read_bytes()))
     if name.rpartition(".")[2] != "Booster":
         return _estimator(model)
     columns = tuple(model.feature_names or ())

@@ -5,8 +5,6 @@ from __future__ import annotations
 import mimetypes
 import posixpath
 import unicodedata
-from io import BufferedWriter
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -15,7 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, Response
 
-from flyball.refs import new_id
+from flyball.errors import InvalidInput
+from flyball.server import incoming
 from flyball.server.protocols.mlflow import _checks
 from flyball.server.protocols.mlflow._places import (
     Place,
@@ -37,7 +36,6 @@ from flyball.server.protocols.mlflow.conversions import (
 from flyball.server.protocols.mlflow.wire import MlflowError, Request, endpoint
 from flyball.workspace import Workspace
 
-_PIECE = 1 << 20
 _LARGEST_OF_PAGE = 10 << 20
 _BYTES = "application/octet-stream"
 # Text is shown as text whatever it is; what a browser would run is handed out as bytes.
@@ -231,34 +229,13 @@ def file_response(workspace: Workspace, place: Place) -> Response:
 
 
 async def receive(workspace: Workspace, request: Request, *, most: int = 0) -> tuple[str, int]:
-    """Keeps the body as a blob, which is never in memory as a whole; gives its digest and size."""
-    kept, size, file = bytearray(), 0, None
+    """Keeps the body as a blob; gives its digest and size."""
     try:
-        async for piece in request.stream():
-            kept += piece
-            size += len(piece)
-            if most and size > most:
-                raise _too_large()
-            if len(kept) >= _PIECE:
-                if file is None:
-                    file = await run_in_threadpool(fresh_file, workspace)
-                await run_in_threadpool(file.write, bytes(kept))
-                kept.clear()
-        if file is None:
-            return await run_in_threadpool(workspace.blobs.put, bytes(kept)), size
-        return await run_in_threadpool(_keep, workspace, file, bytes(kept)), size
+        return await incoming.receive(workspace, request, most=most)
+    except InvalidInput as error:
+        raise _too_large() from error
     except ClientDisconnect as error:
         raise MlflowError("The file did not arrive as a whole.", "BAD_REQUEST") from error
-    finally:
-        if file is not None:
-            await run_in_threadpool(_remove, file)
-
-
-def fresh_file(workspace: Workspace) -> BufferedWriter:
-    """A new file for what is arriving."""
-    folder = workspace.settings.workspace / "incoming"
-    folder.mkdir(parents=True, exist_ok=True)
-    return (folder / new_id()).open("xb")
 
 
 def attachment(name: str) -> str:
@@ -300,17 +277,6 @@ def _inside(workspace: Workspace, uri: str, path: str) -> Place:
 def _place_in_run(workspace: Workspace, run: str, path: str) -> Place:
     found = check_active(run_by_id(workspace, run))
     return _inside(workspace, artifact_uri(experiment_of(workspace, found), run), path)
-
-
-def _keep(workspace: Workspace, file: BufferedWriter, rest: bytes) -> str:
-    file.write(rest)
-    file.close()
-    return workspace.blobs.put_file(Path(file.name))
-
-
-def _remove(file: BufferedWriter) -> None:
-    file.close()
-    Path(file.name).unlink(missing_ok=True)
 
 
 def _too_large() -> MlflowError:

@@ -14,9 +14,9 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from flyball.server.incoming import fresh_file
 from flyball.server.protocols.mlflow import _checks
 from flyball.server.protocols.mlflow._places import Place, check_writable, find_place, keep_file
-from flyball.server.protocols.mlflow.artifacts import fresh_file
 from flyball.server.protocols.mlflow.wire import MlflowError, Request, endpoint
 from flyball.storage.objects import digest_file
 from flyball.workspace import Workspace
@@ -122,7 +122,7 @@ def complete_upload(workspace: Workspace, given: CompleteUpload, path: str) -> N
                 shutil.copyfileobj(more, file, _PIECE)
             part_file.unlink()
     size = whole.stat().st_size
-    keep_file(workspace, place, workspace.blobs.put_file(whole), size)
+    keep_file(workspace, place, workspace.blobs.put_file(whole, owned=True), size)
     shutil.rmtree(folder, ignore_errors=True)
 
 
