@@ -173,7 +173,11 @@ class RunReads:
         with self._database.reading() as connection:
             number = row_of(connection, run).number
             wanted: Sequence[sa.ColumnElement[bool]] = (table.c.run == number, table.c.name > after)
-            query = sa.select(table).where(*wanted, below(table.c.name, prefix)).order_by(table.c.name)
+            query = (
+                sa.select(table)
+                .where(*wanted, below(table.c.name, prefix, self._database.dialect.name))
+                .order_by(table.c.name)
+            )
             rows = connection.execute(query.limit(max(1, min(limit, 10_000)))).all()
         return [Artifact(**{**row._mapping, "run": run}) for row in rows]
 

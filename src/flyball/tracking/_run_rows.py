@@ -159,13 +159,17 @@ def kept_error(error: str) -> str:
     return error.replace("\0", "").encode("utf-8", "replace").decode()[:ERROR_LENGTH]
 
 
-def below(column: sa.ColumnElement[str], prefix: str) -> sa.ColumnElement[bool]:
+def below(column: sa.ColumnElement[str], prefix: str, dialect: str) -> sa.ColumnElement[bool]:
     """Whether a name is that of the file or lies in the folder; all names if it is empty."""
-    if not prefix:
-        return sa.true()
-    folder = f"{prefix.rstrip('/')}/"
-    # Not by LIKE, for which SQLite takes capital and small letters for the same.
-    return sa.or_(column == prefix, sa.func.substr(column, 1, len(folder)) == folder)
+    return sa.or_(column == prefix, inside(column, prefix, dialect)) if prefix else sa.true()
+
+
+def inside(column: sa.ColumnElement[str], folder: str, dialect: str) -> sa.ColumnElement[bool]:
+    """Whether a name lies in the folder: a range of the index, in the order of bytes."""
+    stem = folder.rstrip("/")
+    # Not by LIKE, for which SQLite takes capital and small letters for the same. PostgreSQL sorts as its language does.
+    named = sa.collate(column, "C") if dialect == "postgresql" else column
+    return sa.and_(named > f"{stem}/", named < f"{stem}0")  # what follows the slash in the order of bytes
 
 
 def _run_of(row: sa.Row[Any], details: dict[str, Any]) -> Run:

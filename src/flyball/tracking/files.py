@@ -76,7 +76,11 @@ class Files:
             limit: At most this many, up to 10,000.
             after: Only names after this one.
         """
-        wanted = (_table.c.folder == folder, _table.c.name > after, below(_table.c.name, prefix))
+        wanted = (
+            _table.c.folder == folder,
+            _table.c.name > after,
+            below(_table.c.name, prefix, self._database.dialect.name),
+        )
         query = sa.select(_table).where(*wanted).order_by(_table.c.name).limit(max(1, min(limit, 10_000)))
         return [File(**row._mapping) for row in self._database.rows(query)]
 
@@ -87,4 +91,8 @@ class Files:
         Args:
             prefix: All of the folder if it is empty.
         """
-        return self._database.execute(sa.delete(_table).where(_table.c.folder == folder, below(_table.c.name, prefix)))
+        return self._database.execute(
+            sa.delete(_table).where(
+                _table.c.folder == folder, below(_table.c.name, prefix, self._database.dialect.name)
+            )
+        )

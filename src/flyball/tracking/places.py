@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from flyball.storage.database import Database
 from flyball.tracking import _store
+from flyball.tracking._run_rows import inside
 
 _table = _store.experiments
 
@@ -26,6 +27,17 @@ def place_of_run(database: Database, run: str) -> ExperimentPlace | None:
     query = sa.select(_table.c.number, _table.c.location).join(_store.runs, _store.runs.c.experiment == _table.c.number)
     row = database.row(query.where(_store.runs.c.id == run))
     return None if row is None else ExperimentPlace(id=str(row.number), location=row.location)
+
+
+def in_the_way(database: Database, name: str, *, run: str = "", folder: str = "") -> str:
+    """A file or folder of the run, or of the folder of `Files`, because of which `name` cannot be a file; empty if none is."""
+    above = [name[:place] for place, letter in enumerate(name) if letter == "/"]
+    table = _store.artifacts if run else _store.files
+    number = sa.select(_store.runs.c.number).where(_store.runs.c.id == run).scalar_subquery()
+    mine = table.c.run == number if run else table.c.folder == folder
+    within = inside(table.c.name, name, database.dialect.name)
+    row = database.row(sa.select(table.c.name).where(mine, sa.or_(table.c.name.in_(above), within)).limit(1))
+    return "" if row is None else str(row.name)
 
 
 def places_of(database: Database, experiments: Iterable[str]) -> dict[str, ExperimentPlace]:

@@ -215,7 +215,9 @@ class Tracking(RunReads):
         table = _store.artifacts
         with self._database.transaction() as connection:
             number = locked(connection, run).number
-            gone = sa.delete(table).where(table.c.run == number, below(table.c.name, prefix))
+            gone = sa.delete(table).where(
+                table.c.run == number, below(table.c.name, prefix, self._database.dialect.name)
+            )
             return int(connection.execute(gone).rowcount)
 
     @change

@@ -12,7 +12,7 @@ A module can show a read-only tree of its own, whose files are made or kept else
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 from flyball.server.protocols.mlflow._checks import check_path
 from flyball.server.protocols.mlflow.conversions import below, location
 from flyball.server.protocols.mlflow.wire import MlflowError
-from flyball.tracking.places import place_of_run
+from flyball.tracking.places import in_the_way, place_of_run
 
 if TYPE_CHECKING:
     from flyball.storage.database import Database
@@ -167,15 +167,11 @@ def delete_files(workspace: Workspace, place: Place) -> None:
 
 def _check_no_folder(workspace: Workspace, place: Place) -> None:
     """Makes sure that what is a file is no folder as well: nobody could download both."""
-    parts = place.name.split("/")
-    for depth in range(1, len(parts) + 1):
-        name = "/".join(parts[:depth])
-        found = next(iter(_stored(workspace, replace(place, name=name), 1)), None)
-        if found is not None and (found.name == name) != (depth == len(parts)):
-            kind = "file" if found.name == name else "folder"
-            raise MlflowError(f"There is a {kind} '{name[:300]}' already.")
-        if found is None:
-            return
+    found = in_the_way(workspace.database, place.name, run=place.run, folder=place.folder)
+    if found:
+        is_above = place.name.startswith(f"{found}/")
+        kind, name = ("file", found) if is_above else ("folder", place.name)
+        raise MlflowError(f"There is a {kind} '{name[:300]}' already.")
 
 
 def _below(workspace: Workspace, place: Place, page: int = _PAGE) -> Iterator[StoredFile]:
