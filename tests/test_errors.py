@@ -53,7 +53,9 @@ def test_errors_are_raised_from_this_tree_only() -> None:
     others = [
         str(path.relative_to(root))
         for path in root.rglob("*.py")
-        if re.search(r"^class [A-Z]\w*\((?:(?!Flyball)\w+Error|Exception)\):", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if re.search(
+            r"^class [A-Z]\w*\((?:(?!Flyball)\w+Error|Exception)\):", path.read_text(encoding="utf-8"), re.MULTILINE
+        )
         and path.name != "errors.py"
     ]
     assert others == []
