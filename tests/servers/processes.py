@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -49,6 +51,7 @@ def running(
             group=user and _group(user),
             extra_groups=None if user is None else (),
             cwd=log.parent,
+            start_new_session=True,
         )
     try:
         _wait(process, ready, log, patience)
@@ -60,6 +63,8 @@ def running(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what it started and did not end
 
 
 def free_port() -> int:

@@ -38,3 +38,15 @@ with running(server, log=Path({str(tmp_path / "log")!r}), ready=lambda: listens(
     while listens(port):
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_what_a_server_started_ends_with_it(tmp_path: Path) -> None:
+    port = free_port()
+    child = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
+    parent = [sys.executable, "-c", f"import subprocess; subprocess.run({child!r})"]
+    with running(parent, log=tmp_path / "log", ready=lambda: listens(port)):
+        pass
+    deadline = time.monotonic() + 5
+    while listens(port):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
