@@ -157,39 +157,43 @@ def test_a_trace_is_linked_to_the_run_of_its_header(api: Api, experiment: str, r
     assert [one["trace_id"] for one in found["traces"]] == [f"tr-{TRACE}"]
 
 
-BOMB = gzip.compress(b"\0" * (_otlp.LARGEST + (1 << 20)))
+BOMB = gzip.compress(b"\0" * (_otlp.LARGEST + (1 << 20)), mtime=0)
 
 
 @pytest.mark.parametrize(
     ("body", "media", "headers"),
     [
-        (b"\xff\xff\xff\xff", PROTOBUF, {}),
-        (b"", PROTOBUF, {}),
-        (message().SerializeToString()[:-5], PROTOBUF, {}),
-        (b"\x0a" * 100_000, PROTOBUF, {}),
-        (b"{", "application/json", {}),
-        (b"[]", "application/json", {}),
-        (b"null", "application/json", {}),
-        (b"{}", "application/json", {}),
-        (b'{"resourceSpans": {}}', "application/json", {}),
-        (b'{"resourceSpans": [' * 100_000, "application/json", {}),
-        (b"\xff\xfe", "application/json", {}),
-        (json.dumps(in_json(trace="zz")).encode(), "application/json", {}),
-        (json.dumps(in_json(trace="")).encode(), "application/json", {}),
-        (json.dumps(in_json(trace="ab")).encode(), "application/json", {}),
-        (json.dumps(in_json(span="../../../../etc")).encode(), "application/json", {}),
-        (json.dumps(in_json(parentSpanId="01")).encode(), "application/json", {}),
-        (json.dumps(in_json(startTimeUnixNano=-1)).encode(), "application/json", {}),
-        (json.dumps(in_json(endTimeUnixNano=1 << 63)).encode(), "application/json", {}),
-        (json.dumps(in_json(attributes=[{"key": "a", "value": {"intValue": "x"}}])).encode(), "application/json", {}),
-        (message().SerializeToString(), "text/plain", {}),
-        (message().SerializeToString(), "", {}),
-        (b"no gzip", PROTOBUF, {"content-encoding": "gzip"}),
-        (b"", PROTOBUF, {"content-encoding": "deflate"}),
-        (b"x", PROTOBUF, {"content-encoding": "zstd"}),
-        (BOMB, PROTOBUF, {"content-encoding": "gzip"}),
+        pytest.param(b"\xff\xff\xff\xff", PROTOBUF, {}, id="no-protobuf"),
+        pytest.param(b"", PROTOBUF, {}, id="empty"),
+        pytest.param(message().SerializeToString()[:-5], PROTOBUF, {}, id="cut-off"),
+        pytest.param(b"\x0a" * 100_000, PROTOBUF, {}, id="nested-without-end"),
+        pytest.param(b"{", "application/json", {}, id="no-json"),
+        pytest.param(b"[]", "application/json", {}, id="json-list"),
+        pytest.param(b"null", "application/json", {}, id="json-null"),
+        pytest.param(b"{}", "application/json", {}, id="json-empty"),
+        pytest.param(b'{"resourceSpans": {}}', "application/json", {}, id="no-list-of-spans"),
+        pytest.param(b'{"resourceSpans": [' * 100_000, "application/json", {}, id="deep-json"),
+        pytest.param(b"\xff\xfe", "application/json", {}, id="no-utf8"),
+        pytest.param(json.dumps(in_json(trace="zz")).encode(), "application/json", {}, id="trace-no-hex"),
+        pytest.param(json.dumps(in_json(trace="")).encode(), "application/json", {}, id="trace-empty"),
+        pytest.param(json.dumps(in_json(trace="ab")).encode(), "application/json", {}, id="trace-short"),
+        pytest.param(json.dumps(in_json(span="../../../../etc")).encode(), "application/json", {}, id="span-a-path"),
+        pytest.param(json.dumps(in_json(parentSpanId="01")).encode(), "application/json", {}, id="parent-short"),
+        pytest.param(json.dumps(in_json(startTimeUnixNano=-1)).encode(), "application/json", {}, id="before-1970"),
+        pytest.param(json.dumps(in_json(endTimeUnixNano=1 << 63)).encode(), "application/json", {}, id="end-too-large"),
+        pytest.param(
+            json.dumps(in_json(attributes=[{"key": "a", "value": {"intValue": "x"}}])).encode(),
+            "application/json",
+            {},
+            id="int-no-number",
+        ),
+        pytest.param(message().SerializeToString(), "text/plain", {}, id="text-plain"),
+        pytest.param(message().SerializeToString(), "", {}, id="no-media-type"),
+        pytest.param(b"no gzip", PROTOBUF, {"content-encoding": "gzip"}, id="no-gzip"),
+        pytest.param(b"", PROTOBUF, {"content-encoding": "deflate"}, id="empty-deflate"),
+        pytest.param(b"x", PROTOBUF, {"content-encoding": "zstd"}, id="unknown-encoding"),
+        pytest.param(BOMB, PROTOBUF, {"content-encoding": "gzip"}, id="gzip-bomb"),
     ],
-    ids=lambda value: None if not isinstance(value, bytes) else repr(value[:20]),
 )
 def test_what_is_no_spans_is_refused(
     api: Api, experiment: str, workspace: Workspace, body: bytes, media: str, headers: dict[str, str]
