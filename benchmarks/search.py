@@ -106,10 +106,10 @@ def _timed(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def _searches(here: Workspace) -> dict[str, Callable[[], object]]:
-    def page(filter: str = "", *order: str, experiments: list[str] | None = None) -> Callable[[], object]:  # noqa: A002
+    def page(filter: str = "", *order: str, experiments: list[str] | None = None) -> Callable[[], object]:
         return lambda: here.run_search.search(filter, experiments, list(order), _PAGE)
 
-    def second(filter: str, *order: str) -> Callable[[], object]:  # noqa: A002
+    def second(filter: str, *order: str) -> Callable[[], object]:
         token = here.run_search.search(filter, order_by=list(order), limit=_PAGE).next_page_token
         return lambda: here.run_search.search(filter, order_by=list(order), limit=_PAGE, page_token=token)
 

@@ -15,7 +15,7 @@ class PrivateModulesContract(Contract):
 
     type_name = "private"
 
-    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: ARG002 (the linter's signature)
+    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
         """Looks at each import of a private module."""
         roots = set(self.session_options["root_packages"])
         breaches = [

@@ -81,7 +81,7 @@ def run(
     *,
     name: str = "",
     tags: Mapping[str, str] | None = None,
-    id: str = "",  # noqa: A002
+    id: str = "",
     parent: str | LiveRun = "",
     offline: bool | None = None,
     durable: bool = False,
@@ -274,7 +274,7 @@ def active_run() -> LiveRun | StepRun | None:
 
 
 def runs(
-    filter: str = "",  # noqa: A002
+    filter: str = "",
     *,
     experiments: Sequence[str] = (),
     order_by: Sequence[str] = (),

@@ -32,7 +32,7 @@ def versions(database: Database, blobs: Blobs, events: EventLog, clock: FixedClo
     return ModelVersions(database, blobs, events, clock)
 
 
-def names(models: RegisteredModels, filter: str = "", **asked: object) -> list[str]:  # noqa: A002
+def names(models: RegisteredModels, filter: str = "", **asked: object) -> list[str]:
     return [model.name for model in models.search(filter, **asked).models]  # type: ignore[arg-type]
 
 
@@ -167,7 +167,7 @@ def test_a_search_is_walked_page_by_page(models: RegisteredModels) -> None:
 
 
 @pytest.mark.parametrize("filter", ["name > 'a'", "size = 3", "tags.a IN ('b')", "name = 'a' OR name = 'b'"])
-def test_what_mlflow_does_not_know_is_refused_in_its_language(models: RegisteredModels, filter: str) -> None:  # noqa: A002
+def test_what_mlflow_does_not_know_is_refused_in_its_language(models: RegisteredModels, filter: str) -> None:
     with pytest.raises(InvalidInput):
         models.search(filter, native=False)
 
@@ -254,7 +254,7 @@ def test_versions_are_searched(models: RegisteredModels, versions: ModelVersions
     models.create("greeting", tags=PROMPT)
     versions.create("greeting", "prompt-template", tags=PROMPT)
 
-    def found(filter: str = "", **asked: object) -> list[tuple[str, int]]:  # noqa: A002
+    def found(filter: str = "", **asked: object) -> list[tuple[str, int]]:
         page = versions.search(filter, **asked)  # type: ignore[arg-type]
         return [(version.model, version.version) for version in page.versions]
 

@@ -49,7 +49,7 @@ class Place:
             self.tracking.finish_run(name)
         return name
 
-    def found(self, filter: str = "", order_by: list[str] | None = None, *, native: bool = True) -> str:  # noqa: A002
+    def found(self, filter: str = "", order_by: list[str] | None = None, *, native: bool = True) -> str:
         """The ids of all runs that fit."""
         page = self.search.search(filter, order_by=order_by, native=native, total=True)
         assert page.total == len(page.runs)

@@ -22,7 +22,7 @@ def tracking(database: Database, blobs: Blobs, events: EventLog, clock: FixedClo
     return Tracking(database, blobs, events, clock)
 
 
-def record(id: str = "s1", **others: Any) -> RunRecord:  # noqa: A002
+def record(id: str = "s1", **others: Any) -> RunRecord:
     given: dict[str, Any] = {"experiment": "churn", "state": "finished", "started": AT, "ended": AT, **others}
     return RunRecord(id=id, **given)
 

@@ -143,7 +143,7 @@ class Alerts:
         raise Conflict(f"The alert '{cause}' about {subject} is opened and resolved at once.", hint="Try again.")
 
     @change
-    def acknowledge(self, id: str, by: str = "") -> Alert:  # noqa: A002
+    def acknowledge(self, id: str, by: str = "") -> Alert:
         """Says that someone takes care of it; it stays until it is resolved.
 
         Raises:
@@ -160,7 +160,7 @@ class Alerts:
             return self._tell(connection, changed, "acknowledged", by=_kept(by, 250))
 
     @change
-    def assign(self, id: str, to: str, by: str = "") -> Alert:  # noqa: A002
+    def assign(self, id: str, to: str, by: str = "") -> Alert:
         """Asks someone to take care of it; an empty name takes that back.
 
         Raises:
@@ -177,7 +177,7 @@ class Alerts:
             return self._tell(connection, changed, "assigned", to=_kept(to, 250), by=_kept(by, 250))
 
     @change
-    def resolve(self, id: str, reason: str = "") -> Alert:  # noqa: A002
+    def resolve(self, id: str, reason: str = "") -> Alert:
         """Ends an alert; one that is resolved stays as it is.
 
         Raises:
@@ -191,7 +191,7 @@ class Alerts:
             return self._tell(connection, self._update(connection, id, **ended), "resolved", reason=_kept(reason, 500))
 
     @read
-    def get(self, id: str) -> Alert:  # noqa: A002
+    def get(self, id: str) -> Alert:
         """One alert.
 
         Raises:
@@ -203,7 +203,7 @@ class Alerts:
         return _alert_of(row)
 
     @read
-    def list_deliveries(self, id: str) -> list[Delivery]:  # noqa: A002
+    def list_deliveries(self, id: str) -> list[Delivery]:
         """What of an alert was sent where, and what could not be sent.
 
         Raises:
@@ -276,7 +276,7 @@ class Alerts:
         return made
 
     @change
-    def end_silence(self, id: str) -> None:  # noqa: A002
+    def end_silence(self, id: str) -> None:
         """Ends a silence before its time; one that is over stays as it is.
 
         Raises:
@@ -310,11 +310,11 @@ class Alerts:
         changed = self._update(connection, row.id, **{**found, "severity": severity}, count=row._mapping["count"] + 1)
         return self._tell(connection, changed, "escalated") if rises else _alert_of(changed)
 
-    def _update(self, connection: sa.Connection, id: str, **values: Any) -> sa.Row[Any]:  # noqa: A002
+    def _update(self, connection: sa.Connection, id: str, **values: Any) -> sa.Row[Any]:
         update = sa.update(_store.alerts).where(_store.alerts.c.id == id).values(**values)
         return connection.execute(update.returning(_store.alerts)).one()
 
-    def _locked(self, connection: sa.Connection, id: str) -> sa.Row[Any]:  # noqa: A002
+    def _locked(self, connection: sa.Connection, id: str) -> sa.Row[Any]:
         row = connection.execute(sa.select(_store.alerts).where(_store.alerts.c.id == id).with_for_update()).first()
         if row is None:
             raise _no_alert(id)
@@ -335,7 +335,7 @@ def _alert_of(row: sa.Row[Any]) -> Alert:
     return Alert(**{name: row._mapping[name] for name in Alert.__dataclass_fields__})
 
 
-def _no_alert(id: str) -> NotFound:  # noqa: A002
+def _no_alert(id: str) -> NotFound:
     return NotFound(f"There is no alert '{id[:40]}'.", id=id[:40])
 
 

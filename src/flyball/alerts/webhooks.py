@@ -150,7 +150,7 @@ class Webhooks:
         return self.get(str(row["id"]))
 
     @read
-    def get(self, id: str) -> Webhook:  # noqa: A002
+    def get(self, id: str) -> Webhook:
         """The webhook of that id.
 
         Raises:
@@ -180,7 +180,7 @@ class Webhooks:
     @change
     def update(
         self,
-        id: str,  # noqa: A002
+        id: str,
         name: str | None = None,
         url: str | None = None,
         events: Sequence[str] | None = None,
@@ -210,7 +210,7 @@ class Webhooks:
         return self.get(id)
 
     @change
-    def delete(self, id: str) -> None:  # noqa: A002
+    def delete(self, id: str) -> None:
         """Removes a webhook; what it was still to be told is dropped.
 
         Raises:
@@ -226,7 +226,7 @@ class Webhooks:
             connection.execute(sa.update(deliveries).where(waiting).values(**dropped))
 
     @change
-    def test(self, id: str, event: str = "") -> WebhookTest:  # noqa: A002
+    def test(self, id: str, event: str = "") -> WebhookTest:
         """Tells a webhook an example, once and at once.
 
         Args:
@@ -247,7 +247,7 @@ class Webhooks:
         return WebhookTest(success=answer.status < 400, status=answer.status, body=said)
 
     @read
-    def deliveries(self, id: str, limit: int = 100) -> Sequence[WebhookDelivery]:  # noqa: A002
+    def deliveries(self, id: str, limit: int = 100) -> Sequence[WebhookDelivery]:
         """What a webhook was told, newest first."""
         query = sa.select(deliveries).where(deliveries.c.webhook == id).order_by(deliveries.c.number.desc())
         names = WebhookDelivery.__dataclass_fields__

@@ -24,7 +24,7 @@ SUFFIXES: dict[str, SnapshotFormat] = {
 _DELIMITERS = ",;\t|"
 
 
-def read_file(path: Path, format: SnapshotFormat, name: str, columns: Sequence[str] | None = None) -> pa.Table:  # noqa: A002
+def read_file(path: Path, format: SnapshotFormat, name: str, columns: Sequence[str] | None = None) -> pa.Table:
     """The table in a file, in plain types.
 
     Args:
@@ -53,7 +53,7 @@ def read_file(path: Path, format: SnapshotFormat, name: str, columns: Sequence[s
     return table if columns is None else table.select([column for column in table.column_names if column in columns])
 
 
-def inspect_file(path: Path, format: SnapshotFormat, name: str) -> tuple[pa.Schema, int]:  # noqa: A002
+def inspect_file(path: Path, format: SnapshotFormat, name: str) -> tuple[pa.Schema, int]:
     """Columns and number of rows of a file; of Parquet only the footer is read.
 
     Raises:
@@ -149,7 +149,7 @@ def _find(path: Path, wanted: bytes) -> int:
         return view.find(wanted)
 
 
-def _reason(path: Path, format: SnapshotFormat, error: Exception) -> str:  # noqa: A002
+def _reason(path: Path, format: SnapshotFormat, error: Exception) -> str:
     import pyarrow as pa
 
     with path.open("rb") as file:

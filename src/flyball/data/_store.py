@@ -70,7 +70,7 @@ def latest_snapshot(connection: sa.Connection, name: str) -> Snapshot | None:
     return found[0] if found else None
 
 
-def snapshot(connection: sa.Connection, name: str, id: str) -> Snapshot | None:  # noqa: A002
+def snapshot(connection: sa.Connection, name: str, id: str) -> Snapshot | None:
     """The snapshot of exactly that id."""
     query = sa.select(_snapshots.c.snapshot).where(_snapshots.c.dataset == name, _snapshots.c.id == id)
     found: Snapshot | None = connection.execute(query).scalar_one_or_none()

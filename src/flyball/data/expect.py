@@ -60,6 +60,6 @@ def fresh(column: str, max_age: str, *, severity: Severity = "fail") -> CheckSpe
     return CheckSpec(check="fresh", column=column, params={"max_age": max_age}, severity=severity)
 
 
-def column_type(column: str, type: ColumnType, *, severity: Severity = "fail") -> CheckSpec:  # noqa: A002
+def column_type(column: str, type: ColumnType, *, severity: Severity = "fail") -> CheckSpec:
     """The column holds values of a type."""
     return CheckSpec(check="column_type", column=column, params={"type": type}, severity=severity)

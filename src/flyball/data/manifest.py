@@ -59,7 +59,7 @@ class Snapshot:
         return self.created != _NEVER
 
 
-def snapshot_id(files: Sequence[SnapshotFile], format: SnapshotFormat) -> str:  # noqa: A002
+def snapshot_id(files: Sequence[SnapshotFile], format: SnapshotFormat) -> str:
     """The id of the content that these files are.
 
     >>> snapshot_id([], "csv") == snapshot_id([], "parquet")

@@ -197,7 +197,7 @@ def _inspect(found: FoundFiles) -> tuple[Schema, int]:
 
 def _snapshot(
     name: str,
-    format: SnapshotFormat,  # noqa: A002
+    format: SnapshotFormat,
     files: tuple[SnapshotFile, ...],
     schema: Schema | None,
     rows: int | None,

@@ -244,7 +244,7 @@ class ModelVersions:
     @read
     def search(
         self,
-        filter: str = "",  # noqa: A002
+        filter: str = "",
         order_by: list[str] | None = None,
         limit: int = 100,
         page_token: str = "",

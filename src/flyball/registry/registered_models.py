@@ -81,7 +81,7 @@ class ModelPage:
 class RegisteredModels:
     """Keeps the names."""
 
-    def __init__(self, database: Database, blobs: Blobs, events: EventLog, clock: Clock) -> None:  # noqa: ARG002
+    def __init__(self, database: Database, blobs: Blobs, events: EventLog, clock: Clock) -> None:
         self._database = database
         self._events = events
         self._clock = clock
@@ -217,7 +217,7 @@ class RegisteredModels:
     @read
     def search(
         self,
-        filter: str = "",  # noqa: A002
+        filter: str = "",
         order_by: list[str] | None = None,
         limit: int = 100,
         page_token: str = "",

@@ -29,11 +29,11 @@ class Instant(sa.types.TypeDecorator[datetime]):
     impl = sa.BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
         """To the database."""
         return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
 
-    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
         """From the database."""
         return None if value is None else _EPOCH + timedelta(microseconds=value)
 
@@ -48,11 +48,11 @@ class Document(sa.types.TypeDecorator[T], Generic[T]):
         super().__init__()
         self.kind = kind  # under the argument's own name it tells statements apart that SQLAlchemy keeps compiled
 
-    def process_bind_param(self, value: T | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002
+    def process_bind_param(self, value: T | None, dialect: sa.Dialect) -> str | None:
         """To the database."""
         return None if value is None else to_json(value).decode()
 
-    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> T | None:  # noqa: ARG002
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> T | None:
         """From the database."""
         if value is None:
             return None

@@ -84,7 +84,7 @@ def experiments_of(connection: sa.Connection, *wanted: sa.ColumnElement[bool], l
 
 def new_row(
     *,
-    id: str,  # noqa: A002
+    id: str,
     experiment: str,
     name: str,
     kind: str,

@@ -85,7 +85,7 @@ class Assessments:
         run: str = "",
         overrides: str = "",
         created: datetime | None = None,
-        id: str = "",  # noqa: A002
+        id: str = "",
     ) -> Assessment:
         """Judges a trace.
 

@@ -28,7 +28,7 @@ class Correlation:
     smoothed: float | None
 
     @classmethod
-    def of(cls, first: int, second: int, both: int, all: int) -> Correlation:  # noqa: A002
+    def of(cls, first: int, second: int, both: int, all: int) -> Correlation:
         """The correlation that the counts make.
 
         >>> Correlation.of(10, 10, 10, 20).npmi, Correlation.of(10, 10, 0, 20).npmi

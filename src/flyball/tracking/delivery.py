@@ -201,7 +201,7 @@ class Delivery:
             raise NotFound(f"The file '{file}' of the spool is gone.")
         return self._services.blobs.put_file(path)
 
-    def _call(self, run: str, service: str, verb: str, arguments: dict[str, Any]) -> None:  # noqa: ARG002
+    def _call(self, run: str, service: str, verb: str, arguments: dict[str, Any]) -> None:
         offered = getattr(self._services, service)
         if hasattr(type(offered), verb):  # a local service wants nouns, a remote one sends plain values
             kinds = {parameter.name: parameter.kind for parameter in verbs_of(type(offered))[verb].parameters}

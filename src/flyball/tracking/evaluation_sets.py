@@ -149,7 +149,7 @@ class EvaluationSets:
         name: str,
         experiments: list[str] | None = None,
         tags: dict[str, str] | None = None,
-        id: str = "",  # noqa: A002
+        id: str = "",
     ) -> EvaluationSet:
         """Makes an empty set.
 
@@ -186,7 +186,7 @@ class EvaluationSets:
             return self._read(connection, table.c.number == number)[0]
 
     @change
-    def delete(self, set: str) -> None:  # noqa: A002
+    def delete(self, set: str) -> None:
         """Removes a set with its records; removing it again changes nothing."""
         table = _evaluation_store.sets
         with self._database.transaction() as connection:
@@ -199,7 +199,7 @@ class EvaluationSets:
             self._tell(connection, "deleted", set)
 
     @change
-    def merge_records(self, set: str, records: list[NewRecord]) -> Merged:  # noqa: A002
+    def merge_records(self, set: str, records: list[NewRecord]) -> Merged:
         """Keeps records; one whose inputs are known is merged with the known one.
 
         Expectations and tags are added to those there are, outputs are replaced.
@@ -230,7 +230,7 @@ class EvaluationSets:
         return Merged(inserted=inserted, updated=updated)
 
     @change
-    def delete_records(self, set: str, records: list[str]) -> int:  # noqa: A002
+    def delete_records(self, set: str, records: list[str]) -> int:
         """Removes records by their ids; gives how many there were.
 
         Raises:
@@ -247,7 +247,7 @@ class EvaluationSets:
         return gone
 
     @change
-    def set_tags(self, set: str, tags: dict[str, str]) -> None:  # noqa: A002
+    def set_tags(self, set: str, tags: dict[str, str]) -> None:
         """Puts tags on a set; the last value of a key stays.
 
         Raises:
@@ -258,14 +258,14 @@ class EvaluationSets:
             self._write_tags(connection, self._one(connection, set).number, given)
 
     @change
-    def delete_tag(self, set: str, key: str) -> None:  # noqa: A002
+    def delete_tag(self, set: str, key: str) -> None:
         """Takes a tag off a set; nothing happens where there is none."""
         table, sets = _evaluation_store.tags, _evaluation_store.sets
         mine = sa.select(sets.c.number).where(sets.c.id == set).scalar_subquery()
         self._database.execute(sa.delete(table).where(table.c.set == mine, table.c.key == key))
 
     @change
-    def add_to_experiments(self, set: str, experiments: list[str]) -> EvaluationSet:  # noqa: A002
+    def add_to_experiments(self, set: str, experiments: list[str]) -> EvaluationSet:
         """Lets a set belong to further experiments, by their ids.
 
         Raises:
@@ -278,7 +278,7 @@ class EvaluationSets:
             return self._read(connection, _evaluation_store.sets.c.number == number)[0]
 
     @change
-    def remove_from_experiments(self, set: str, experiments: list[str]) -> EvaluationSet:  # noqa: A002
+    def remove_from_experiments(self, set: str, experiments: list[str]) -> EvaluationSet:
         """Takes a set out of experiments; nothing happens for those that it does not belong to.
 
         Raises:
@@ -294,7 +294,7 @@ class EvaluationSets:
             return self._read(connection, _evaluation_store.sets.c.number == number)[0]
 
     @read
-    def get(self, set: str) -> EvaluationSet:  # noqa: A002
+    def get(self, set: str) -> EvaluationSet:
         """One set, without its records.
 
         Raises:
@@ -309,7 +309,7 @@ class EvaluationSets:
     @read
     def search(
         self,
-        filter: str = "",  # noqa: A002
+        filter: str = "",
         experiments: list[str] | None = None,
         order_by: list[str] | None = None,
         limit: int = 100,
@@ -344,7 +344,7 @@ class EvaluationSets:
         return SetPage(sets=[by_number[number] for number in found[:limit]], next_page_token=token)
 
     @read
-    def records(self, set: str, limit: int = 1000, page_token: str = "") -> RecordPage:  # noqa: A002
+    def records(self, set: str, limit: int = 1000, page_token: str = "") -> RecordPage:
         """The records of a set, in the order of their making.
 
         Args:
@@ -371,7 +371,7 @@ class EvaluationSets:
             token = _write_token((found[-1].created, found[-1].id))
         return RecordPage(records=found, next_page_token=token)
 
-    def _one(self, connection: sa.Connection, set: str, *, lock: bool = True) -> sa.Row[Any]:  # noqa: A002
+    def _one(self, connection: sa.Connection, set: str, *, lock: bool = True) -> sa.Row[Any]:
         table = _evaluation_store.sets
         query = sa.select(table).where(table.c.id == set)
         row = connection.execute(query.with_for_update() if lock else query).first()

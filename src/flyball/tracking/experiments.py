@@ -27,7 +27,7 @@ _table = _store.experiments
 class Experiments:
     """Keeps experiments. One of them, `Default`, is always there and has the id `0`."""
 
-    def __init__(self, database: Database, blobs: Blobs, events: EventLog, clock: Clock) -> None:  # noqa: ARG002
+    def __init__(self, database: Database, blobs: Blobs, events: EventLog, clock: Clock) -> None:
         self._database = database
         self._events = events
         self._clock = clock

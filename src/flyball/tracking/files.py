@@ -33,7 +33,7 @@ class File:
 class Files:
     """Keeps files in folders, such as `logged-models/m-123`."""
 
-    def __init__(self, database: Database, blobs: Blobs, events: EventLog, clock: Clock) -> None:  # noqa: ARG002
+    def __init__(self, database: Database, blobs: Blobs, events: EventLog, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 

@@ -78,7 +78,7 @@ class RunTable:
 
 def runs_table(
     search: RunSearch,
-    filter: str = "",  # noqa: A002
+    filter: str = "",
     *,
     experiments: Sequence[str] = (),
     order_by: Sequence[str] = (),
@@ -110,7 +110,7 @@ def runs_table(
     return RunTable(pa.table({name: _column(name, runs) for name in names}))
 
 
-def _all(search: RunSearch, filter: str, experiments: list[str], order_by: list[str], limit: int) -> Iterable[Run]:  # noqa: A002
+def _all(search: RunSearch, filter: str, experiments: list[str], order_by: list[str], limit: int) -> Iterable[Run]:
     token, left = "", limit
     while left > 0:
         page = search.search(filter, experiments, order_by, min(left, _PAGE), token)

@@ -54,7 +54,7 @@ class Ingest:
         self,
         database: Database,
         events: EventLog,
-        clock: Clock,  # noqa: ARG002  # what all services are made with
+        clock: Clock,  # what all services are made with
         *,
         most_waiting: int = MOST_WAITING,
     ) -> None:

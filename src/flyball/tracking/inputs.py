@@ -76,7 +76,7 @@ class DatasetSummary:
 class RunInputs:
     """Keeps what went into runs and came out of them."""
 
-    def __init__(self, database: Database, blobs: Blobs, events: EventLog, clock: Clock) -> None:  # noqa: ARG002
+    def __init__(self, database: Database, blobs: Blobs, events: EventLog, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 

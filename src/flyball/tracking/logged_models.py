@@ -136,7 +136,7 @@ class ModelOrder:
 class LoggedModels:
     """Keeps models as runs log them."""
 
-    def __init__(self, database: Database, blobs: Blobs, events: EventLog, clock: Clock) -> None:  # noqa: ARG002
+    def __init__(self, database: Database, blobs: Blobs, events: EventLog, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
@@ -149,7 +149,7 @@ class LoggedModels:
         run: str = "",
         params: dict[str, str] | None = None,
         tags: dict[str, str] | None = None,
-        id: str = "",  # noqa: A002
+        id: str = "",
     ) -> LoggedModel:
         """Notes a model whose files are about to come.
 
@@ -290,7 +290,7 @@ class LoggedModels:
     @read
     def search(
         self,
-        filter: str = "",  # noqa: A002
+        filter: str = "",
         experiments: list[str] | None = None,
         datasets: list[DatasetChoice] | None = None,
         order_by: list[ModelOrder] | None = None,

@@ -169,7 +169,7 @@ class LiveRun(Media):
         name: str = "",
         tags: Mapping[str, str] | None = None,
         params: Mapping[str, Any] | None = None,
-        id: str = "",  # noqa: A002
+        id: str = "",
         parent: str = "",
         environment: Mapping[str, str] | None = None,
         code: str = "",

@@ -75,7 +75,7 @@ class Tracking(RunReads):
         tags: dict[str, str] | None = None,
         code: str = "",
         environment: dict[str, str] | None = None,
-        id: str = "",  # noqa: A002
+        id: str = "",
         started: datetime | None = None,
         user: str = "",
         heartbeats: bool = True,

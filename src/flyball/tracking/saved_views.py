@@ -47,7 +47,7 @@ class SavedView:
 class SavedViews:
     """Keeps searches under names."""
 
-    def __init__(self, database: Database, blobs: Blobs, events: EventLog, clock: Clock) -> None:  # noqa: ARG002
+    def __init__(self, database: Database, blobs: Blobs, events: EventLog, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
@@ -55,7 +55,7 @@ class SavedViews:
     def save(
         self,
         name: str,
-        filter: str = "",  # noqa: A002
+        filter: str = "",
         order_by: list[str] | None = None,
         columns: list[str] | None = None,
         kind: ViewKind = "runs",

@@ -62,7 +62,7 @@ class RunSearch:
     @read
     def search(
         self,
-        filter: str = "",  # noqa: A002
+        filter: str = "",
         experiments: list[str] | None = None,
         order_by: list[str] | None = None,
         limit: int = 1000,
@@ -106,7 +106,7 @@ class RunSearch:
     @read
     def search_experiments(
         self,
-        filter: str = "",  # noqa: A002
+        filter: str = "",
         order_by: list[str] | None = None,
         limit: int = 1000,
         page_token: str = "",
@@ -138,7 +138,7 @@ class RunSearch:
         token = _token(rows[limit - 1][1], asked) if len(rows) > limit else ""
         return ExperimentPage(experiments=found, next_page_token=token)
 
-    def ids(self, filter: str = "", experiments: list[str] | None = None, deleted: Deleted = "active") -> list[str]:  # noqa: A002
+    def ids(self, filter: str = "", experiments: list[str] | None = None, deleted: Deleted = "active") -> list[str]:
         """The ids of all runs that fit, the newest first, at most 50,000.
 
         Raises:
@@ -176,7 +176,7 @@ class RunSearch:
         self,
         by: list[str],
         aggregate: list[str] | None = None,
-        filter: str = "",  # noqa: A002
+        filter: str = "",
         experiments: list[str] | None = None,
         limit: int = 1000,
         deleted: Deleted = "active",
@@ -212,7 +212,7 @@ class RunSearch:
         rows: list[str],
         columns: str,
         value: str = "count",
-        filter: str = "",  # noqa: A002
+        filter: str = "",
         experiments: list[str] | None = None,
         deleted: Deleted = "active",
     ) -> Pivot:
@@ -245,7 +245,7 @@ class RunSearch:
         metric: str,
         direction: Direction = "auto",
         limit: int = 20,
-        filter: str = "",  # noqa: A002
+        filter: str = "",
     ) -> Leaderboard:
         """The best runs of an experiment by one metric.
 

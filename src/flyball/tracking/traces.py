@@ -113,7 +113,7 @@ class Traces:
         name: str = "",
         tags: dict[str, str] | None = None,
         metadata: dict[str, str] | None = None,
-        id: str = "",  # noqa: A002
+        id: str = "",
     ) -> Trace:
         """Begins a trace that is under way.
 
@@ -319,7 +319,7 @@ class Traces:
     @read
     def search(
         self,
-        filter: str = "",  # noqa: A002
+        filter: str = "",
         experiments: list[str] | None = None,
         order_by: list[str] | None = None,
         limit: int = 100,
@@ -390,7 +390,7 @@ class Traces:
         ]
 
     @read
-    def count(self, filter: str = "", experiments: list[str] | None = None) -> int:  # noqa: A002
+    def count(self, filter: str = "", experiments: list[str] | None = None) -> int:
         """How many traces there are of those asked for.
 
         Raises:
@@ -429,7 +429,7 @@ class Traces:
         self,
         first: str,
         second: str,
-        filter: str = "",  # noqa: A002
+        filter: str = "",
         experiments: list[str] | None = None,
         native: bool = True,
     ) -> Correlation:

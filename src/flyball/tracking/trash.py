@@ -78,7 +78,7 @@ class Trash:
         self,
         tags: dict[str, str],
         runs: list[str] | None = None,
-        filter: str = "",  # noqa: A002
+        filter: str = "",
         experiments: list[str] | None = None,
     ) -> BulkChange:
         """Writes the same tags to many runs.
@@ -102,7 +102,7 @@ class Trash:
     def bulk_delete(
         self,
         runs: list[str] | None = None,
-        filter: str = "",  # noqa: A002
+        filter: str = "",
         experiments: list[str] | None = None,
     ) -> BulkChange:
         """Puts many runs into the trash; those that are running stay.
@@ -126,7 +126,7 @@ class Trash:
     def bulk_restore(
         self,
         runs: list[str] | None = None,
-        filter: str = "",  # noqa: A002
+        filter: str = "",
         experiments: list[str] | None = None,
     ) -> BulkChange:
         """Takes many runs out of the trash.
@@ -208,7 +208,7 @@ class Trash:
     def _meant(
         self,
         runs: list[str] | None,
-        filter: str,  # noqa: A002
+        filter: str,
         experiments: list[str] | None,
         deleted: Literal["active", "deleted"],
     ) -> list[str]:

@@ -19,7 +19,7 @@ _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "critical": logging
 class Log:
     """Writes alerts to the log."""
 
-    def send(self, alert: Alert, settings: dict[str, Any]) -> None:  # noqa: ARG002
+    def send(self, alert: Alert, settings: dict[str, Any]) -> None:
         """Writes a line."""
         level = logging.INFO if alert.state == "resolved" else _LEVELS[alert.severity]
         text = f"{alert.subject}: {alert.title} ({alert.state}, {alert.severity})"

@@ -17,7 +17,7 @@ class NotNull:
 
     params: Mapping[str, bool] = {}
 
-    def run(self, table: pa.Table, column: str, params: Mapping[str, JsonValue]) -> Finding:  # noqa: ARG002
+    def run(self, table: pa.Table, column: str, params: Mapping[str, JsonValue]) -> Finding:
         """Counts missing values; NaN is one."""
         import pyarrow.compute as pc
 

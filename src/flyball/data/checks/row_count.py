@@ -17,7 +17,7 @@ class RowCount:
 
     params: Mapping[str, bool] = {"low": False, "high": False}
 
-    def run(self, table: pa.Table, column: str, params: Mapping[str, JsonValue]) -> Finding:  # noqa: ARG002
+    def run(self, table: pa.Table, column: str, params: Mapping[str, JsonValue]) -> Finding:
         """Counts the rows."""
         low, high = (None if params.get(name) is None else convert(params[name], int) for name in ("low", "high"))
         rows = table.num_rows

@@ -61,7 +61,7 @@ class FolderDestination:
         if experiment.is_deleted:
             (self._folder / here).rename(self._folder / ".trash" / here)
 
-    def open_run(self, run: RunContent, experiment: str, parent: str) -> str:  # noqa: ARG002
+    def open_run(self, run: RunContent, experiment: str, parent: str) -> str:
         """Makes it if it is not there, with params and tags."""
         home = self._folder / experiment / run.id
         self._homes[run.id] = home
@@ -113,7 +113,7 @@ class FolderDestination:
         """Gives it its state and end."""
         self._write_run(run, self._homes[here])
 
-    def put_model(self, model: ModelContent, experiment: str, run: str) -> str:  # noqa: ARG002
+    def put_model(self, model: ModelContent, experiment: str, run: str) -> str:
         """Makes a logged model if it is not there."""
         home = self._folder / experiment / "models" / model.id
         self._homes[model.id] = home
@@ -151,7 +151,7 @@ class FolderDestination:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("".join(found), encoding="utf-8")
 
-    def put_file(self, owner: FileOwner, here: str, name: str, file: Path) -> None:  # noqa: ARG002
+    def put_file(self, owner: FileOwner, here: str, name: str, file: Path) -> None:
         """Writes a file of a run or a logged model."""
         target = self._homes[here] / "artifacts" / name
         target.parent.mkdir(parents=True, exist_ok=True)

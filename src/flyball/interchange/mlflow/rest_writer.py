@@ -38,7 +38,7 @@ class RestDestination:
         """Reads back what was written."""
         return RestSource(self._connection)
 
-    def artifacts_of(self, owner: FileOwner, here: str) -> str:  # noqa: ARG002
+    def artifacts_of(self, owner: FileOwner, here: str) -> str:
         """Where the server keeps the files of a run or logged model."""
         return self._places.get(here, "")
 
@@ -150,7 +150,7 @@ class RestDestination:
         if model.status in _STATUS:
             self._connection.ask("PATCH", f"logged-models/{here}", {"model_id": here, "status": _STATUS[model.status]})
 
-    def put_file(self, owner: FileOwner, here: str, name: str, file: Path) -> None:  # noqa: ARG002
+    def put_file(self, owner: FileOwner, here: str, name: str, file: Path) -> None:
         """Writes a file of a run or a logged model.
 
         Raises:

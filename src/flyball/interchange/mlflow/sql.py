@@ -148,11 +148,11 @@ class SqlSource:
                 artifacts=row["artifact_location"],
             )
 
-    def files(self, owner: FileOwner, of: RunContent | ModelContent) -> list[FileContent]:  # noqa: ARG002
+    def files(self, owner: FileOwner, of: RunContent | ModelContent) -> list[FileContent]:
         """The files of a run or logged model."""
         return files_in(local_folder(of.artifacts, self._proxied)) if of.artifacts else []
 
-    def fetch(self, owner: FileOwner, of: RunContent | ModelContent, name: str, target: Path) -> None:  # noqa: ARG002
+    def fetch(self, owner: FileOwner, of: RunContent | ModelContent, name: str, target: Path) -> None:
         """Brings one of the files."""
         copy_file(local_folder(of.artifacts, self._proxied), name, target)
 

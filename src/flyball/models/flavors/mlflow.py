@@ -47,7 +47,7 @@ class Mlflow:
         shutil.copytree(model, folder, dirs_exist_ok=True)
         return {"flavors": " ".join(sorted(said.flavors)), "trusted_only": "true"}
 
-    def load(self, folder: Path, settings: Mapping[str, str]) -> Predictor:  # noqa: ARG002
+    def load(self, folder: Path, settings: Mapping[str, str]) -> Predictor:
         """Reads the model by the library that it is of."""
         path = folder / MLMODEL
         if not path.is_file():

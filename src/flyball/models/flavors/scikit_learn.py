@@ -65,7 +65,7 @@ class ScikitLearn:
         (folder / _FILE).write_bytes(data)
         return {"format": "pickle", "protocol": "5", "trusted_only": "true"}
 
-    def load(self, folder: Path, settings: Mapping[str, str]) -> Predictor:  # noqa: ARG002
+    def load(self, folder: Path, settings: Mapping[str, str]) -> Predictor:
         """Reads the pickle."""
         try:
             import sklearn  # noqa: F401

@@ -132,7 +132,7 @@ def _xgboost_callback(run: Target) -> Any:
             run.log_metrics(plain_metrics(metrics), step=round_)
 
     class LogRounds(import_module("xgboost.callback").TrainingCallback):  # type: ignore[misc]  # known at run time only
-        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
             log_round(epoch, evals_log)
             return False
 

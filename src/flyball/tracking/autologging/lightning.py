@@ -87,7 +87,7 @@ def callback_for(run: Target, package: ModuleType | None = None) -> Any:
             log_params(trainer, pl_module)
 
         # The end of the training epoch comes after the validation in it, so all metrics are there.
-        def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
+        def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
             log_epoch(trainer)
 
     return LogEpochs()

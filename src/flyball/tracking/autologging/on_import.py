@@ -38,8 +38,8 @@ class OnImport(MetaPathFinder):
     def find_spec(
         self,
         fullname: str,
-        path: Sequence[str] | None,  # noqa: ARG002
-        target: ModuleType | None = None,  # noqa: ARG002
+        path: Sequence[str] | None,
+        target: ModuleType | None = None,
     ) -> ModuleSpec | None:
         """The module's own spec, with a loader that calls back afterwards."""
         if fullname not in self._waiting or fullname in self._looking:

@@ -72,7 +72,7 @@ def callback_for(run: Target) -> Any:
             run.log_metrics(metrics, step=step)
 
     class LogReports(import_module("transformers").TrainerCallback):  # type: ignore[misc]  # known at run time only
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ARG002
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             log_report(state.global_step, logs)
 
     return LogReports()

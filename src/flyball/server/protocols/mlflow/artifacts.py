@@ -171,7 +171,7 @@ def get_model_file(workspace: Workspace, given: ModelFile, model_id: str) -> Res
 
 
 @endpoint("GET", "mlflow-artifacts/presigned/{path:path}")
-def presign(workspace: Workspace, path: str) -> None:  # noqa: ARG001
+def presign(workspace: Workspace, path: str) -> None:
     """Says that files are fetched here."""
     _checks.check_path(path)
     raise MlflowError("Multipart download is not supported for the current artifact repository", "NOT_IMPLEMENTED")

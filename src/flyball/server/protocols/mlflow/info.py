@@ -14,13 +14,13 @@ SPOKEN = "3.18.0"
 
 
 @endpoint("GET", "/version")
-async def version(workspace: Workspace) -> Response:  # noqa: ARG001
+async def version(workspace: Workspace) -> Response:
     """The release whose protocol is spoken."""
     return PlainTextResponse(SPOKEN)
 
 
 @endpoint("GET", "mlflow/server-info", version="3.0")
-async def server_info(workspace: Workspace) -> dict[str, Any]:  # noqa: ARG001
+async def server_info(workspace: Workspace) -> dict[str, Any]:
     """What the server can do. Files go through it, in one piece unless a client asks for parts."""
     return {
         "store_type": "SqlStore",

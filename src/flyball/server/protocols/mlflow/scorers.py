@@ -95,13 +95,13 @@ def delete_scorer(workspace: Workspace, given: WhichScorer) -> None:
 
 
 @endpoint("GET", "mlflow/scorers/online-configs", version="3.0")
-async def online_configs(workspace: Workspace) -> dict[str, Any]:  # noqa: ARG001
+async def online_configs(workspace: Workspace) -> dict[str, Any]:
     """Which scorers judge traces as they come in: none, because none is run here."""
     return {"configs": []}
 
 
 @endpoint("PUT", "mlflow/scorers/online-config", version="3.0")
-async def set_online_config(workspace: Workspace) -> None:  # noqa: ARG001
+async def set_online_config(workspace: Workspace) -> None:
     """Refuses to let a scorer judge traces as they come in."""
     raise MlflowError(
         "Scorers are kept and never run here: score traces with mlflow.genai.evaluate.", "NOT_IMPLEMENTED"
