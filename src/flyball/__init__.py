@@ -14,8 +14,8 @@ from flyball.version import __version__
 if TYPE_CHECKING:
     from flyball.alerts import alert_to as alert_to
     from flyball.data import expect as expect
-    from flyball.data.catalog import Dataset as Dataset
-    from flyball.data.catalog import dataset as dataset
+    from flyball.data.datasets import Dataset as Dataset
+    from flyball.data.datasets import dataset as dataset
     from flyball.data.table import Table as Table
     from flyball.deployment.rollout import canary as canary
     from flyball.deployment.rollout import immediate as immediate
@@ -62,8 +62,8 @@ if TYPE_CHECKING:
 
 _NAMES = {
     # data and features
-    "Dataset": "flyball.data.catalog:Dataset",
-    "dataset": "flyball.data.catalog:dataset",
+    "Dataset": "flyball.data.datasets:Dataset",
+    "dataset": "flyball.data.datasets:dataset",
     "Table": "flyball.data.table:Table",
     "expect": "flyball.data.expect",
     "FeatureView": "flyball.features.views:FeatureView",

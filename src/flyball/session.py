@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from flyball.client import Connection, RemoteObjects, RemoteWorkspace, open_workspace
-from flyball.data.catalog import Dataset
+from flyball.data.datasets import Dataset
 from flyball.data.snapshot import Snapshot, take_snapshot
 from flyball.errors import InvalidInput
 from flyball.pipelines.context import RunContext, find_run

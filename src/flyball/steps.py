@@ -12,8 +12,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from flyball.clock import parse_duration, parse_time
-from flyball.data.catalog import Dataset
 from flyball.data.checks.base import CheckSpec
+from flyball.data.datasets import Dataset
 from flyball.data.snapshot import Snapshot, load_snapshot, take_snapshot
 from flyball.data.split import split as split_table
 from flyball.data.table import Table, as_moments, write_table

@@ -21,7 +21,7 @@ from flyball.settings import Settings
 if TYPE_CHECKING:
     from flyball.alerts.alert import Alerts
     from flyball.alerts.webhooks import Webhooks
-    from flyball.data.catalog import Data
+    from flyball.data.datasets import Data
     from flyball.deployment.deployments import Deployments
     from flyball.features.views import Features
     from flyball.lineage import Lineage
@@ -64,7 +64,7 @@ SERVICES = {
     "assessments": "flyball.tracking.assessments:Assessments",
     "clock": "flyball.storage.virtual_clock:VirtualClock",
     "comments": "flyball.registry.comments:Comments",
-    "data": "flyball.data.catalog:Data",
+    "data": "flyball.data.datasets:Data",
     "deployments": "flyball.deployment.deployments:Deployments",
     "evaluation_sets": "flyball.tracking.evaluation_sets:EvaluationSets",
     "events": "flyball.storage.event_log:EventLog",
@@ -186,7 +186,7 @@ class Workspace:
     @property
     def data(self) -> Data:
         """Datasets and their snapshots."""
-        from flyball.data.catalog import Data
+        from flyball.data.datasets import Data
 
         return self._room("data", Data)
 

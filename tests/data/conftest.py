@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from flyball.clock import FixedClock
-from flyball.data.catalog import Data
+from flyball.data.datasets import Data
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flyball.data import _digests
-from flyball.data.catalog import Data, dataset
+from flyball.data.datasets import Data, dataset
 from flyball.data.snapshot import Snapshot, load_snapshot, read_files, take_snapshot
 from flyball.errors import InvalidInput, NotFound
 from flyball.storage.event_log import EventLog

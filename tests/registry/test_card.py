@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from flyball.clock import FixedClock
-from flyball.data.catalog import Data
+from flyball.data.datasets import Data
 from flyball.data.snapshot import take_snapshot
 from flyball.errors import InvalidInput, NotFound
 from flyball.evaluation.scores import evaluate

@@ -19,7 +19,7 @@ def apply(workspace: Any, plan: bool, as_json: bool) -> None:
 
     The code is kept as a snapshot: the loop retrains with what was applied, whatever happens to the folder.
     """
-    from flyball.data.catalog import Dataset
+    from flyball.data.datasets import Dataset
     from flyball.features.views import FeatureView
     from flyball.loops.loop import Loop
     from flyball.pipelines.code_snapshot import load_project, snapshot_code

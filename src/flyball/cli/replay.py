@@ -36,7 +36,7 @@ def replay(
     Predictions are asked for over HTTP; each row's truth is handed in when it became known. The workspace's clock moves with
     the rows, and stands still while the controller acts. Started again, a replay goes on where it was.
     """
-    from flyball.data.catalog import Dataset
+    from flyball.data.datasets import Dataset
     from flyball.data.snapshot import read_files
     from flyball.features.join import join_features
     from flyball.features.views import FeatureView

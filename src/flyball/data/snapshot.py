@@ -19,8 +19,8 @@ from flyball.schema import Schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from flyball.data.catalog import Data
     from flyball.data.dataset import Dataset
+    from flyball.data.datasets import Data
     from flyball.storage.objects import Blobs
 
 __all__ = ["Snapshot", "SnapshotFile", "SnapshotFormat", "load_snapshot", "read_files", "take_snapshot"]

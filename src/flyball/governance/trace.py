@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flyball.data.catalog import Data
+from flyball.data.datasets import Data
 from flyball.data.manifest import Snapshot
 from flyball.deployment.deployments import Deployments
 from flyball.errors import NotFound

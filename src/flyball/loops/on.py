@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from croniter import croniter
 
-from flyball.data.catalog import Dataset
+from flyball.data.datasets import Dataset
 from flyball.errors import InvalidInput
 from flyball.loops.loop import TriggerSpec
 

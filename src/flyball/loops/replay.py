@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from flyball.data.catalog import Dataset
+from flyball.data.datasets import Dataset
 from flyball.data.table import as_moments
 from flyball.errors import InvalidInput, ServerUnreachable, WorkFailed
 from flyball.serialization import to_json

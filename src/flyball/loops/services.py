@@ -8,7 +8,7 @@ from typing import Protocol
 from flyball.alerts.alert import Alerts
 from flyball.alerts.webhooks import Webhooks
 from flyball.clock import Clock
-from flyball.data.catalog import Data
+from flyball.data.datasets import Data
 from flyball.deployment.deployments import Deployments
 from flyball.loops.loops import Loops
 from flyball.monitoring.monitoring import Monitoring

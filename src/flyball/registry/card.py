@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from flyball.clock import Clock
-from flyball.data.catalog import Data
+from flyball.data.datasets import Data
 from flyball.errors import InvalidInput, NotFound
 from flyball.lineage import Lineage
 from flyball.refs import Ref

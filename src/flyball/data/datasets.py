@@ -1,4 +1,4 @@
-"""The catalog: which datasets there are, and which snapshots were taken of them."""
+"""Datasets: which there are, and which snapshots were taken of them."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from flyball.clock import FixedClock
-from flyball.data.catalog import Data, dataset
+from flyball.data.datasets import Data, dataset
 from flyball.data.manifest import Snapshot, SnapshotFile, describe_change, snapshot_id
 from flyball.errors import InvalidInput, NotFound
 from flyball.serialization import from_json, to_json
