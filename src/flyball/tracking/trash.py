@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -114,11 +114,9 @@ class Trash:
             InvalidInput: nothing says which runs are meant.
         """
         ids = self._meant(runs, filter, experiments, "active")
-        with self._database.transaction() as connection:
-            found = _trash_store.states(connection, ids)
-            fit = [run for run in ids if run in found and found[run].state != "running" and found[run].deleted is None]
-            _trash_store.set_deleted(connection, [found[run].number for run in fit], self._clock.now())
-            self._tell(connection, "run_deleted", fit)
+        fit, found = self._move(
+            ids, self._clock.now(), "run_deleted", lambda row: row.state != "running" and not row.deleted
+        )
         left = {run: "It is running." for run in ids if run in found and found[run].state == "running"}
         return BulkChange(runs=fit, left=left | {run: "There is none." for run in ids if run not in found})
 
@@ -138,12 +136,19 @@ class Trash:
             InvalidInput: nothing says which runs are meant.
         """
         ids = self._meant(runs, filter, experiments, "deleted")
+        fit, found = self._move(ids, None, "run_restored", lambda row: row.deleted is not None)
+        return BulkChange(runs=fit, left={run: "There is none." for run in ids if run not in found})
+
+    def _move(
+        self, ids: list[str], deleted: datetime | None, what: str, fits: Callable[[sa.Row[Any]], bool]
+    ) -> tuple[list[str], dict[str, sa.Row[Any]]]:
+        """Moves those that fit into the trash or out of it; gives them, and all that are there."""
         with self._database.transaction() as connection:
             found = _trash_store.states(connection, ids)
-            fit = [run for run in ids if run in found and found[run].deleted is not None]
-            _trash_store.set_deleted(connection, [found[run].number for run in fit], None)
-            self._tell(connection, "run_restored", fit)
-        return BulkChange(runs=fit, left={run: "There is none." for run in ids if run not in found})
+            fit = [run for run in ids if run in found and fits(found[run])]
+            _trash_store.set_deleted(connection, [found[run].number for run in fit], deleted)
+            self._tell(connection, what, fit)
+        return fit, found
 
     @change
     def gc(self, older_than_days: float = 30.0, dry_run: bool = True, grace_days: float = 7.0) -> GcReport:
