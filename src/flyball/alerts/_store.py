@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from flyball.storage.tables import Document, Instant, RowNumber, metadata
+from flyball.storage.tables import Document, Instant, RowNumber, metadata, only_one
 
 alerts = sa.Table(
     "alerts",
@@ -31,14 +31,7 @@ alerts = sa.Table(
     sa.Index("ix_alerts_state", "state", "id"),
     sa.Index("ix_alerts_subject", "subject", "id"),
     # One alert per cause, whoever finds it.
-    sa.Index(
-        "uq_alerts_active",
-        "subject",
-        "cause",
-        unique=True,
-        sqlite_where=sa.text("state <> 'resolved'"),
-        postgresql_where=sa.text("state <> 'resolved'"),
-    ),
+    only_one("uq_alerts_active", "subject", "cause", where="state <> 'resolved'"),
 )
 
 silences = sa.Table(

@@ -9,10 +9,19 @@ import sqlalchemy as sa
 from flyball.errors import InvalidInput
 from flyball.refs import Ref
 from flyball.registry import _store
-from flyball.storage.tables import Document, Instant, RowNumber, metadata
+from flyball.storage.tables import Document, Instant, RowNumber, metadata, only_one
 from flyball.tracking import limits
 
 REASON_LENGTH = 2_000
+
+
+def _of_version() -> tuple[sa.Column[str], sa.Column[int]]:
+    """Columns of a table with a row for a version."""
+    return (
+        sa.Column("model", sa.String(256), primary_key=True),
+        sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    )
+
 
 approvals = sa.Table(
     "model_approvals",
@@ -30,14 +39,7 @@ approvals = sa.Table(
     sa.Column("decided", Instant),
     sa.Index("ix_model_approvals_model", "model", "version", "id"),
     # One open request a version, whoever asks.
-    sa.Index(
-        "uq_model_approvals_open",
-        "model",
-        "version",
-        unique=True,
-        sqlite_where=sa.text("state = 'requested'"),
-        postgresql_where=sa.text("state = 'requested'"),
-    ),
+    only_one("uq_model_approvals_open", "model", "version", where="state = 'requested'"),
 )
 
 words = sa.Table(
@@ -82,8 +84,7 @@ sections = sa.Table(
 deprecations = sa.Table(
     "model_deprecations",
     metadata,
-    sa.Column("model", sa.String(256), primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    *_of_version(),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("by", sa.String(200), nullable=False),
     sa.Column("at", Instant, nullable=False),
@@ -94,8 +95,7 @@ deprecations = sa.Table(
 retirements = sa.Table(
     "model_retirements",
     metadata,
-    sa.Column("model", sa.String(256), primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    *_of_version(),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("by", sa.String(200), nullable=False),
     sa.Column("at", Instant, nullable=False),
@@ -110,8 +110,7 @@ holds = sa.Table(
     "model_holds",
     metadata,
     sa.Column("holder", sa.String(300), primary_key=True),
-    sa.Column("model", sa.String(256), primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    *_of_version(),
     sa.Column("since", Instant, nullable=False),
     sa.Index("ix_model_holds_model", "model", "version"),
 )
@@ -119,8 +118,7 @@ holds = sa.Table(
 signatures = sa.Table(
     "model_signatures",
     metadata,
-    sa.Column("model", sa.String(256), primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    *_of_version(),
     sa.Column("key", sa.String(64), primary_key=True),
     sa.Column("signature", sa.String(64), nullable=False),
     sa.Column("described", sa.Text, nullable=False),

@@ -14,7 +14,7 @@ from flyball.models.package import ModelPackage
 from flyball.refs import Ref
 from flyball.registry.verdicts import Verdict
 from flyball.storage.database import Database
-from flyball.storage.tables import Document, Instant, RowNumber, metadata
+from flyball.storage.tables import Document, Instant, RowNumber, metadata, only_one
 
 models = sa.Table(
     "models",
@@ -59,13 +59,7 @@ versions = sa.Table(
     sa.Column("updated", Instant),
     sa.Index("ix_model_versions_run", "run"),
     # One champion per model, whoever promotes.
-    sa.Index(
-        "uq_model_versions_champion",
-        "model",
-        unique=True,
-        sqlite_where=sa.text("stage = 'champion'"),
-        postgresql_where=sa.text("stage = 'champion'"),
-    ),
+    only_one("uq_model_versions_champion", "model", where="stage = 'champion'"),
 )
 
 aliases = sa.Table(

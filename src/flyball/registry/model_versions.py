@@ -14,10 +14,9 @@ from flyball.models.package import ModelPackage, no_package
 from flyball.refs import Ref, check_name
 from flyball.registry import _store
 from flyball.registry._notices import Notices
-from flyball.registry._tags import PROMPT_TAG, is_prompt, tag_of
+from flyball.registry._tags import ATTRIBUTE_NAMES, TAGS, asks_for_prompts, is_prompt, tag_fits
 from flyball.registry.holds import holders_of
 from flyball.registry.pages import Place, check_model_tags, sorted_by
-from flyball.registry.registered_models import asks_for_prompts
 from flyball.registry.versions import CHAMPION, MlflowStage, ModelVersion, Registry, check_kept, versions_of
 from flyball.serialization import JsonValue
 from flyball.storage.database import Database
@@ -48,7 +47,7 @@ FIELDS = Fields(
     groups=(
         Group(
             name="attribute",
-            aliases=("attributes", "attr"),
+            aliases=ATTRIBUTE_NAMES,
             keys={
                 "name": Field(kind="text", operators=TEXT_OR_LIST),
                 "run_id": Field(kind="text", operators=TEXT_OR_LIST),
@@ -58,7 +57,7 @@ FIELDS = Fields(
                 **{name: Field(kind="text", operators=(), native=TEXT_OR_LIST) for name in ("stage", "status", "user")},
             },
         ),
-        Group(name="tag", aliases=("tags",), any_key=Field(kind="text", operators=TEXT)),
+        TAGS,
     ),
 )
 _MOST = 200_000
@@ -308,9 +307,7 @@ def mlflow_stage(stage: str) -> MlflowStage:
 def _condition(asked: Comparison) -> sa.ColumnElement[bool]:
     table = _store.versions
     if asked.group == "tag":
-        if asked.key == PROMPT_TAG:
-            return sa.true() if not asks_for_prompts([asked]) else is_prompt(table.c.tags)
-        return compare(tag_of(table.c.tags, asked.key), asked, nullable=True)
+        return tag_fits(table.c.tags, asked)
     column = _columns()[asked.key]
     return compare_time(column, asked) if asked.key in _TIMES else compare(column, asked)
 

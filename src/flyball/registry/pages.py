@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from flyball.errors import InvalidInput
-from flyball.serialization import canonical_json, digest, from_json, to_json
 from flyball.tracking import limits
 from flyball.tracking.filters import Order
+from flyball.tracking.page_tokens import read_offset, write_offset
 
 TAG_LENGTH = 100_000
 """How long a tag of a model or version may be: a prompt's text is one."""
@@ -22,9 +19,9 @@ class Place:
     """Where a page begins, and the token of the next one. A token holds only for the search that it was given for."""
 
     def __init__(self, token: str, *asked: object, size: int) -> None:
-        self._mark = digest(canonical_json(asked))[:16]
+        self._asked = asked
         self._size = size
-        self._first = self._read(token) if token else 0
+        self._first = read_offset(token, asked)
 
     def of(self, query: sa.Select[Any]) -> sa.Select[Any]:
         """The query for this page, with one row more to see whether there is a next one."""
@@ -38,16 +35,7 @@ class Place:
         """The token of the next page; empty if there is none."""
         if len(rows) <= self._size:
             return ""
-        return base64.urlsafe_b64encode(to_json((self._first + self._size, self._mark))).decode()
-
-    def _read(self, token: str) -> int:
-        try:
-            place = from_json(base64.urlsafe_b64decode(token.encode("ascii")), tuple[int, str])
-        except (binascii.Error, ValueError, InvalidInput) as error:
-            raise InvalidInput("Invalid page token, could not base64-decode") from error
-        if place[1] != self._mark or not 0 <= place[0] < 1 << 40:
-            raise InvalidInput("The page token belongs to another search.", hint="Ask for the first page again.")
-        return place[0]
+        return write_offset(self._first + self._size, self._asked)
 
 
 def sorted_by(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ from flyball.refs import Ref, check_model_name
 from flyball.registry import _people_store as _people
 from flyball.registry import _store
 from flyball.registry._notices import Notices
-from flyball.registry._tags import PROMPT_TAG, is_prompt, tag_of
+from flyball.registry._tags import ATTRIBUTE_NAMES, TAGS, asks_for_prompts, is_prompt, tag_fits
 from flyball.registry.pages import Place, check_model_tags, sorted_by
 from flyball.registry.versions import ModelVersion, RegisteredModel, models_of, versions_of
 from flyball.serialization import JsonValue
@@ -25,7 +24,6 @@ from flyball.storage.objects import Blobs
 from flyball.tracking import limits
 from flyball.tracking.filter_sql import compare
 from flyball.tracking.filters import (
-    TEXT,
     TEXT_OR_LIST,
     Comparison,
     Field,
@@ -43,10 +41,10 @@ FIELDS = Fields(
     groups=(
         Group(
             name="attribute",
-            aliases=("attributes", "attr"),
+            aliases=ATTRIBUTE_NAMES,
             keys={"name": Field(kind="text", operators=TEXT_OR_LIST)},
         ),
-        Group(name="tag", aliases=("tags",), any_key=Field(kind="text", operators=TEXT)),
+        TAGS,
     ),
 )
 ORDERS = Fields(
@@ -288,21 +286,10 @@ class RegisteredModels:
         self._events.append(connection, f"registry.{what}", _ref(name), model=name, **facts)
 
 
-def asks_for_prompts(asked: Collection[Comparison] | Any) -> bool:
-    """Whether a search asks for prompts. All others are for models, without their saying so."""
-    for one in asked:
-        if one.group == "tag" and one.key == PROMPT_TAG:
-            word = str(one.value).lower()
-            return bool((one.operator == "=" and word == "true") or (one.operator == "!=" and word == "false"))
-    return False
-
-
 def _condition(asked: Comparison) -> sa.ColumnElement[bool]:
     table = _store.models
     if asked.group == "tag":
-        if asked.key == PROMPT_TAG:
-            return sa.true() if not asks_for_prompts([asked]) else is_prompt(table.c.tags)
-        return compare(tag_of(table.c.tags, asked.key), asked, nullable=True)
+        return tag_fits(table.c.tags, asked)
     return compare(table.c.name, asked)
 
 

@@ -60,5 +60,11 @@ class Document(sa.types.TypeDecorator[T], Generic[T]):
         return found
 
 
+def only_one(name: str, *columns: str, where: str) -> sa.Index:
+    """Among the rows of which the condition holds, each combination of the columns stands once."""
+    condition = sa.text(where)
+    return sa.Index(name, *columns, unique=True, sqlite_where=condition, postgresql_where=condition)
+
+
 # A row number that grows: 64 bits on PostgreSQL; SQLite numbers rows by itself only where the type says INTEGER.
 RowNumber = sa.BigInteger().with_variant(sa.Integer(), "sqlite")

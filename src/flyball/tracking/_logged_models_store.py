@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from flyball.storage.database import Database
 from flyball.storage.tables import Instant, RowNumber, metadata
+from flyball.tracking._store import texts_of
 
 models = sa.Table(
     "logged_models",
@@ -27,21 +28,8 @@ models = sa.Table(
     sa.Index("ix_logged_models_run", "run"),
 )
 
-params = sa.Table(
-    "logged_model_params",
-    metadata,
-    sa.Column("model", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("key", sa.String(250), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
-
-tags = sa.Table(
-    "logged_model_tags",
-    metadata,
-    sa.Column("model", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("key", sa.String(250), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
+params = texts_of("model", "logged_model_params")
+tags = texts_of("model", "logged_model_tags")
 
 # A point that a run logs for a model stands with the run's points and once more here, with the data it was measured on.
 metrics = sa.Table(

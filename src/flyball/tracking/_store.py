@@ -22,6 +22,20 @@ DEFAULT = "Default"
 SEARCHED_TEXT = 1_500
 """Bytes of a param's text that an index of PostgreSQL has room for."""
 
+
+def texts_of(owner: str, name: str, *more: sa.Index, **options: Any) -> sa.Table:
+    """A table with a text for each key of an owner, who stands in it by row number."""
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column(owner, sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("key", sa.String(250), primary_key=True),
+        sa.Column("value", sa.Text, nullable=False),
+        *more,
+        **options,
+    )
+
+
 experiments = sa.Table(
     "experiments",
     metadata,
@@ -33,14 +47,7 @@ experiments = sa.Table(
     sa.Column("location", sa.Text, nullable=False, server_default=sa.text("''")),
 )
 
-experiment_tags = sa.Table(
-    "experiment_tags",
-    metadata,
-    sa.Column("experiment", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("key", sa.String(250), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-    sqlite_with_rowid=False,
-)
+experiment_tags = texts_of("experiment", "experiment_tags", sqlite_with_rowid=False)
 
 runs = sa.Table(
     "runs",
@@ -136,15 +143,7 @@ params = sa.Table(
     sqlite_with_rowid=False,
 )
 
-tags = sa.Table(
-    "run_tags",
-    metadata,
-    sa.Column("run", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("key", sa.String(250), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-    sa.Index("ix_run_tags_key", "key", "run"),
-    sqlite_with_rowid=False,
-)
+tags = texts_of("run", "run_tags", sa.Index("ix_run_tags_key", "key", "run"), sqlite_with_rowid=False)
 
 artifacts = sa.Table(
     "run_artifacts",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from flyball.errors import InvalidInput
-from flyball.serialization import from_json, to_json
 from flyball.tracking import _trace_store, limits
-from flyball.tracking._trace_search import SESSION
-from flyball.tracking.conventions import Share, preview, total
+from flyball.tracking.conventions import SESSION, Share, preview, total
+from flyball.tracking.page_tokens import check_offset, read_token
 from flyball.tracking.spans import Span, kept_text
 
 if TYPE_CHECKING:
@@ -138,17 +135,10 @@ def to_milliseconds(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def write_token(token: Token) -> str:
-    return base64.urlsafe_b64encode(to_json(token)).decode()
-
-
-def read_token(text: str) -> Token:
+def read_place(text: str) -> Token:
+    """Where a page begins; at the beginning without a token."""
     if not text:
         return Token()
-    try:
-        found = from_json(base64.urlsafe_b64decode(text), Token)
-    except (ValueError, InvalidInput) as error:
-        raise InvalidInput("Invalid page token.", hint="Give the one of the page before, as it is.") from error
-    if not 0 <= found.offset < 1 << 62:
-        raise InvalidInput("Invalid page token.", hint="Give the one of the page before, as it is.")
+    found: Token = read_token(text, Token)
+    check_offset(found.offset)
     return found

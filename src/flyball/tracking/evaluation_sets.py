@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,15 +10,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from flyball.clock import Clock
-from flyball.errors import InvalidInput, NotFound
+from flyball.errors import NotFound
 from flyball.refs import new_id
-from flyball.serialization import JsonValue, canonical_json, digest, from_json, to_json
+from flyball.serialization import JsonValue, canonical_json, digest
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
 from flyball.tracking import _evaluation_store, _store, filters, limits
 from flyball.tracking.filter_sql import compare, compare_time, keyed
 from flyball.tracking.filters import LIST, NUMBER, TEXT, Comparison, Field, Fields, Group
+from flyball.tracking.page_tokens import check_offset, read_token, write_token
 from flyball.tracking.spans import kept, kept_text
 from flyball.verbs import change, read
 
@@ -330,7 +330,8 @@ class EvaluationSets:
             InvalidInput: the filter, an order or the token cannot be understood.
         """
         table, homes = _evaluation_store.sets, _evaluation_store.homes
-        limit, offset = max(1, min(limit, 1000)), _read_token(page_token, int)
+        limit = max(1, min(limit, 1000))
+        offset = check_offset(read_token(page_token, int)) if page_token else 0
         wanted = [filters.to_sql(filters.parse_filter(filter, FIELDS, native=native), _condition)]
         if experiments:
             numbers = [int(text) for text in experiments if text.isdecimal() and len(text) < 19]
@@ -340,7 +341,7 @@ class EvaluationSets:
             query = sa.select(table.c.number).where(*wanted).order_by(*order, table.c.number.desc())
             found = connection.execute(query.offset(offset).limit(limit + 1)).scalars().all()
             by_number = dict(self._read_numbered(connection, table.c.number.in_(found[:limit])))
-        token = _write_token(offset + limit) if len(found) > limit else ""
+        token = write_token(offset + limit) if len(found) > limit else ""
         return SetPage(sets=[by_number[number] for number in found[:limit]], next_page_token=token)
 
     @read
@@ -356,7 +357,8 @@ class EvaluationSets:
             InvalidInput: the token cannot be understood.
         """
         table = _evaluation_store.records
-        limit, after = max(1, min(limit, MOST_RECORDS)), _read_token(page_token, tuple[datetime, str] | None)
+        limit = max(1, min(limit, MOST_RECORDS))
+        after = read_token(page_token, tuple[datetime, str] | None) if page_token else None
         with self._database.reading() as connection:
             number = self._one(connection, set, lock=False).number
             query = sa.select(table).where(table.c.set == number)
@@ -368,7 +370,7 @@ class EvaluationSets:
         found = [EvaluationRecord(**{name: row._mapping[name] for name in names}) for row in rows[:limit]]
         token = ""
         if len(rows) > limit:
-            token = _write_token((found[-1].created, found[-1].id))
+            token = write_token((found[-1].created, found[-1].id))
         return RecordPage(records=found, next_page_token=token)
 
     def _one(self, connection: sa.Connection, set: str, *, lock: bool = True) -> sa.Row[Any]:
@@ -565,22 +567,6 @@ def _digest(name: str, now: datetime) -> str:
 
 def _pieces(values: Sequence[Any]) -> list[Sequence[Any]]:
     return [values[start : start + 500] for start in range(0, len(values), 500)]
-
-
-def _write_token(value: object) -> str:
-    return base64.urlsafe_b64encode(to_json(value)).decode()
-
-
-def _read_token(text: str, kind: Any) -> Any:
-    if not text:
-        return 0 if kind is int else None
-    try:
-        found = from_json(base64.urlsafe_b64decode(text), kind)
-    except (ValueError, InvalidInput) as error:
-        raise InvalidInput("Invalid page token.", hint="Give the one of the page before, as it is.") from error
-    if isinstance(found, int) and not 0 <= found < 1 << 62:
-        raise InvalidInput("Invalid page token.", hint="Give the one of the page before, as it is.")
-    return found
 
 
 def _no_set(name: str) -> NotFound:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,13 +12,13 @@ import sqlalchemy as sa
 
 from flyball.clock import Clock
 from flyball.errors import Conflict, InvalidInput, NotFound
-from flyball.serialization import canonical_json, digest, from_json
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
 from flyball.tracking import _logged_models_store, _store, limits
 from flyball.tracking.filter_sql import compare, compare_choice, compare_time, keyed
 from flyball.tracking.filters import LIST, NUMBER, TEXT_OR_LIST, Comparison, Field, Fields, Group, parse_filter, to_sql
+from flyball.tracking.page_tokens import read_offset, write_offset
 from flyball.verbs import change, read
 
 ModelStatus = Literal["unspecified", "pending", "ready", "failed"]
@@ -314,13 +312,13 @@ class LoggedModels:
             "datasets": datasets,
             "order": order_by,
         }
-        first = _offset(page_token, asked)
+        first = read_offset(page_token, asked)
         size = max(1, min(limit, LARGEST_PAGE))
         query = _selection(filter, experiments, datasets or [], order_by or []).offset(first).limit(size + 1)
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
             found = self._given(connection, rows[:size])
-        token = _token(first + size, asked) if len(rows) > size else ""
+        token = write_offset(first + size, asked) if len(rows) > size else ""
         return LoggedModelPage(models=tuple(found), next_page_token=token)
 
     def _locked(self, connection: sa.Connection, model: str) -> sa.Row[Any]:
@@ -405,26 +403,6 @@ def _ordered(
     orders += [] if "creation_timestamp" in named else [_models.c.created.desc()]
     orders += [] if "model_id" in named else [_models.c.id.asc()]
     return query.select_from(source).order_by(*orders)
-
-
-def _offset(token: str, asked: dict[str, object]) -> int:
-    if not token:
-        return 0
-    try:
-        place = from_json(base64.urlsafe_b64decode(token.encode("ascii")), tuple[int, str])
-    except (binascii.Error, ValueError, InvalidInput) as error:
-        raise InvalidInput("Invalid page token, could not base64-decode") from error
-    if place[1] != _mark(asked) or not 0 <= place[0] < 1 << 40:
-        raise InvalidInput("The page token belongs to another search.", hint="Ask for the first page again.")
-    return place[0]
-
-
-def _token(offset: int, asked: dict[str, object]) -> str:
-    return base64.urlsafe_b64encode(canonical_json([offset, _mark(asked)])).decode()
-
-
-def _mark(asked: dict[str, object]) -> str:
-    return digest(canonical_json(asked))[:16]
 
 
 def _metric_row(point: ModelMetric) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from flyball.tracking._trace_search import Search
 from flyball.tracking._trace_writer import TraceWriter, no_trace
 from flyball.tracking.conventions import understood
 from flyball.tracking.correlation import Correlation
+from flyball.tracking.page_tokens import write_token
 from flyball.tracking.spans import MOST_SPANS, Span, check_span, check_trace_id
 from flyball.tracking.trace_nouns import Session, Trace, TracePage, TraceState
 from flyball.verbs import change, read
@@ -341,7 +342,7 @@ class Traces:
         """
         table, search = _trace_store.traces, Search(self._database.dialect.name)
         limit = max(1, min(limit, MOST_READ))
-        after = _trace_rows.read_token(page_token)
+        after = _trace_rows.read_place(page_token)
         order = search.order(order_by or [])
         conditions = [search.where(filter, native=native)]
         if after.started is not None:
@@ -363,7 +364,7 @@ class Traces:
                 if order_by
                 else _trace_rows.Token(started=last.started, id=last.id)
             )
-            token = _trace_rows.write_token(next_page)
+            token = write_token(next_page)
         return TracePage(traces=[found[row.id] for row in rows[:limit]], next_page_token=token)
 
     @read
