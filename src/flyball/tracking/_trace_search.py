@@ -13,7 +13,20 @@ import sqlalchemy as sa
 from flyball.errors import InvalidInput
 from flyball.tracking import filters
 from flyball.tracking._trace_store import assessments, facts, links, spans, tags, traces
-from flyball.tracking.conventions import COST, INPUTS, MODEL, OUTPUTS, TOKENS, TYPE, amounts, counts
+from flyball.tracking.conventions import (
+    COST,
+    INPUTS,
+    MODEL,
+    NAME,
+    OUTPUTS,
+    SESSION,
+    TOKENS,
+    TRACE_COST,
+    TRACE_TOKENS,
+    TYPE,
+    amounts,
+    counts,
+)
 from flyball.tracking.filter_sql import compare, compare_choice, compare_time, keyed
 from flyball.tracking.filters import (
     LIST,
@@ -33,11 +46,7 @@ from flyball.tracking.filters import (
     Order,
 )
 
-NAME = "mlflow.traceName"
 RUN = "mlflow.sourceRun"
-SESSION = "mlflow.trace.session"
-TOKEN_USAGE = "mlflow.trace.tokenUsage"  # noqa: S105 - tokens of language
-TRACE_COST = "mlflow.trace.cost"
 PROMPTS = "mlflow.linkedPrompts"
 
 _ANY_TEXT: tuple[Operator, ...] = (*TEXT_OR_LIST, "RLIKE")
@@ -271,9 +280,9 @@ def _metadata(asked: Comparison) -> sa.ColumnElement[bool]:
         return compare(traces.c.session, asked, nullable=True)
     if asked.key == RUN and asked.operator == "=":
         return sa.or_(_linked("run", asked), keyed(asked, facts, facts.c.trace == traces.c.number))
-    if asked.key not in (TOKEN_USAGE, TRACE_COST):
+    if asked.key not in (TRACE_TOKENS, TRACE_COST):
         return keyed(asked, facts, facts.c.trace == traces.c.number)
-    column = traces.c.tokens if asked.key == TOKEN_USAGE else traces.c.cost
+    column = traces.c.tokens if asked.key == TRACE_TOKENS else traces.c.cost
     if asked.operator in NULL:
         return compare(column, asked)
     if asked.operator not in ("=", "!="):
@@ -285,7 +294,7 @@ def _metadata(asked: Comparison) -> sa.ColumnElement[bool]:
         given = json.loads(str(asked.value))
     except (ValueError, RecursionError):
         given = None
-    wanted = counts(given) if asked.key == TOKEN_USAGE else amounts(given)
+    wanted = counts(given) if asked.key == TRACE_TOKENS else amounts(given)
     found: sa.ColumnElement[bool] = _COMPARED[asked.operator](column, wanted)
     return sa.and_(column.is_not(None), found)
 
@@ -325,7 +334,7 @@ def _ordered(order: Order) -> sa.ColumnElement[Any]:
         return columns[order.key]
     if order.group == "tag":
         return traces.c.name if order.key == NAME else _pair(tags, order.key)
-    if order.key in (TOKEN_USAGE, TRACE_COST):
+    if order.key in (TRACE_TOKENS, TRACE_COST):
         raise InvalidInput(f"Ordering by reserved metadata '{order.key}' is not supported.")
     return traces.c.session if order.key == SESSION else _pair(facts, order.key)
 

@@ -25,6 +25,12 @@ TOKENS = "mlflow.chat.tokenUsage"
 COST = "mlflow.llm.cost"
 MODEL = "mlflow.llm.model"
 
+# What a field of a trace is called as an entry of MLflow's.
+NAME = "mlflow.traceName"
+SESSION = "mlflow.trace.session"
+TRACE_COST = "mlflow.trace.cost"
+TRACE_TOKENS = "mlflow.trace.tokenUsage"
+
 _TYPE_KEYS = {
     "openinference.span.kind": {
         kind: kind

@@ -23,10 +23,10 @@ SEE = " See the API docs for more information about request parameters."
 _KEY = re.compile(r"[/\w.\- :]*")
 _RUN = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
 _ODD_KEY = "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/)."
-# Where clients may keep their files themselves; an address that the server would have to open is none of these.
-_SCHEMES = frozenset(
-    "mlflow-artifacts s3 s3a s3n gs abfs abfss wasb wasbs dbfs hdfs viewfs r2 b2 http https".split()  # noqa: SIM905
+STORES = frozenset(
+    {"s3", "s3a", "s3n", "gs", "abfs", "abfss", "wasb", "wasbs", "dbfs", "hdfs", "viewfs", "r2", "b2", "http", "https"}
 )
+"""Schemes of stores in which clients keep and fetch files themselves; the server never opens an address of one."""
 
 
 def invalid(path: str, value: object, message: str = "") -> MlflowError:
@@ -156,7 +156,7 @@ def check_location(uri: str) -> str:
         raise MlflowError(
             "Invalid artifact path length. The length of the artifact path cannot be greater than 2048 characters."
         )
-    if parts.scheme not in _SCHEMES:
+    if parts.scheme not in STORES | {"mlflow-artifacts"}:
         raise MlflowError(
             f"'{field}' cannot be {uri[:200]!r}: this server keeps no files of clients in folders of its own choice."
             " Leave it out, or name a bucket such as s3://bucket/path."

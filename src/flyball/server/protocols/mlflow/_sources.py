@@ -11,6 +11,7 @@ from flyball.errors import FlyballError, InvalidInput, NotFound
 from flyball.models.mlmodel import MLMODEL
 from flyball.models.model_folders import package_of
 from flyball.refs import Ref
+from flyball.server.protocols.mlflow._checks import STORES
 from flyball.server.protocols.mlflow._places import files_below
 from flyball.server.protocols.mlflow._registry import TREE, is_prompt, tree_uri
 from flyball.server.protocols.mlflow.conversions import artifact_uri, below, experiment_by_id, experiment_of, model_uri
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
     from flyball.workspace import Workspace
 
 _ROUTE = "api/2.0/mlflow-artifacts/artifacts/"
-# Where clients fetch the files themselves; we never open these.
-_ELSEWHERE = frozenset(
-    "s3 s3a s3n gs abfs abfss wasb wasbs dbfs hdfs viewfs r2 b2 http https ftp sftp hf uc".split()  # noqa: SIM905
-)
+# Models come from places too where a client can fetch files but keep none.
+_ELSEWHERE = STORES | {"ftp", "sftp", "hf", "uc"}
 _PROMPT_SOURCES = ("dummy-source", "prompt-template")
 
 

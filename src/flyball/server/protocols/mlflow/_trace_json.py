@@ -16,16 +16,25 @@ import msgspec
 from flyball.server.protocols.mlflow.conversions import EPOCH, below, milliseconds
 from flyball.server.protocols.mlflow.wire import MlflowError
 from flyball.tracking.assessments import Assessment
-from flyball.tracking.conventions import COST, INPUTS, MODEL, OUTPUTS, TOKENS, TYPE, amounts, counts
+from flyball.tracking.conventions import (
+    COST,
+    INPUTS,
+    MODEL,
+    NAME,
+    OUTPUTS,
+    SESSION,
+    TOKENS,
+    TRACE_COST,
+    TRACE_TOKENS,
+    TYPE,
+    amounts,
+    counts,
+)
 from flyball.tracking.spans import Span, SpanEvent
 from flyball.tracking.trace_nouns import Trace
 
-NAME = "mlflow.traceName"
 SPANS_LOCATION = "mlflow.trace.spansLocation"
 ARTIFACT_LOCATION = "mlflow.artifactLocation"
-SESSION = "mlflow.trace.session"
-TOKEN_USAGE = "mlflow.trace.tokenUsage"  # noqa: S105 - tokens of language
-TRACE_COST = "mlflow.trace.cost"
 SIZES = "mlflow.trace.sizeStats"
 TOLD = "mlflow.trace.infoFinalized"
 
@@ -34,7 +43,7 @@ MANAGED_TAGS = frozenset(
 )
 """Tags that the server sets and a client may not."""
 
-_OWN_METADATA = (SESSION, TOKEN_USAGE, TRACE_COST, TOLD)
+_OWN_METADATA = (SESSION, TRACE_TOKENS, TRACE_COST, TOLD)
 _STATES = {"ok": "OK", "error": "ERROR", "in_progress": "IN_PROGRESS", "unspecified": "STATE_UNSPECIFIED"}
 _GIVEN_STATES = {
     "OK": "ok",
@@ -153,7 +162,7 @@ def metadata_of(trace: Trace) -> dict[str, str]:
     if trace.session is not None:
         found[SESSION] = trace.session
     if trace.tokens:
-        found[TOKEN_USAGE] = json.dumps(trace.tokens)
+        found[TRACE_TOKENS] = json.dumps(trace.tokens)
     if trace.cost:
         found[TRACE_COST] = json.dumps(trace.cost)
     if trace.told:
@@ -207,7 +216,7 @@ def told_in(metadata: Mapping[str, str]) -> dict[str, Any]:
     spans = counts(_json(metadata.get(SIZES))).get("num_spans")
     return {
         "session": metadata.get(SESSION) or None,
-        "tokens": counts(_json(metadata.get(TOKEN_USAGE))),
+        "tokens": counts(_json(metadata.get(TRACE_TOKENS))),
         "cost": amounts(_json(metadata.get(TRACE_COST))),
         "expected_spans": spans,
         "metadata": {key: value for key, value in metadata.items() if key not in _OWN_METADATA},

@@ -331,7 +331,11 @@ def _check_size(given: LogBatch) -> None:
 
 def _refuse_doubles(params: list[Tag]) -> None:
     seen: set[str] = set()
-    doubles = [param.key for param in params if param.key in seen or seen.add(param.key)]  # type: ignore[func-returns-value]
+    doubles: list[str] = []
+    for param in params:
+        if param.key in seen:
+            doubles.append(param.key)
+        seen.add(param.key)
     raise MlflowError(
         f"Duplicate parameter keys have been submitted: {doubles}. Please ensure the request contains only one param"
         " value per param key."

@@ -13,7 +13,6 @@ from flyball.errors import NotFound
 from flyball.serialization import to_json
 from flyball.server.protocols.mlflow._trace_json import (
     MANAGED_TAGS,
-    NAME,
     GivenTraceInfo,
     TraceLocation,
     info_json,
@@ -22,6 +21,7 @@ from flyball.server.protocols.mlflow._trace_json import (
 )
 from flyball.server.protocols.mlflow.conversions import moment
 from flyball.server.protocols.mlflow.wire import MlflowError, endpoint
+from flyball.tracking.conventions import NAME
 from flyball.tracking.trace_nouns import Trace
 from flyball.tracking.traces import MOST_READ
 from flyball.workspace import Workspace
