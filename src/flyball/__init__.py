@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from flyball.loops.loop import Loop as Loop
     from flyball.loops.loop import loop as loop
     from flyball.monitoring import monitor as monitor
+    from flyball.pipelines.command import command as command
     from flyball.pipelines.pipeline import pipeline as pipeline
     from flyball.pipelines.step import step as step
     from flyball.pipelines.values import Model as Model
@@ -70,6 +71,7 @@ _NAMES = {
     "feature_view": "flyball.features.views:feature_view",
     "snapshot": "flyball.session:snapshot",
     # pipelines
+    "command": "flyball.pipelines.command:command",
     "step": "flyball.pipelines.step:step",
     "pipeline": "flyball.pipelines.pipeline:pipeline",
     "Model": "flyball.pipelines.values:Model",

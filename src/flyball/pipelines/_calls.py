@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from flyball.errors import WorkFailed
 from flyball.pipelines._capture import Page
@@ -19,7 +19,6 @@ from flyball.pipelines.step import Step
 from flyball.storage.objects import Blobs
 
 State = Literal["waiting", "running", "cached", "finished", "failed", "skipped"]
-_MISSING = object()
 
 
 class Call:
@@ -29,7 +28,10 @@ class Call:
         name: Name of the step; its second call in a run is `name#2`.
         facts: What it depends on and what it gave, once its key is known.
         was_raised: Whether its error has reached the pipeline function, which may have gone round it.
+        LATER: Stands for a value that is read back when it is asked for.
     """
+
+    LATER: ClassVar = object()
 
     def __init__(
         self, step: Step[Any, Any], name: str, bound: inspect.BoundArguments, context: Context, blobs: Blobs
@@ -75,14 +77,14 @@ class Call:
             raise self.error
         with self.lock:
             at = place or 0
-            if self._values[at] is _MISSING:
+            if self._values[at] is self.LATER:
                 self._values[at] = load(self.artifacts[at], self._blobs)
             return self._values[at]
 
     def keep(self, artifacts: tuple[Artifact, ...], values: list[Any] | None = None) -> None:
         """Takes in the outputs; without values they are read back when they are asked for."""
         self.artifacts = artifacts
-        self._values = [_MISSING] * len(artifacts) if values is None else values
+        self._values = [self.LATER] * len(artifacts) if values is None else values
 
     def share(self, other: Call) -> None:
         """Takes over what an equal call gave."""

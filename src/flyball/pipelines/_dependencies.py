@@ -36,6 +36,9 @@ def facts_of(call: Call, *, pipeline: str, run: str, code: ProjectCode, blobs: B
             params[name] = canonical_json(found).decode()
         else:
             inputs[f"input '{name}'"] = digest(canonical_json(found))
+    for script in step.scripts:
+        if (code.root / script).is_file():
+            inputs[f"`{script}`"] = digest_file(code.root / script)
     for pattern in step.inputs:
         inputs |= _declared_files(pattern, source_root)
     for name in step.environment:

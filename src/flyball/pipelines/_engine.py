@@ -239,12 +239,15 @@ class Engine:
         around = call.around = self._context.for_step(call.name)
         call.run = self._journal.started(call.name, params=_params(facts), tags=tags)
         self._say(StepEvent(name=call.name, state="running", reason=call.reason))
-        with self._time_limit(call):
-            value = call.context.run(self._attempts, call)
-        call.seconds = time.monotonic() - call.started
-        values = _parts(call, value)
-        artifacts = tuple(save(item, self._services.blobs, code_of=self._code_of) for item in values)
-        call.keep(artifacts, values)
+        try:
+            with self._time_limit(call):
+                value = call.context.run(self._attempts, call)
+            call.seconds = time.monotonic() - call.started
+            values = _parts(call, value)
+            artifacts = tuple(save(item, self._services.blobs, code_of=self._code_of) for item in values)
+            call.keep(artifacts, [call.LATER if around.is_scratch(item) else item for item in values])
+        finally:
+            around.clean_up()
         result = None
         if all(artifact.kind != "live" for artifact in artifacts):
             logged = around.logged

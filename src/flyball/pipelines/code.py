@@ -83,6 +83,11 @@ class ProjectCode:
         self._values: dict[tuple[str, str], str] = {}
         self._lock = threading.RLock()
 
+    @property
+    def root(self) -> Path:
+        """Folder of the project."""
+        return self._modules.root
+
     def key(self, target: Callable[..., Any] | type) -> CodeKey:
         """The state of the code that a step, a function or a class stands on."""
         found = self._keys.get(id(target))

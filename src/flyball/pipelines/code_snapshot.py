@@ -26,7 +26,12 @@ from flyball.refs import new_id
 from flyball.serialization import canonical_json, from_json
 from flyball.storage.objects import Blobs
 
-_SUFFIXES = {".py", ".toml", ".sql", ".yaml", ".yml", ".txt", ".ipynb", ".json", ".cfg", ".ini"}
+_SUFFIXES = {
+    *(".py", ".toml", ".sql", ".yaml", ".yml", ".txt", ".ipynb", ".json", ".cfg", ".ini"),
+    # What commands in other languages are written in.
+    *(".sh", ".r", ".rmd", ".jl", ".js", ".mjs", ".ts", ".pl", ".rb", ".lua", ".awk", ".stan", ".do", ".sas", ".m"),
+    *(".c", ".h", ".cc", ".cpp", ".hpp", ".f90", ".rs", ".go", ".java", ".scala", ".kt", ".cs"),
+}
 _LEFT_OUT = {"node_modules", "__pycache__", "venv", "env", "site-packages", "build", "dist"}
 _MOST_BYTES = 5_000_000
 _MARK = ".flyball-code"
@@ -61,7 +66,7 @@ class Project:
 
 
 def snapshot_code(root: Path, blobs: Blobs) -> CodeSnapshot:
-    """Keeps the project's code: what is Python, SQL, settings, text or a notebook.
+    """Keeps the project's code: what is source code of any usual language, settings, text or a notebook.
 
     Hidden and git-ignored files, data and environment folders and files above 5 MB are left out.
     """
@@ -214,7 +219,7 @@ def _code_files(root: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not _is_left_out(here / name) and not ignored.has(here / name))
         for name in sorted(files):
             path = here / name
-            if name.startswith(".") or path.suffix not in _SUFFIXES or not path.is_file() or ignored.has(path):
+            if name.startswith(".") or path.suffix.lower() not in _SUFFIXES or not path.is_file() or ignored.has(path):
                 continue
             if tracked is not None and path.relative_to(root).as_posix() not in tracked:
                 continue

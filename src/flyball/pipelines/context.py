@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -103,7 +105,24 @@ class RunContext:
         self.step = step
         self.snapshots: list[str] = [] if snapshots is None else snapshots
         self.logged = Logged()
+        self._scratch: Path | None = None
         self._lock = threading.Lock()
+
+    def scratch(self) -> Path:
+        """A folder for files that this step makes; it goes when the step has ended and its outputs are kept."""
+        with self._lock:
+            if self._scratch is None:
+                self._scratch = Path(tempfile.mkdtemp(prefix="flyball-step-"))
+            return self._scratch
+
+    def is_scratch(self, value: object) -> bool:
+        """Whether a value is a path that will be gone when the step has ended."""
+        return self._scratch is not None and isinstance(value, Path) and value.is_relative_to(self._scratch)
+
+    def clean_up(self) -> None:
+        """Removes the scratch folder."""
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     @property
     def pipeline_run(self) -> str:

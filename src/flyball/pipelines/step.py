@@ -31,6 +31,7 @@ class Step(Generic[P, R]):
         version: Changing it makes the step run again; for what cannot be seen in its code.
         inputs: Files it reads beside its arguments, as paths or globs relative to the project.
         environment: Names of environment variables it depends on.
+        scripts: Files of the project's code, beside Python's own imports, that it is made of.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Step(Generic[P, R]):
         version: str = "",
         inputs: Sequence[str] = (),
         environment: Sequence[str] = (),
+        scripts: Sequence[str] = (),
     ) -> None:
         if not callable(function):
             raise InvalidInput(f"{function!r} cannot be a step.", hint="Put @fb.step above a function.")
@@ -64,6 +66,7 @@ class Step(Generic[P, R]):
         self.version = str(version)
         self.inputs = tuple(map(str, (inputs,) if isinstance(inputs, str) else inputs))
         self.environment = tuple((environment,) if isinstance(environment, str) else environment)
+        self.scripts = tuple(scripts)
 
     def __call__(self, *given: P.args, **named: P.kwargs) -> R:
         """Runs the function; inside a pipeline run, gives a handle on what it will give."""
