@@ -151,9 +151,7 @@ class Alerts:
             Conflict: it is resolved.
         """
         with self._database.transaction() as connection:
-            row = self._locked(connection, id)
-            if row.state == "resolved":
-                raise Conflict(f"Alert '{id}' is resolved.", id=id)
+            row = self._unresolved(connection, id)
             if row.state == "acknowledged":
                 return _alert_of(row)
             changed = self._update(connection, id, state="acknowledged", acknowledged_by=_kept(by, 250))
@@ -168,9 +166,7 @@ class Alerts:
             Conflict: it is resolved.
         """
         with self._database.transaction() as connection:
-            row = self._locked(connection, id)
-            if row.state == "resolved":
-                raise Conflict(f"Alert '{id}' is resolved.", id=id)
+            row = self._unresolved(connection, id)
             if row.assigned_to == _kept(to, 250):
                 return _alert_of(row)
             changed = self._update(connection, id, assigned_to=_kept(to, 250))
@@ -313,6 +309,12 @@ class Alerts:
     def _update(self, connection: sa.Connection, id: str, **values: Any) -> sa.Row[Any]:
         update = sa.update(_store.alerts).where(_store.alerts.c.id == id).values(**values)
         return connection.execute(update.returning(_store.alerts)).one()
+
+    def _unresolved(self, connection: sa.Connection, id: str) -> sa.Row[Any]:
+        row = self._locked(connection, id)
+        if row.state == "resolved":
+            raise Conflict(f"Alert '{id}' is resolved.", id=id)
+        return row
 
     def _locked(self, connection: sa.Connection, id: str) -> sa.Row[Any]:
         row = connection.execute(sa.select(_store.alerts).where(_store.alerts.c.id == id).with_for_update()).first()

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from flyball.storage.tables import Document, Instant, RowNumber, metadata
+from flyball.tracking._store import texts_of
 
 sets = sa.Table(
     "evaluation_sets",
@@ -23,14 +24,7 @@ sets = sa.Table(
     sa.Index("ix_evaluation_sets_name", "name"),
 )
 
-tags = sa.Table(
-    "evaluation_set_tags",
-    metadata,
-    sa.Column("set", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("key", sa.String(250), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-    sqlite_with_rowid=False,
-)
+tags = texts_of("set", "evaluation_set_tags", sqlite_with_rowid=False)
 
 homes = sa.Table(
     "evaluation_set_experiments",

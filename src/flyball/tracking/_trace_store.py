@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from flyball.errors import NotFound
 from flyball.storage.database import Database
 from flyball.storage.tables import Document, Instant, RowNumber, metadata
-from flyball.tracking._store import experiments, files, find_experiment
+from flyball.tracking._store import experiments, files, find_experiment, texts_of
 from flyball.tracking.conventions import Share
 from flyball.tracking.spans import Span, SpanEvent, SpanLink
 
@@ -61,24 +61,10 @@ spans = sa.Table(
     sa.Column("content", Document(dict[str, Any]), nullable=False),
 )
 
-tags = sa.Table(
-    "trace_tags",
-    metadata,
-    sa.Column("trace", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("key", sa.String(250), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-    sqlite_with_rowid=False,
-)
+tags = texts_of("trace", "trace_tags", sqlite_with_rowid=False)
 
 # What its maker told of it and nobody changes.
-facts = sa.Table(
-    "trace_metadata",
-    metadata,
-    sa.Column("trace", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("key", sa.String(250), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-    sqlite_with_rowid=False,
-)
+facts = texts_of("trace", "trace_metadata", sqlite_with_rowid=False)
 
 # Runs and versions of prompts that a trace belongs to; the trace by its text id, since it may come after its link.
 links = sa.Table(

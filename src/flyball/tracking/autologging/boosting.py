@@ -14,6 +14,7 @@ from flyball.tracking.autologging.trainings import (
     Trainings,
     Undo,
     importance_text,
+    patch_on_import,
     plain_metrics,
     plain_params,
     quietly,
@@ -42,23 +43,15 @@ def _install(
     trainings: Trainings,
     imports: OnImport,
 ) -> Undo:
-    undo: list[Undo] = []
-
-    def patch(_: ModuleType) -> None:
+    def patch(_: ModuleType) -> list[Undo]:
         import sys
 
-        for place in places:
-            module = sys.modules.get(place)
-            if module is not None and hasattr(module, "train"):
-                undo.append(replace(module, "train", lambda train: _wrapped(train, name, callback, trainings)))
+        modules = [sys.modules[place] for place in places if hasattr(sys.modules.get(place), "train")]
+        return [
+            replace(module, "train", lambda train: _wrapped(train, name, callback, trainings)) for module in modules
+        ]
 
-    imports.when(name, patch)
-
-    def take_back() -> None:
-        for step in reversed(undo):
-            step()
-
-    return take_back
+    return patch_on_import(imports, (name,), patch)
 
 
 def _wrapped(

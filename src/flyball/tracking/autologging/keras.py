@@ -12,6 +12,7 @@ from flyball.tracking.autologging.trainings import (
     Target,
     Trainings,
     Undo,
+    patch_on_import,
     plain_metrics,
     plain_params,
     quietly,
@@ -21,18 +22,9 @@ from flyball.tracking.autologging.trainings import (
 
 def install(trainings: Trainings, imports: OnImport) -> Undo:
     """Logs from now on; gives the way back."""
-    undo: list[Undo] = []
-
-    def patch(keras: ModuleType) -> None:
-        undo.append(replace(keras.Model, "fit", lambda fit: _wrapped(fit, keras, trainings)))
-
-    imports.when("keras", patch)
-
-    def take_back() -> None:
-        for step in undo:
-            step()
-
-    return take_back
+    return patch_on_import(
+        imports, ("keras",), lambda keras: [replace(keras.Model, "fit", lambda fit: _wrapped(fit, keras, trainings))]
+    )
 
 
 def _wrapped(fit: Callable[..., Any], keras: ModuleType, trainings: Trainings) -> Callable[..., Any]:

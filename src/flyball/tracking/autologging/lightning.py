@@ -13,6 +13,7 @@ from flyball.tracking.autologging.trainings import (
     Target,
     Trainings,
     Undo,
+    patch_on_import,
     plain_metrics,
     plain_params,
     quietly,
@@ -24,19 +25,11 @@ _PACKAGES = ("lightning.pytorch", "pytorch_lightning")
 
 def install(trainings: Trainings, imports: OnImport) -> Undo:
     """Logs from now on; gives the way back."""
-    undo: list[Undo] = []
-    for package in _PACKAGES:
-
-        def patch(module: ModuleType) -> None:
-            undo.append(replace(module.Trainer, "fit", lambda fit: _wrapped(fit, module, trainings)))
-
-        imports.when(package, patch)
-
-    def take_back() -> None:
-        for step in reversed(undo):
-            step()
-
-    return take_back
+    return patch_on_import(
+        imports,
+        _PACKAGES,
+        lambda found: [replace(found.Trainer, "fit", lambda fit: _wrapped(fit, found, trainings))],
+    )
 
 
 def _wrapped(fit: Callable[..., Any], package: ModuleType, trainings: Trainings) -> Callable[..., Any]:

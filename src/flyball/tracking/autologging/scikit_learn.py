@@ -9,21 +9,22 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from flyball.tracking.autologging.on_import import OnImport
-from flyball.tracking.autologging.trainings import Target, Trainings, Undo, plain_metrics, plain_params, quietly
+from flyball.tracking.autologging.trainings import (
+    Target,
+    Trainings,
+    Undo,
+    patch_on_import,
+    plain_metrics,
+    plain_params,
+    quietly,
+)
 
 _EXAMPLE_ROWS = 100
 
 
 def install(trainings: Trainings, imports: OnImport) -> Undo:
     """Logs from now on; gives the way back."""
-    undo: list[Undo] = []
-    imports.when("sklearn.base", lambda module: undo.append(_patch(module, trainings)))
-
-    def take_back() -> None:
-        for step in undo:
-            step()
-
-    return take_back
+    return patch_on_import(imports, ("sklearn.base",), lambda module: [_patch(module, trainings)])
 
 
 def _patch(base: ModuleType, trainings: Trainings) -> Undo:

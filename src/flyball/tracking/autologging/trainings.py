@@ -7,11 +7,13 @@ import json
 import logging
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import ModuleType
 from typing import Any, Protocol
 
 from flyball.tracking import limits
+from flyball.tracking.autologging.on_import import OnImport
 
 logger = logging.getLogger(__name__)
 
@@ -121,6 +123,19 @@ def replace(holder: Any, name: str, make: Callable[[Any], Any]) -> Undo:
             setattr(holder, name, original)
 
     return undo
+
+
+def patch_on_import(imports: OnImport, modules: Sequence[str], patch: Callable[[ModuleType], Sequence[Undo]]) -> Undo:
+    """Patches modules as soon as they are imported; gives the way back."""
+    undo: list[Undo] = []
+    for module in modules:
+        imports.when(module, lambda found: undo.extend(patch(found)))
+
+    def take_back() -> None:
+        for step in reversed(undo):
+            step()
+
+    return take_back
 
 
 def plain_params(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 from flyball.tracking.autologging.on_import import OnImport
@@ -13,6 +12,7 @@ from flyball.tracking.autologging.trainings import (
     Target,
     Trainings,
     Undo,
+    patch_on_import,
     plain_metrics,
     plain_params,
     quietly,
@@ -22,18 +22,11 @@ from flyball.tracking.autologging.trainings import (
 
 def install(trainings: Trainings, imports: OnImport) -> Undo:
     """Logs from now on; gives the way back."""
-    undo: list[Undo] = []
-
-    def patch(module: ModuleType) -> None:
-        undo.append(replace(module.Trainer, "train", lambda train: _wrapped(train, trainings)))
-
-    imports.when("transformers.trainer", patch)
-
-    def take_back() -> None:
-        for step in undo:
-            step()
-
-    return take_back
+    return patch_on_import(
+        imports,
+        ("transformers.trainer",),
+        lambda found: [replace(found.Trainer, "train", lambda train: _wrapped(train, trainings))],
+    )
 
 
 def _wrapped(train: Callable[..., Any], trainings: Trainings) -> Callable[..., Any]:
