@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from flyball.data.table import Table
@@ -37,6 +37,8 @@ class Holder:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plain)
+@example({"b": 1, "a": [{"d": 2, "c": 3}]})
+@example(Holder({"b": 1, "a": 2}))
 def test_a_value_comes_back_the_same_and_of_the_same_types(blobs: Blobs, value: object) -> None:
     back = load(save(value, blobs), blobs)
     assert repr(back) == repr(value)
