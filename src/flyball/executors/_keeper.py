@@ -1,6 +1,7 @@
 """The small process that looks after one job: starts it, stops it in time, writes down how it ended.
 
-Run as a script by `local.py`, once a job, with the standard library alone: `_keeper.py FOLDER TIMEOUT GRACE PIPE COMMAND...`.
+Run as a script by `local.py`, once a job, with the standard library alone: `_keeper.py FOLDER TIMEOUT GRACE PIPE COMMAND...`;
+or as a fork of a process that has loaded libraries (`_zygote.py`), and the job then as a fork of it.
 It is what makes a job outlive nobody: when the pipe from the parent closes, the parent is dead and the job is stopped;
 when the keeper is killed, the kernel kills the job. A thread of the parent could not do it: the kernel's "signal me when
 my parent dies" is tied to the thread that started the child, not to its process.
@@ -16,8 +17,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 _PR_SET_PDEATHSIG = 1
 
@@ -50,15 +52,29 @@ def kill_group(pid: int, number: signal.Signals) -> None:
         os.killpg(pid, number)
 
 
-class Keeper:
-    """Looks after one job until it has ended."""
+class Child(Protocol):
+    """A process that a keeper looks after."""
 
-    def __init__(self, folder: Path, timeout: float, grace: float, parent: int, command: list[str]) -> None:
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | Any: ...
+    def poll(self) -> int | None: ...
+
+
+class Keeper:
+    """Looks after one job until it has ended.
+
+    Args:
+        start: Starts the job in a session of its own, its output going to `log` in the folder; raises OSError if it cannot.
+    """
+
+    def __init__(self, folder: Path, timeout: float, grace: float, parent: int, start: Callable[[Path], Child]) -> None:
         self._folder = folder
         self._deadline = time.monotonic() + timeout if timeout > 0 else None
         self._grace = grace
         self._parent = parent
-        self._command = command
+        self._start = start
         self._wanted = ""
 
     def run(self) -> None:
@@ -72,10 +88,10 @@ class Keeper:
         # With its own state written first, a keeper that dies while it starts the job is noticed too.
         write_state(self._folder, state="running", **facts)
         try:
-            child = self._start()
+            child = self._start(self._folder)
         except OSError as error:
             with (self._folder / "log").open("a") as log:
-                log.write(f"{self._command[0]}: {error.strerror}\n")
+                log.write(f"{error.filename or 'fork'}: {error.strerror}\n")
             write_state(self._folder, state="failed", exit_code=127, ended=time.time(), **facts)
             return
         facts |= {"pid": child.pid, "pid_start": start_time(child.pid)}
@@ -86,18 +102,7 @@ class Keeper:
         state = reason or ("finished" if code == 0 else "failed")
         write_state(self._folder, state=state, exit_code=code, ended=time.time(), **facts)
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        with (self._folder / "log").open("ab") as log:
-            return subprocess.Popen(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=_die_with_parent,  # this process has one thread, where it is safe
-            )
-
-    def _wait(self, child: subprocess.Popen[bytes], wake: int) -> str:
+    def _wait(self, child: Child, wake: int) -> str:
         reason, killed_at = "", None
         watched = [self._parent, wake]
         while child.poll() is None:
@@ -126,7 +131,25 @@ class Keeper:
         self._wanted = self._wanted or "cancelled"
 
 
-def _die_with_parent() -> None:
+def start_program(command: list[str]) -> Callable[[Path], Child]:
+    """What starts a command for a keeper."""
+
+    def start(folder: Path) -> Child:
+        with (folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=die_with_parent,  # this process has one thread, where it is safe
+            )
+
+    return start
+
+
+def die_with_parent() -> None:
+    """Has the kernel kill this process when its parent dies."""
     if sys.platform == "linux":
         import ctypes
 
@@ -134,4 +157,6 @@ def _die_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    Keeper(Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), sys.argv[5:]).run()
+    Keeper(
+        Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), start_program(sys.argv[5:])
+    ).run()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from flyball.plugins import PluginGroup
 
@@ -24,6 +24,8 @@ class Job:
         cwd: Folder it runs in; that of this process by default.
         environment: Variables added to those of this process.
         timeout_seconds: After so long it is stopped; None lets it run.
+        preload: Modules that the job will load, most of all the slow ones. An executor may start a job `(sys.executable, "-m",
+            module, ...)` from a process that has loaded them already.
     """
 
     id: str
@@ -31,6 +33,7 @@ class Job:
     cwd: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     timeout_seconds: float | None = None
+    preload: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,24 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Stops what still runs and waits for it."""
+        ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """An executor that can make a job's start quicker beforehand."""
+
+    def prepare(self, job: Job) -> None:
+        """Begins to make ready for a job like this one; never waits."""
+        ...
+
+
+@runtime_checkable
+class TellsEnds(Protocol):
+    """An executor that tells when a job has ended, so that nobody has to look again and again."""
+
+    def tell_ends(self, listener: Callable[[], None]) -> None:
+        """Has the listener called, from any thread, each time that a job of this process has ended."""
         ...
 
 

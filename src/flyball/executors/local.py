@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,13 +20,15 @@ from typing import Any
 
 from flyball.errors import InvalidInput
 from flyball.executors import _keeper
+from flyball.executors._warm import WarmStarts
 from flyball.executors.base import ENDED, Executor, ExecutorKind, Job, JobState
 from flyball.refs import check_name
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class _Running:
-    process: subprocess.Popen[bytes]
     pipe: int
 
 
@@ -37,9 +41,10 @@ class LocalExecutor:
         folder: Where state and output of the jobs are kept, one folder each.
         slots: How many jobs run at once; 0 sets no limit.
         grace_seconds: How long a job may take to stop by itself before it is killed.
+        warm: Whether jobs that say what they load are forked from a process that has loaded it.
     """
 
-    def __init__(self, folder: Path, *, slots: int = 2, grace_seconds: float = 5.0) -> None:
+    def __init__(self, folder: Path, *, slots: int = 2, grace_seconds: float = 5.0, warm: bool = True) -> None:
         if slots < 0:
             raise InvalidInput(f"An executor cannot have {slots} slots.", hint="Give 1 or more; 0 sets no limit.")
         self._folder = folder.absolute()
@@ -49,6 +54,17 @@ class LocalExecutor:
         self._running: dict[str, _Running] = {}
         self._lock = threading.RLock()
         self._ended = threading.Condition(self._lock)
+        self._warm = WarmStarts() if warm else None
+        self._listeners: list[Callable[[], None]] = []
+
+    def prepare(self, job: Job) -> None:
+        """Begins to load what a job like this one will load, so that its start takes milliseconds; never waits."""
+        if self._warm is not None:
+            self._warm.prepare(job)
+
+    def tell_ends(self, listener: Callable[[], None]) -> None:
+        """Has the listener called, from any thread, each time that a job of this process has ended."""
+        self._listeners.append(listener)
 
     def submit(self, job: Job) -> str:
         """Takes a job; gives its id. One of the same id that has not ended is left as it is.
@@ -123,42 +139,64 @@ class LocalExecutor:
                 self.cancel(job_id)
         for job_id in mine:
             self.wait(job_id, timeout_seconds=self._grace + 5)
+        if self._warm is not None:
+            self._warm.close()
 
     def _start_next(self) -> None:
         while self._queue and (not self._slots or len(self._running) < self._slots):
             self._start(self._queue.popleft())
 
     def _start(self, job: Job) -> None:
-        folder = self._folder / job.id
         heard, said = os.pipe()
+        self._running[job.id] = _Running(said)
+        # What starts the job may wait for libraries to be loaded, and whoever submits does not.
+        threading.Thread(target=self._look_after, args=(job, heard), name=f"job-{job.id}", daemon=True).start()
+
+    def _look_after(self, job: Job, heard: int) -> None:
         try:
-            # -I and -S: the keeper needs the standard library only, and starts in half the time.
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-S", _keeper.__file__, str(folder), str(job.timeout_seconds or 0),
-                 str(self._grace), str(heard), *job.command],
-                cwd=job.cwd or None,
-                env={**os.environ, **job.environment},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(heard,),
-                start_new_session=True,
-            )  # fmt: skip
+            self._keep(job, heard)
+        except OSError as error:
+            logger.warning("a job could not be started", extra={"job": job.id}, exc_info=error)
+            with (self._folder / job.id / "log").open("a", encoding="utf-8") as log:
+                log.write(f"The job could not be started: {error}\n")
         finally:
             os.close(heard)
-        self._running[job.id] = _Running(process, said)
-        threading.Thread(target=self._watch, args=(job.id,), name=f"job-{job.id}", daemon=True).start()
+            self._take_in_end(job.id)
+        for listener in self._listeners:
+            listener()
 
-    def _watch(self, job_id: str) -> None:
-        running = self._running[job_id]
-        running.process.wait()
+    def _keep(self, job: Job, heard: int) -> None:
+        """Has a keeper look after the job, and waits until that has ended."""
+        folder = self._folder / job.id
+        if self._warm is not None:
+            forked = self._warm.start(job, folder=folder, grace=self._grace, heard=heard)
+            if forked is not None:
+                forked.wait()
+                if (self._read(job.id) or {}).get("state") != "queued":
+                    return
+                # The process that should have forked it was killed before it did.
+        # -I and -S: the keeper needs the standard library only, and starts in half the time.
+        subprocess.run(
+            [sys.executable, "-I", "-S", _keeper.__file__, str(folder), str(job.timeout_seconds or 0),
+             str(self._grace), str(heard), *job.command],
+            cwd=job.cwd or None,
+            env={**os.environ, **job.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(heard,),
+            start_new_session=True,
+            check=False,
+        )  # fmt: skip
+
+    def _take_in_end(self, job_id: str) -> None:
         with self._ended:
             state = self._read(job_id) or {"state": "queued"}
             if state["state"] not in ENDED:
                 if "pid" in state:
                     _keeper.kill_group(state["pid"], signal.SIGKILL)
                 self._mark_lost(job_id, state)
-            os.close(running.pipe)
+            os.close(self._running[job_id].pipe)
             del self._running[job_id]
             self._start_next()
             self._ended.notify_all()

@@ -15,7 +15,7 @@ from typing import Self
 from flyball.alerts.delivery import deliver
 from flyball.deployment.manifest import followers, publish, withdraw
 from flyball.errors import FlyballError, LeaseLost
-from flyball.executors.base import Executor
+from flyball.executors.base import Executor, TellsEnds
 from flyball.loops.keeper import LoopKeeper
 from flyball.loops.lease import LEASE
 from flyball.loops.services import Services
@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 _TTL = timedelta(seconds=6)
 _SWEEP_SECONDS = 2.0
 _FOLLOWER_SILENT = timedelta(seconds=15)
+_GLANCE_SECONDS = 0.1
 
 
 class Controller:
@@ -49,6 +50,9 @@ class Controller:
         self._swept = 0.0
         self._quiet: tuple[datetime, int] | None = None
         self._seen: tuple[datetime, int] | None = None
+        self._woken = threading.Event()
+        if isinstance(executor, TellsEnds):
+            executor.tell_ends(self._woken.set)
 
     def run(self, stop: threading.Event) -> None:
         """Acts until it is told to stop; gives the lease back then."""
@@ -67,7 +71,17 @@ class Controller:
                     logger.exception("a pass failed")
                     self._quiet = None
                     stop.wait(1.0)
-                stop.wait(pause)
+                self._rest(stop, pause)
+
+    def _rest(self, stop: threading.Event, pause: float) -> None:
+        """Waits so long, or until a job ends, or until someone tells of something that has changed."""
+        until = time.monotonic() + pause
+        while not stop.is_set() and (left := until - time.monotonic()) > 0:
+            if self._woken.wait(min(left, _GLANCE_SECONDS)):
+                self._woken.clear()
+                return
+            if self._quiet is not None and left > _GLANCE_SECONDS and self._newest_event() != self._quiet[1]:
+                return
 
     def _pause_after(self, busy: bool) -> float:
         """How long to wait: hardly after something was done, a little while others are at work, else the usual pause."""
@@ -86,8 +100,11 @@ class Controller:
         return self._quiet is None or self._quiet != self._moment()
 
     def _moment(self) -> tuple[datetime, int]:
+        return self._workspace.time.now(), self._newest_event()
+
+    def _newest_event(self) -> int:
         newest = self._workspace.events.list(limit=1, newest_first=True)
-        return self._workspace.time.now(), newest[0].id if newest else 0
+        return newest[0].id if newest else 0
 
     def step(self, lease: Lease) -> bool:
         """Makes one pass over everything; whether something was done or is under way."""

@@ -32,9 +32,13 @@ class LoopKeeper:
         self._workspace = workspace
         self._retraining = Retraining(workspace, executor)
         self._watch = Watch(workspace)
+        self._is_new = True
 
     def act(self, state: LoopState, now: datetime, lease: Lease) -> bool:
         """Takes the next step; whether something was done or is under way."""
+        if self._is_new:
+            self._retraining.prepare(state.loop)
+            self._is_new = False
         if state.training is not None:
             return self._retraining.attend(state.loop, state.training, lease)
         deployment = self._deployment(state)
@@ -43,6 +47,8 @@ class LoopKeeper:
         if busy or deployment is None:
             return busy
         busy = self._watch.examine(state.loop, deployment, now)
+        if busy:
+            self._retraining.prepare(state.loop)
         if deployment.rollout is not None:
             return self._attend_rollout(state, deployment.rollout, now) or busy
         busy |= self._follow_champion(deployment, versions)

@@ -6,7 +6,8 @@ import os
 import sys
 from dataclasses import replace
 
-from flyball.executors.base import Executor, Job
+from flyball.executors.base import Executor, Job, Prepares
+from flyball.loops.libraries import FIRST_GUESS, libraries_file, recall_libraries
 from flyball.loops.loop import Loop
 from flyball.loops.loops import Training
 from flyball.loops.services import Services
@@ -53,16 +54,26 @@ class Retraining:
 
     def _start(self, loop: Loop, training: Training, lease: Lease) -> None:
         attempt = training.attempt + 1
-        job = Job(
-            id=f"{training.id}-{attempt}",
-            command=(sys.executable, "-m", "flyball.server.worker", training.id),
-            cwd=loop.source_root,
-            environment={"OMP_NUM_THREADS": _THREADS, **os.environ, **as_environment(self._workspace.settings)},
-            timeout_seconds=_TIMEOUT_SECONDS,
-        )
+        job = self._job(loop, training.id, f"{training.id}-{attempt}")
         # The row first: a controller killed between the two finds a job that never was, and starts the next attempt.
         self._workspace.loops.save_training(replace(training, state="running", attempt=attempt, job=job.id), lease)
         self._executor.submit(job)
+
+    def prepare(self, loop: Loop) -> None:
+        """Begins to load what the loop's trainings load, so that the next one starts at once; never waits."""
+        if isinstance(self._executor, Prepares):
+            self._executor.prepare(self._job(loop, "next", "next"))
+
+    def _job(self, loop: Loop, training: str, job: str) -> Job:
+        known = recall_libraries(libraries_file(self._workspace.cache, loop.name))
+        return Job(
+            id=job,
+            command=(sys.executable, "-m", "flyball.server.worker", training),
+            cwd=loop.source_root,
+            environment={"OMP_NUM_THREADS": _THREADS, **os.environ, **as_environment(self._workspace.settings)},
+            timeout_seconds=_TIMEOUT_SECONDS,
+            preload=known or FIRST_GUESS,
+        )
 
     def _version(self, loop: Loop, training: Training) -> int | None:
         made = [v for v in self._workspace.registry.find_by_run(training.id) if v.model == loop.name]

@@ -12,6 +12,8 @@ from flyball.monitoring.profile import Reference
 from flyball.registry.versions import ModelVersion
 from flyball.serialization import from_json
 
+_ON_ITS_WAY = timedelta(seconds=1.5)
+"""How long a prediction may be on its way to the log, in system time: a window is looked at when its last one is there."""
 _EPOCH = datetime(1970, 1, 5, tzinfo=UTC)
 """Windows are counted from a Monday, so that weeks begin where people begin them."""
 
@@ -26,6 +28,8 @@ class Watch:
     def examine(self, loop: Loop, deployment: Deployment, now: datetime) -> bool:
         """Examines the windows that have closed or whose truth is complete; whether there was one."""
         length, delay = timedelta(seconds=loop.window_seconds), timedelta(seconds=loop.label_delay_seconds)
+        if self._workspace.settings.clock != "virtual":
+            now -= _ON_ITS_WAY
         known = {window.start: window for window in self._workspace.monitoring.list_windows(loop.name, limit=400)}
         worked = False
         start = _EPOCH + ((max(deployment.created, now - 300 * length)) - _EPOCH) // length * length

@@ -15,6 +15,7 @@ from typing import Any
 from flyball.clock import Clock
 from flyball.errors import FlyballError, WorkFailed
 from flyball.loops.judging import judge_version
+from flyball.loops.libraries import libraries_file, remember_libraries
 from flyball.loops.loop import Loop
 from flyball.loops.loops import Training
 from flyball.pipelines.code_snapshot import checkout_code, load_project
@@ -110,6 +111,7 @@ def main() -> int:
             # The last line of the output is what the controller shows as the reason.
             sys.stderr.write(f"{error}\n")
             return 1
+        remember_libraries(libraries_file(workspace.cache, training.loop))
         logger.info("done", extra={"training": training.id, "version": version.version})
         return 0
 
