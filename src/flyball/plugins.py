@@ -11,9 +11,12 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Iterator
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from flyball.errors import InvalidInput, NotFound, did_you_mean
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
@@ -67,7 +70,7 @@ class PluginGroup(Generic[T]):
             return loaded
         for found, entry_point in self._entry_points():
             if found == name:
-                outside: T = entry_point.load()  # type: ignore[attr-defined]
+                outside: T = entry_point.load()
                 return outside
         raise NotFound(
             f"There is no {self.kind} plug-in '{name}'.",
@@ -81,7 +84,7 @@ class PluginGroup(Generic[T]):
         found = (module.name for module in pkgutil.iter_modules(paths or []))
         return [name for name in found if name != "base" and not name.startswith("_")]
 
-    def _entry_points(self) -> Iterator[tuple[str, object]]:
+    def _entry_points(self) -> Iterator[tuple[str, EntryPoint]]:
         from importlib.metadata import entry_points
 
         for entry_point in entry_points(group=f"flyball.{self.kind}"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from functools import lru_cache
 from pathlib import Path
@@ -443,10 +443,7 @@ def _shared_run(run_id: str) -> LiveRun:
 def _recorder(settings: Settings, *, offline: bool) -> Recorder:
     place = (settings.url, str(settings.workspace), offline)
     if place not in _recorders:
-        now = None
-        if settings.clock == "virtual":
-            here = _open(settings)
-            now = lambda: int(here.time.now().timestamp() * 1_000_000)  # noqa: E731
+        now = _virtual_now(settings) if settings.clock == "virtual" else None
         _recorders[place] = Recorder(
             settings.workspace / "spool",
             lambda: _services(settings),
@@ -455,6 +452,12 @@ def _recorder(settings: Settings, *, offline: bool) -> Recorder:
             now=now,
         )
     return _recorders[place]
+
+
+def _virtual_now(settings: Settings) -> Callable[[], int]:
+    """What tells the workspace's own time, in microseconds."""
+    here = _open(settings)
+    return lambda: int(here.time.now().timestamp() * 1_000_000)
 
 
 def _open(settings: Settings) -> Workspace | RemoteWorkspace:

@@ -91,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer)
 
-    do_GET = do_POST = do_PATCH = do_PUT = _serve  # noqa: N815
+    do_GET = do_POST = do_PATCH = do_PUT = _serve  # noqa: N815  # names that the library calls
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -172,7 +172,7 @@ def mailbox() -> Iterator[tuple[Controller, list[Any]]]:
     got: list[Any] = []
 
     class Handler:
-        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # names that the library calls
             got.append((envelope.rcpt_tos, message_from_bytes(envelope.content, policy=policy.default)))
             return "250 OK"
 
@@ -252,7 +252,7 @@ def test_a_program_that_is_not_there_is_told() -> None:
         lambda: alert_to.email(sender="a@b.c", host="h"),
         lambda: alert_to.email("a@b.c\nBcc: x@y.z", sender="a@b.c", host="h"),
         lambda: alert_to.email("a@b.c", sender="a@b.c", host=""),
-        lambda: alert_to.email("a@b.c", sender="a@b.c", host="h", security="maybe"),  # type: ignore[arg-type]
+        lambda: alert_to.email("a@b.c", sender="a@b.c", host="h", security="maybe"),  # type: ignore[arg-type]  # what is refused
     ],
 )
 def test_what_cannot_be_declared_is_refused_at_once(declare: Any) -> None:

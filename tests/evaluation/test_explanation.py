@@ -88,7 +88,7 @@ def test_a_method_that_does_not_fit_is_refused() -> None:
 )
 def test_bad_questions_are_refused(change: dict[str, object], says: str) -> None:
     with pytest.raises(InvalidInput, match=says):
-        explain(replace(QUESTION, **change))  # type: ignore[arg-type]
+        explain(replace(QUESTION, **change))  # type: ignore[arg-type]  # what is refused
 
 
 def test_contributions_that_do_not_add_up_are_not_given(monkeypatch: pytest.MonkeyPatch) -> None:

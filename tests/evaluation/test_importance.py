@@ -98,7 +98,7 @@ def test_bad_questions_are_refused(change: dict[str, object], says: str) -> None
     rows = rows_of(5)
     given = {"truth": value(rows), **change}
     with pytest.raises(InvalidInput, match=says):
-        permutation_importance(value, rows, **given)  # type: ignore[arg-type]
+        permutation_importance(value, rows, **given)  # type: ignore[arg-type]  # what is refused
 
 
 def test_a_single_row_is_refused() -> None:

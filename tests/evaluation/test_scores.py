@@ -68,7 +68,7 @@ def test_the_threshold_decides_what_counts_as_called() -> None:
 @pytest.mark.parametrize("wrap", [list, pd.Series, pa.array, lambda v: v.astype(bool), lambda v: v.astype(object)])
 def test_truth_may_come_in_any_form_that_numpy_reads(wrap: object) -> None:
     truth, score = two_classes(60)
-    assert evaluate(cast("npt.ArrayLike", wrap(truth)), score) == evaluate(truth, score)  # type: ignore[operator]
+    assert evaluate(cast("npt.ArrayLike", wrap(truth)), score) == evaluate(truth, score)  # type: ignore[operator]  # the cases are functions
 
 
 def test_a_metric_without_meaning_on_these_rows_is_none_in_json() -> None:

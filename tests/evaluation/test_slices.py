@@ -13,7 +13,7 @@ from flyball.evaluation.slices import group_rows
 
 
 def _sizes(values: object, min_size: int = 1) -> dict[str, int]:
-    return {group.value: len(group.rows) for group in group_rows(values, min_size=min_size)}  # type: ignore[arg-type]
+    return {group.value: len(group.rows) for group in group_rows(values, min_size=min_size)}  # type: ignore[arg-type]  # any sequence, as users give
 
 
 def test_categories_come_by_size() -> None:
@@ -59,7 +59,7 @@ def test_many_distinct_numbers_are_cut_into_fifths() -> None:
 
 def test_a_range_holds_the_rows_its_name_says() -> None:
     values = np.random.default_rng(0).lognormal(5, 2, 500)
-    for group in group_rows(values, min_size=1):  # type: ignore[arg-type]
+    for group in group_rows(values, min_size=1):  # type: ignore[arg-type]  # any sequence, as users give
         inside = values[group.rows]
         if group.value.startswith("["):
             low, high = map(float, group.value[1:-1].split(","))
@@ -72,7 +72,7 @@ def test_a_number_that_most_rows_share_is_a_range_of_its_own() -> None:
 
 @pytest.mark.parametrize("wrap", [list, pd.Series, pa.array, np.array, tuple])
 def test_a_column_may_come_in_any_form(wrap: object) -> None:
-    assert _sizes(wrap(["a", "b", "a"])) == {"a": 2, "b": 1}  # type: ignore[operator]
+    assert _sizes(wrap(["a", "b", "a"])) == {"a": 2, "b": 1}  # type: ignore[operator]  # the cases are functions
 
 
 def test_values_that_are_neither_numbers_nor_text_read_as_text() -> None:

@@ -120,7 +120,7 @@ def _shape(workspace: Workspace) -> list[tuple[Run, int, int]]:
 @on_sqlite
 def test_a_copy_that_was_broken_off_goes_on(workspace: Workspace, mlruns: Path, tmp_path: Path) -> None:
     class Breaking(FolderSource):
-        def series(self, run: content.RunContent):  # type: ignore[no-untyped-def]
+        def series(self, run: content.RunContent):  # type: ignore[no-untyped-def]  # it hands on what it is given
             yield from super().series(run)
             if run.name.startswith("child"):
                 raise KeyboardInterrupt

@@ -144,7 +144,7 @@ def test_a_loop_that_was_removed_is_gone_with_its_trainings(loops: Loops) -> Non
 )
 def test_a_loop_that_cannot_be_kept_is_refused(given: dict[str, object], found: str) -> None:
     with pytest.raises(InvalidInput, match=found):
-        loop(**{"name": "churn", "pipeline": _Pipeline(), **given})  # type: ignore[arg-type]
+        loop(**{"name": "churn", "pipeline": _Pipeline(), **given})  # type: ignore[arg-type]  # a pipeline by its shape alone
 
 
 def test_a_loop_remembers_its_plan() -> None:

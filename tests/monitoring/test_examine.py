@@ -144,7 +144,7 @@ def test_a_service_on_a_server_is_asked_in_addresses_of_fair_length(
     monitoring.add_ground_truth("shop", ids, [0.5] * 2000)
     distant = Distant(monitoring)
 
-    rows = labelled_predictions(store, distant, "shop", start=START, end=START + DAY)  # type: ignore[arg-type]
+    rows = labelled_predictions(store, distant, "shop", start=START, end=START + DAY)  # type: ignore[arg-type]  # a store by its shape alone
     assert rows["truth"].null_count == 0
     assert len(distant.asked) > 1
     assert max(distant.asked) < 8_000

@@ -16,7 +16,7 @@ def test_its_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec("\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)), names)
-    names["database"].close()  # type: ignore[attr-defined]
+    names["database"].close()  # type: ignore[attr-defined]  # the names of a page are objects of any kind
 
 
 def test_it_has_every_kind_of_monitor() -> None:

@@ -59,7 +59,7 @@ def of_rows(rows: list[tuple[object, ...]]) -> pa.Table:
 
 
 @given(rows_of_a_table, st.lists(st.integers(0, 60), max_size=4), st.randoms(use_true_random=False))
-def test_the_sum_of_the_parts_is_the_profile_of_the_whole(rows, cuts, random):  # type: ignore[no-untyped-def]
+def test_the_sum_of_the_parts_is_the_profile_of_the_whole(rows, cuts, random):  # type: ignore[no-untyped-def]  # hypothesis fills them in
     whole = of_rows(rows)
     ends = sorted({0, len(rows), *(min(cut, len(rows)) for cut in cuts)})
     parts = [profile(whole.slice(a, b - a), REFERENCE) for a, b in pairwise(ends)]
@@ -72,7 +72,7 @@ def test_the_sum_of_the_parts_is_the_profile_of_the_whole(rows, cuts, random):  
 
 
 @given(rows_of_a_table)
-def test_every_row_is_in_exactly_one_cell(rows):  # type: ignore[no-untyped-def]
+def test_every_row_is_in_exactly_one_cell(rows):  # type: ignore[no-untyped-def]  # hypothesis fills them in
     counted = profile(of_rows(rows), REFERENCE)
     for cells in REFERENCE.columns:
         vector = readings.cell_counts(cells, counted.columns[cells.column])
@@ -177,7 +177,7 @@ def test_windows_are_cut_by_time() -> None:
     shuffled = table().take(np.random.default_rng(1).permutation(2000))
     windows = windows_of(shuffled, time="when", period=timedelta(days=1))
     assert [len(window) for window in windows] == [24] * 83 + [8]
-    assert max(windows[0]["when"].to_pylist()) == datetime(1970, 1, 1, 23)  # noqa: DTZ001
+    assert max(windows[0]["when"].to_pylist()) == datetime(1970, 1, 1, 23)  # noqa: DTZ001  # the table has no time zone
     with pytest.raises(InvalidInput, match="holds no times"):
         windows_of(shuffled, time="hour", period=timedelta(days=1))
 

@@ -237,7 +237,7 @@ def test_code_without_a_file_counts_by_what_it_does(tmp_path: Path) -> None:
     def made(body: str) -> CodeKey:
         names: dict[str, object] = {"__name__": "typed_in"}
         exec(f"LIMIT = 1\ndef helper():\n    return LIMIT\ndef f():\n    '''Doc.'''\n    {body}\n", names)
-        return code_key(names["f"], project_root=tmp_path)  # type: ignore[arg-type]
+        return code_key(names["f"], project_root=tmp_path)  # type: ignore[arg-type]  # any function of the file
 
     assert made("return helper()") == made("\n\n    return helper()")
     assert made("return helper()") != made("return helper() + 1")

@@ -140,7 +140,7 @@ def test_parts_of_a_tuple_are_handles_of_their_own(services: Services) -> None:
 def test_a_tuple_of_another_length_than_annotated_fails(services: Services) -> None:
     @step
     def wrong() -> tuple[int, int]:
-        return (1, 2, 3)  # type: ignore[return-value]
+        return (1, 2, 3)  # type: ignore[return-value]  # what is refused
 
     @pipeline
     def main() -> Any:
@@ -325,7 +325,7 @@ def test_a_fault_of_the_pipeline_function_fails_the_run(services: Services) -> N
 def test_arguments_that_do_not_fit_are_said_before_anything_runs(services: Services) -> None:
     @pipeline
     def main() -> Any:
-        return add(1, wrong=2)  # type: ignore[call-arg]
+        return add(1, wrong=2)  # type: ignore[call-arg]  # what is refused
 
     with pytest.raises(InvalidInput, match="Step 'add' cannot be called like this: got an unexpected keyword"):
         run_pipeline(main, services=services)

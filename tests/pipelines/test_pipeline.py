@@ -58,7 +58,7 @@ def test_params_that_do_not_fit_are_named(params: dict[str, str], said: str) -> 
 
 def test_a_parameter_without_a_type_is_read_by_its_default() -> None:
     @pipeline
-    def function(count=3):  # type: ignore[no-untyped-def]
+    def function(count=3):  # type: ignore[no-untyped-def]  # as users write it
         return count
 
     assert function.bind({"count": "5"}) == {"count": 5}
@@ -133,4 +133,4 @@ def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> No
 
 def test_what_is_no_function_is_no_pipeline() -> None:
     with pytest.raises(InvalidInput):
-        Pipeline(3)  # type: ignore[arg-type]
+        Pipeline(3)  # type: ignore[arg-type]  # what is refused

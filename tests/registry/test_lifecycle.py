@@ -331,7 +331,7 @@ def test_what_names_no_version_is_refused(three: Registry, lifecycle: Lifecycle,
         {"reason": "a\0b"},
         {"by": "a\nb"},
         {"instead": "runs:/r1"},
-        {"until": datetime(2026, 1, 1)},  # noqa: DTZ001
+        {"until": datetime(2026, 1, 1)},  # noqa: DTZ001  # what is refused
     ],
 )
 def test_a_deprecation_that_cannot_be_kept_is_refused(three: Registry, lifecycle: Lifecycle, bad: Any) -> None:

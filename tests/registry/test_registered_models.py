@@ -33,7 +33,7 @@ def versions(database: Database, blobs: Blobs, events: EventLog, clock: FixedClo
 
 
 def names(models: RegisteredModels, filter: str = "", **asked: object) -> list[str]:
-    return [model.name for model in models.search(filter, **asked).models]  # type: ignore[arg-type]
+    return [model.name for model in models.search(filter, **asked).models]  # type: ignore[arg-type]  # arguments of any kind, as the cases give them
 
 
 def test_a_model_needs_no_version(models: RegisteredModels, registry: Registry) -> None:
@@ -255,7 +255,7 @@ def test_versions_are_searched(models: RegisteredModels, versions: ModelVersions
     versions.create("greeting", "prompt-template", tags=PROMPT)
 
     def found(filter: str = "", **asked: object) -> list[tuple[str, int]]:
-        page = versions.search(filter, **asked)  # type: ignore[arg-type]
+        page = versions.search(filter, **asked)  # type: ignore[arg-type]  # arguments of any kind, as the cases give them
         return [(version.model, version.version) for version in page.versions]
 
     everything = [("churn", 2), ("churn", 1), ("fraud", 2), ("fraud", 1)]

@@ -97,7 +97,7 @@ def test_one_wakes_up_once_a_group(database: Database, ingest: Ingest, run: Run)
             calls += 1
             return real(*arguments, **named)
 
-        loop.call_soon_threadsafe = counted  # type: ignore[method-assign, assignment]
+        loop.call_soon_threadsafe = counted  # type: ignore[method-assign, assignment]  # it counts the calls
         with database.transaction():  # the writer waits, so that all others gather
             tasks = [asyncio.ensure_future(ingest.write(batch(run, step))) for step in range(100)]
             await asyncio.sleep(0.05)
@@ -204,7 +204,7 @@ def test_a_cut_connection_is_made_again(postgres_tables_url: str, clock: FixedCl
         database.row(sa.text(f"{others} AND datname = current_database()"))
     ingest.submit(batch(run, 3)).result(30)
     ingest.close()
-    assert len(Tracking(database, None, events, clock).metric_history(run.id, "loss")) == 4  # type: ignore[arg-type]
+    assert len(Tracking(database, None, events, clock).metric_history(run.id, "loss")) == 4  # type: ignore[arg-type]  # no bytes here
     database.close()
 
 
@@ -273,10 +273,10 @@ def test_rows_become_chunks_when_nobody_waits(tracking: Tracking, ingest: Ingest
         ingest.submit(batch(run, *range(start, start + 60))).result(30)
     deadline = threading.Event()
     for _ in range(100):
-        if database.row(sa.text("SELECT count(*) FROM metric_points"))[0] < 2048:  # type: ignore[index]
+        if database.row(sa.text("SELECT count(*) FROM metric_points"))[0] < 2048:  # type: ignore[index]  # there is a row
             break
         deadline.wait(0.1)
-    assert database.row(sa.text("SELECT sum(count) FROM metric_chunks"))[0] >= 2048  # type: ignore[index]
+    assert database.row(sa.text("SELECT sum(count) FROM metric_chunks"))[0] >= 2048  # type: ignore[index]  # there is a row
     assert [point.step for point in tracking.metric_history(run.id, "loss", limit=10_000)] == list(range(3000))
 
 

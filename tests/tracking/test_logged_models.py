@@ -46,7 +46,7 @@ def three(models: LoggedModels, experiment: str, clock: FixedClock) -> list[Logg
 
 
 def names(models: LoggedModels, **asked: object) -> list[str]:
-    return [model.name for model in models.search(**asked).models]  # type: ignore[arg-type]
+    return [model.name for model in models.search(**asked).models]  # type: ignore[arg-type]  # arguments of any kind, as the cases give them
 
 
 def test_a_model_comes_back(models: LoggedModels, experiment: str, clock: FixedClock) -> None:

@@ -163,7 +163,7 @@ def test_a_key_that_cannot_be_one_is_refused(tracking: Tracking, run: Run, key: 
 @pytest.mark.parametrize("value", ["x" * 6001, "a\0b", "\ud800", 2**63, [1], {"a": 1}])
 def test_a_param_that_cannot_be_kept_is_refused(tracking: Tracking, run: Run, value: object) -> None:
     with pytest.raises(InvalidInput):
-        tracking.log(run.id, params={"p": value})  # type: ignore[dict-item]
+        tracking.log(run.id, params={"p": value})  # type: ignore[dict-item]  # what is refused
 
 
 @pytest.mark.parametrize("step", [2**63, -(2**63) - 1, 1.5, True])
@@ -174,7 +174,7 @@ def test_a_step_that_is_none_is_refused(tracking: Tracking, run: Run, step: int)
 
 def test_a_metric_that_is_no_number_is_refused(tracking: Tracking, run: Run) -> None:
     with pytest.raises(InvalidInput, match="no number"):
-        tracking.log(run.id, metrics=[point("many")])  # type: ignore[arg-type]
+        tracking.log(run.id, metrics=[point("many")])  # type: ignore[arg-type]  # what is refused
 
 
 def test_too_many_points_at_once_are_refused(tracking: Tracking, run: Run) -> None:
@@ -362,7 +362,7 @@ def test_many_writers_of_one_run_lose_nothing(tracking: Tracking, run: Run) -> N
         try:
             for step in range(10):
                 tracking.log(run.id, metrics=[point(1.0, step, f"m{writer}"), point(float(writer), step, "shared")])
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  # the test looks at whatever it is
             failures.append(error)
 
     writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]

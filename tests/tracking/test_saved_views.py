@@ -78,4 +78,4 @@ def test_a_view_that_cannot_be_shown_is_refused(
     views: SavedViews, name: str, filter_: str, order_by: list[str], columns: list[str], kind: str
 ) -> None:
     with pytest.raises(InvalidInput):
-        views.save(name, filter_, order_by, columns, kind)  # type: ignore[arg-type]
+        views.save(name, filter_, order_by, columns, kind)  # type: ignore[arg-type]  # what is refused

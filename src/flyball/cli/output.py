@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -36,7 +36,7 @@ def workspace_options(command: F) -> F:
         ),
     ):
         wrapped = option(wrapped)
-    return wrapped  # type: ignore[return-value]
+    return cast("F", wrapped)
 
 
 def open_workspace(folder: str | None = None, url: str | None = None) -> Workspace | RemoteWorkspace:

@@ -62,7 +62,7 @@ def replay(
         collect=None if collect is None else settings.project / Path(collect),
     )
     predictions = labels = 0
-    with _bar(as_json) as tell:
+    with _Bar(as_json) as tell:
         for at in run.run(parse_time(start), parse_time(end), tick=parse_duration(tick), batch=parse_duration(batch)):
             predictions += at.predictions
             labels += at.labels
@@ -82,7 +82,7 @@ def _declared(declarations: Sequence[object], kind: type[T], name: str) -> T:
     return known[name]
 
 
-class _bar:  # noqa: N801 - used as a function
+class _Bar:
     """Says how far the replay is: a bar on a terminal, a JSON line a tick for programs that read standard error."""
 
     def __init__(self, as_json: bool) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from flyball.cli.output import open_workspace, print_facts, print_json, print_table
 from flyball.errors import InvalidInput, NotFound, did_you_mean
+
+if TYPE_CHECKING:
+    from flyball.pipelines.result import StepEvent
 
 
 @click.command()
@@ -77,8 +81,8 @@ class _Progress:
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
 
-    def __call__(self, event: object) -> None:
-        name, state = event.name, event.state  # type: ignore[attr-defined]
+    def __call__(self, event: StepEvent) -> None:
+        name, state = event.name, event.state
         if state == "running":
             if self._live:
                 sys.stderr.write(f"\r\x1b[K  … {name}")
@@ -86,6 +90,6 @@ class _Progress:
             return
         mark = {"finished": "✓", "cached": "=", "failed": "✗"}.get(state, "-")
         clear = "\r\x1b[K" if self._live else ""
-        seconds = f"{event.seconds:.2f} s" if state != "cached" else "from the cache"  # type: ignore[attr-defined]
-        why = f"  ({event.reason})" if event.reason else ""  # type: ignore[attr-defined]
+        seconds = f"{event.seconds:.2f} s" if state != "cached" else "from the cache"
+        why = f"  ({event.reason})" if event.reason else ""
         sys.stderr.write(f"{clear}  {mark} {name}  {seconds}{why}\n")

@@ -144,7 +144,7 @@ def _matches(pattern: str, root: Path) -> list[tuple[str, Path]]:
     base = root / Path(*parts[:fixed])
     if fixed == len(parts) or not base.is_dir():
         return []
-    found = glob.glob(str(Path(*parts[fixed:])), root_dir=base, recursive=True)  # noqa: PTH207
+    found = glob.glob(str(Path(*parts[fixed:])), root_dir=base, recursive=True)  # noqa: PTH207  # Path.glob has no root_dir
     return sorted((Path(name).as_posix(), base / name) for name in found if (base / name).is_file())
 
 

@@ -19,7 +19,7 @@ def require_arrow() -> None:
         MissingExtra: pyarrow is not installed.
     """
     try:
-        import pyarrow  # noqa: F401, ICN001
+        import pyarrow  # noqa: F401, ICN001  # whether it is there
     except ImportError as error:
         raise MissingExtra("Tables need pyarrow.", hint="pip install 'flyball[data]'") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flyball.deployment.deployments import Deployment
 from flyball.registry.versions import ModelVersion, Registry
 from flyball.serialization import from_json, to_json
-from flyball.serving.manifest import Arm, FollowerReport, Manifest, follower_prefix, manifest_key
+from flyball.serving.manifest import Arm, FollowerReport, Manifest, Role, follower_prefix, manifest_key
 from flyball.storage.object_store import ObjectStore
 
 
@@ -42,12 +42,12 @@ def followers(store: ObjectStore, name: str) -> list[FollowerReport]:
     return [from_json(store.get(item.key), FollowerReport) for item in store.list(follower_prefix(name))]
 
 
-def _arm(version: ModelVersion, role: str, weight: float) -> Arm:
+def _arm(version: ModelVersion, role: Role, weight: float) -> Arm:
     return Arm(
         revision=f"{version.model}-{version.version}",
         model=version.model,
         version=version.version,
         package=version.package,
-        role=role,  # type: ignore[arg-type]
+        role=role,
         weight=weight,
     )

@@ -137,7 +137,7 @@ def _assigned(body: list[ast.stmt] | list[ast.expr]) -> set[str]:
         elif isinstance(node, ast.Global | ast.Nonlocal):
             outer.update(node.names)
         elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
-            found.update({node.name} - {None})  # type: ignore[arg-type]
+            found.update([node.name] if node.name else [])
         pending.extend(ast.iter_child_nodes(node))
     return found - outer
 

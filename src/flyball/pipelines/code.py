@@ -321,7 +321,7 @@ def _scope_of(target: Any) -> dict[str, Any]:
 
 def _is_filled(cell: types.CellType) -> bool:
     try:
-        cell.cell_contents  # noqa: B018
+        cell.cell_contents  # noqa: B018  # reading it says whether it is filled
     except ValueError:
         return False
     return True
@@ -371,11 +371,11 @@ def _plain_text(value: object, root: str) -> str:
         if item is None or kind in (bool, int, float, bytes):
             return repr(item)
         if kind in (tuple, list):
-            return f"{kind.__name__}({','.join(map(text, item))})"  # type: ignore[call-overload]
+            return f"{kind.__name__}({','.join(map(text, item))})"  # type: ignore[call-overload]  # `in` and `is` narrow nothing here
         if kind in (set, frozenset):
-            return f"set({','.join(sorted(map(text, item)))})"  # type: ignore[call-overload]
+            return f"set({','.join(sorted(map(text, item)))})"  # type: ignore[call-overload]  # `in` and `is` narrow nothing here
         if kind is dict:
-            return f"dict({','.join(f'{text(k)}:{text(v)}' for k, v in item.items())})"  # type: ignore[attr-defined]
+            return f"dict({','.join(f'{text(k)}:{text(v)}' for k, v in item.items())})"  # type: ignore[attr-defined]  # `in` and `is` narrow nothing here
         raise ValueError("not plain")
 
     try:

@@ -124,7 +124,7 @@ def handles_in(value: object) -> Iterator[Output]:
     if isinstance(value, Output):
         yield value
     elif type(value) in (list, tuple):
-        for item in value:  # type: ignore[attr-defined]
+        for item in value:  # type: ignore[attr-defined]  # `in` narrows nothing, and a subclass is not meant
             yield from handles_in(item)
     elif type(value) is dict:
         for item in value.values():

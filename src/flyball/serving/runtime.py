@@ -61,7 +61,7 @@ class Answer:
                 continue
             found = part.answer.column(name).to_pylist()
             if part.rows is None:
-                return found  # type: ignore[no-any-return]
+                return list(found)
             for place, value in zip(part.rows, found, strict=True):
                 values[place] = value
         return values

@@ -23,7 +23,7 @@ class Postgres:
             MissingExtra: the driver is not installed.
         """
         try:
-            import psycopg  # noqa: F401
+            import psycopg  # noqa: F401  # whether it is there
         except ImportError as error:
             raise MissingExtra("PostgreSQL needs its driver.", hint="pip install 'flyball[postgres]'") from error
         # Without tcp_user_timeout a silent partition hangs a connection for minutes.

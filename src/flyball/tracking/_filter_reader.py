@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from flyball.errors import InvalidInput
 
@@ -99,7 +99,7 @@ def read(text: str) -> Raw | Branch:
 
     try:
         # What the parser gives is what its callbacks made.
-        return _parser().parse(text)  # type: ignore[return-value]
+        return cast("Raw | Branch", _parser().parse(text))
     except UnexpectedCharacters as error:
         raise _not_understood(text, error.pos_in_stream or 0, set(error.allowed or ())) from None
     except UnexpectedToken as error:

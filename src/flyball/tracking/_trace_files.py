@@ -14,11 +14,11 @@ from flyball.storage.objects import Blobs
 from flyball.tracking._store import files
 from flyball.tracking._trace_store import folder_of
 from flyball.tracking.conventions import understood
-from flyball.tracking.spans import MOST_SPANS, Span, SpanEvent, check_span
+from flyball.tracking.spans import MOST_SPANS, Span, SpanEvent, SpanStatus, check_span
 
 DATA_FILE = "traces.json"
 _LARGEST = 64 << 20
-_STATUS = {"OK": "ok", "ERROR": "error", "STATUS_CODE_OK": "ok", "STATUS_CODE_ERROR": "error"}
+_STATUS: dict[str, SpanStatus] = {"OK": "ok", "ERROR": "error", "STATUS_CODE_OK": "ok", "STATUS_CODE_ERROR": "error"}
 
 
 def find_data(connection: sa.Connection, experiment: int, trace: str) -> str:
@@ -50,7 +50,7 @@ def _span(trace: str, given: dict[str, Any]) -> Span:
             name=given["name"],
             started_ns=int(given["start_time"]),
             ended_ns=int(given["end_time"]) if given.get("end_time") else None,
-            status=_STATUS.get(str(status), "unset"),  # type: ignore[arg-type]
+            status=_STATUS.get(str(status), "unset"),
             message=str(given.get("status_message") or ""),
             attributes=told,
             events=[_event(event, "timestamp") for event in given.get("events", ())],
@@ -62,7 +62,7 @@ def _span(trace: str, given: dict[str, Any]) -> Span:
         name=given["name"],
         started_ns=int(given["start_time_unix_nano"]),
         ended_ns=int(given["end_time_unix_nano"]) if given.get("end_time_unix_nano") else None,
-        status=_STATUS.get(str(given["status"].get("code")), "unset"),  # type: ignore[arg-type]
+        status=_STATUS.get(str(given["status"].get("code")), "unset"),
         message=str(given["status"].get("message") or ""),
         attributes=told,
         events=[_event(event, "time_unix_nano") for event in given.get("events", ())],

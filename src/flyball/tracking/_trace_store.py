@@ -283,7 +283,7 @@ def _upsert(database: Database, table: sa.Table, keys: tuple[str, ...]) -> Any:
     found = _upserts.get((database.dialect.name, table.name))
     if found is None:
         insert = database.insert(table)
-        changed = {name: insert.excluded[name] for name in table.columns.keys() if name not in keys}  # noqa: SIM118
+        changed = {name: insert.excluded[name] for name in table.c.keys() if name not in keys}  # noqa: SIM118  # columns are iterated as themselves
         found = insert.on_conflict_do_update(index_elements=keys, set_=changed)
         _upserts[database.dialect.name, table.name] = found
     return found

@@ -9,7 +9,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
@@ -188,9 +188,9 @@ def _like_sqlite(element: _Like, compiler: Any, **options: Any) -> str:
 
 def _compared(column: sa.ColumnElement[Any], comparator: str, value: Value) -> sa.ColumnElement[bool]:
     if comparator == "IN":
-        return column.in_(value)  # type: ignore[arg-type]
+        return column.in_(cast("tuple[str, ...]", value))
     if comparator == "NOT IN":
-        return column.not_in(value)  # type: ignore[arg-type]
+        return column.not_in(cast("tuple[str, ...]", value))
     if comparator == "LIKE":
         return _Like(column, sa.literal(_for_like(str(value))), sa.literal(_for_glob(str(value))))
     if comparator == "ILIKE":

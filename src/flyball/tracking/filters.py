@@ -37,7 +37,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from flyball.clock import parse_time
 from flyball.errors import InvalidInput, did_you_mean
@@ -295,7 +295,7 @@ def _comparison(raw: Raw, fields: Fields, native: bool) -> Comparison:
     group, key, asked = _field(str(raw.name), fields, f" (at character {at})")
     operators = (*asked.operators, *(asked.native if native else ()))
     # The grammar knows no other operators.
-    operator: Operator = raw.operator  # type: ignore[assignment]
+    operator = cast("Operator", raw.operator)
     if operator not in operators:
         raise InvalidInput(
             f"Invalid comparator '{operator}' for {group.name} '{key[:100]}' (at character {at}).",

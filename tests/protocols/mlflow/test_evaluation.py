@@ -106,7 +106,7 @@ def test_a_data_set_and_its_records(api: Api, experiment: str, v3: V3) -> None:
     for method in ("GET", "POST"):
         body = {"experiment_ids": [experiment], "filter_string": "name = 'faq'"}
         given = {"json": body} if method == "POST" else {"params": body}
-        answer = api.http.request(method, "/api/3.0/mlflow/datasets/search", **given)  # type: ignore[arg-type]
+        answer = api.http.request(method, "/api/3.0/mlflow/datasets/search", **given)  # type: ignore[arg-type]  # arguments of any kind, as the cases give them
         assert [one["name"] for one in answer.json()["datasets"]] == ["faq"]
     assert v3("DELETE", path) == v3("DELETE", path) == {}
     assert v3.refused("GET", path)[2] == f"Evaluation dataset with id '{made['dataset_id']}' not found"

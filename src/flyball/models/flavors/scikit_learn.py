@@ -68,7 +68,7 @@ class ScikitLearn:
     def load(self, folder: Path, settings: Mapping[str, str]) -> Predictor:
         """Reads the pickle."""
         try:
-            import sklearn  # noqa: F401
+            import sklearn  # noqa: F401  # whether it is there
         except ImportError as error:
             raise MissingExtra("The model needs scikit-learn.", hint="pip install 'flyball[sklearn]'") from error
         try:

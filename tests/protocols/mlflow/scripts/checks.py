@@ -26,7 +26,7 @@ def check(function: Callable[[], None]) -> Callable[[], None]:
     """Runs a check at once and notes how it went."""
     try:
         function()
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001  # the script looks at whatever it is
         places = traceback.extract_tb(error.__traceback__)
         own = next((place for place in reversed(places) if place.filename == sys.argv[0]), places[-1])
         outcome[function.__name__] = f"line {own.lineno}: {type(error).__name__}: {str(error)[:600]}"
@@ -74,5 +74,5 @@ def _tell() -> None:
     sys.stdout.write("\n" + json.dumps({"checks": outcome, "calls": unique}) + "\n")
 
 
-requests.Session.send = _recorded(requests.Session.send)  # type: ignore[method-assign]
+requests.Session.send = _recorded(requests.Session.send)  # type: ignore[method-assign]  # every request is written down
 atexit.register(_tell)

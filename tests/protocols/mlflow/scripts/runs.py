@@ -313,7 +313,7 @@ def the_states_have_their_names() -> None:
 @check
 def system_metrics_arrive() -> None:
     try:
-        import psutil  # noqa: F401
+        import psutil  # noqa: F401  # whether it is there
     except ImportError:
         return
     mlflow.set_system_metrics_sampling_interval(1)

@@ -62,7 +62,7 @@ def a_name_is_given_once() -> None:
     def make(client: MlflowClient, n: int) -> str:
         try:
             return client.create_experiment(f"race {n // 4}")
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  # the script looks at whatever it is
             return str(error.error_code)
 
     found = both(make, 16)

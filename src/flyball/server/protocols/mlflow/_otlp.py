@@ -156,7 +156,7 @@ def from_protobuf(body: bytes) -> list[Sent]:
         MlflowError: it is none.
     """
     try:
-        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf has no types of its own
         from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
     except ImportError as error:
         # MLflow's client looks for these very words, and then keeps its spans in files.

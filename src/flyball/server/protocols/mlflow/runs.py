@@ -247,7 +247,7 @@ def _run_name(name: str, tags: dict[str, str]) -> str:
 def random_name() -> str:
     """A name for what nobody named."""
     first, last = random.choice(_FIRST.split()), random.choice(_LAST.split())  # noqa: S311 - no secret
-    return f"{first}-{last}-{random.randint(0, 999)}"  # noqa: S311
+    return f"{first}-{last}-{random.randint(0, 999)}"  # noqa: S311 - no secret
 
 
 def _known_run(workspace: Workspace, run: str) -> str:
