@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from flyball.deployment.rollout import immediate as immediate
     from flyball.deployment.rollout import shadow as shadow
     from flyball.errors import FlyballError as FlyballError
+    from flyball.features.functions import on_demand as on_demand
+    from flyball.features.plan import feature_set as feature_set
     from flyball.features.views import FeatureView as FeatureView
     from flyball.features.views import feature_view as feature_view
+    from flyball.features.windows import window as window
     from flyball.loops import on as on
     from flyball.loops.freeze import freeze as freeze
     from flyball.loops.freeze import freeze_between as freeze_between
@@ -69,6 +72,9 @@ _NAMES = {
     "expect": "flyball.data.expect",
     "FeatureView": "flyball.features.views:FeatureView",
     "feature_view": "flyball.features.views:feature_view",
+    "feature_set": "flyball.features.plan:feature_set",
+    "on_demand": "flyball.features.functions:on_demand",
+    "window": "flyball.features.windows:window",
     "snapshot": "flyball.session:snapshot",
     # pipelines
     "command": "flyball.pipelines.command:command",

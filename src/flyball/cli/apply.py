@@ -20,7 +20,7 @@ def apply(workspace: Any, plan: bool, as_json: bool) -> None:
     The code is kept as a snapshot: the loop retrains with what was applied, whatever happens to the folder.
     """
     from flyball.data.datasets import Dataset
-    from flyball.features.views import FeatureView
+    from flyball.features.views import views_among
     from flyball.loops.loop import Loop
     from flyball.pipelines.code_snapshot import load_project, snapshot_code
 
@@ -34,7 +34,7 @@ def apply(workspace: Any, plan: bool, as_json: bool) -> None:
     code = snapshot_code(settings.project, workspace.blobs)
     declared: list[tuple[str, str, Any]] = [
         *(("dataset", item.name, item) for item in project.declarations if isinstance(item, Dataset)),
-        *(("feature view", item.name, item) for item in project.declarations if isinstance(item, FeatureView)),
+        *(("feature view", view.name, view) for view in views_among(project.declarations)),
     ]
     for loop in loops:
         if loop.pipeline not in project.pipelines:
@@ -74,6 +74,7 @@ def _change(workspace: Any, kind: str, name: str, noun: Any) -> str:
             noun = replace(noun, paused=before.paused)
         else:
             before = (workspace.data if kind == "dataset" else workspace.features).get(name)
+            noun = replace(noun, version=before.version) if kind == "feature view" else noun
     except NotFound:
         return "new"
     return "unchanged" if before == noun else "changed"

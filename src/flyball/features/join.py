@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from flyball.errors import InvalidInput, MissingExtra, did_you_mean
 from flyball.features.definition import FeatureView
+from flyball.features.windows import result_type, window_columns
 from flyball.schema import Schema
 
 if TYPE_CHECKING:
@@ -114,9 +115,13 @@ def join_features(rows: pa.Table, views: Sequence[tuple[FeatureView, pa.Table]],
     Raises:
         InvalidInput: a column is missing or of a type that does not fit; the message names it.
     """
-    names = _feature_names(rows, views)
+    names = feature_names(rows, views)
     joined = rows
     for (view, source), renamed in zip(views, names, strict=True):
+        if view.windows:
+            for field, column in _windows(rows, view, source, time):
+                joined = joined.append_column(field.with_name(renamed[field.name]), column)
+            continue
         matches = _match(rows, view, source, time)
         picked = source.select(list(renamed)).combine_chunks().take(matches.places)
         for feature, name in renamed.items():
@@ -128,6 +133,7 @@ def join_features(rows: pa.Table, views: Sequence[tuple[FeatureView, pa.Table]],
 
 def join_report(rows: pa.Table, views: Sequence[tuple[FeatureView, pa.Table]], *, time: str) -> JoinReport:
     """How many rows find values in each view, and why the others do not. The arguments are those of `join_features`."""
+    # A window has an answer at every moment; what its rows miss is that of a plain view of the same source.
     reports = tuple(_match(rows, view, source, time).report for view, source in views)
     return JoinReport(rows=rows.num_rows, views=reports)
 
@@ -137,11 +143,9 @@ def _match(rows: pa.Table, view: FeatureView, source: pa.Table, time: str) -> _M
     import pyarrow.compute as pc
 
     _check_columns(rows, (*view.entity, time), "The rows have")
-    wanted = (*view.entity, view.time, *([view.created] if view.created else []))
-    _check_columns(source, wanted, f"Feature view '{view.name}' has")
+    _check_columns(source, view.roles, f"Feature view '{view.name}' has")
     keys = _key_types(rows, source, view)
-    units = {_finest(rows, [time], "the rows"), _finest(source, wanted[len(keys) :], f"feature view '{view.name}'")}
-    unit = max(units, key=lambda name: _PER_SECOND[name])
+    unit = _unit(rows, source, view, time)
     requests = _side(rows, view, unit, {"time": time}, keys)
     features = _side(source, view, unit, {"time": view.time, "created": view.created or view.time}, keys)
     found = _asof(requests, features, len(view.entity))
@@ -166,6 +170,58 @@ def _match(rows: pa.Table, view: FeatureView, source: pa.Table, time: str) -> _M
         expired=_count(expired),
     )
     return _Matches(places.combine_chunks(), report)
+
+
+def _windows(rows: pa.Table, view: FeatureView, source: pa.Table, time: str) -> list[tuple[pa.Field, pa.ChunkedArray]]:
+    """The windows of a view for each row."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.types as t
+
+    _check_columns(rows, (*view.entity, time), "The rows have")
+    columns = [made.column for made in view.windows]
+    _check_columns(source, (*view.roles, *columns), f"Feature view '{view.name}' has")
+    kinds = [result_type(made.how, source.schema.field(made.column).type) for made in view.windows]
+    keys, unit = _key_types(rows, source, view), _unit(rows, source, view, time)
+    requests = _side(rows, view, unit, {"time": time}, keys)
+    events = _side(source, view, unit, {"since": view.time, "created": view.created or view.time}, keys)
+    requests, events = _numbered_keys(requests, events, len(keys))
+    for n, name in enumerate(columns):
+        values = source[name]
+        if t.is_floating(values.type):
+            values = pc.if_else(pc.is_nan(values), None, values)
+        events = events.append_column(f"v{n}", values)
+    events = events.filter(
+        pc.and_(pc.and_(events["key"].is_valid(), events["since"].is_valid()), events["created"].is_valid())
+    )
+    found = window_columns(requests, events, view.windows, _PER_SECOND[unit], has_created=bool(view.created))
+    return [
+        (pa.field(made.name, kind), found[f"w{n}"].cast(kind))
+        for n, (made, kind) in enumerate(zip(view.windows, kinds, strict=True))
+    ]
+
+
+def _numbered_keys(requests: pa.Table, events: pa.Table, keys: int) -> tuple[pa.Table, pa.Table]:
+    """Both sides with one whole number for each thing, in place of its keys; null where a key is."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    numbers = None
+    rows = requests.num_rows
+    for n in range(keys):
+        joined = pa.chunked_array([*requests[f"key_{n}"].chunks, *events[f"key_{n}"].chunks], requests[f"key_{n}"].type)
+        encoded = joined.combine_chunks().dictionary_encode()
+        codes = encoded.indices.cast(pa.int64())
+        if numbers is not None:  # codes of codes: they stay small, however many keys there are
+            codes = pc.add(pc.multiply(numbers, len(encoded.dictionary) + 1), codes)
+            codes = codes.dictionary_encode().indices.cast(pa.int64())
+        numbers = codes
+    assert numbers is not None
+    plain_keys = [f"key_{n}" for n in range(keys)]
+    return (
+        requests.drop_columns(plain_keys).append_column("key", numbers.slice(0, rows)),
+        events.drop_columns(plain_keys).append_column("key", numbers.slice(rows)),
+    )
 
 
 def _asof(requests: pa.Table, features: pa.Table, keys: int) -> pa.Table:
@@ -209,6 +265,13 @@ def _numbers(table: pa.Table, column: str, unit: str) -> pa.ChunkedArray:
         return values.cast(pa.timestamp(unit, getattr(values.type, "tz", None))).cast(pa.int64())
     except pa.ArrowInvalid as error:
         raise InvalidInput(f"A time in column '{column}' is out of range: {error}.", column=column) from error
+
+
+def _unit(rows: pa.Table, source: pa.Table, view: FeatureView, time: str) -> str:
+    """The unit in which both sides' times are compared."""
+    times = view.roles[len(view.entity) :]
+    units = {_finest(rows, [time], "the rows"), _finest(source, times, f"feature view '{view.name}'")}
+    return max(units, key=lambda name: _PER_SECOND[name])
 
 
 def _finest(table: pa.Table, columns: Sequence[str], what: str) -> str:
@@ -259,8 +322,13 @@ def _check_columns(table: pa.Table, wanted: Sequence[str], who: str) -> None:
             raise InvalidInput(f"{who} no column '{column}'.", hint=did_you_mean(column, names), column=column)
 
 
-def _feature_names(rows: pa.Table, views: Sequence[tuple[FeatureView, pa.Table]]) -> list[dict[str, str]]:
-    wanted = [_features_of(view, source) for view, source in views]
+def feature_names(rows: pa.Table, views: Sequence[tuple[FeatureView, pa.Table]]) -> list[dict[str, str]]:
+    """For each view, the name that each feature gets beside the rows.
+
+    Raises:
+        InvalidInput: two columns would have one name, or a feature is missing.
+    """
+    wanted = [features_of(view, source) for view, source in views]
     counts = Counter([*rows.column_names, *(feature for features in wanted for feature in features)])
     names = [
         {feature: feature if counts[feature] == 1 else f"{view.name}__{feature}" for feature in features}
@@ -273,12 +341,18 @@ def _feature_names(rows: pa.Table, views: Sequence[tuple[FeatureView, pa.Table]]
     return names
 
 
-def _features_of(view: FeatureView, source: pa.Table) -> list[str]:
+def features_of(view: FeatureView, source: pa.Table) -> list[str]:
+    """The names of a view's features.
+
+    Raises:
+        InvalidInput: its rows lack one.
+    """
+    if view.windows:
+        return [made.name for made in view.windows]
     if view.columns:
         _check_columns(source, view.columns, f"Feature view '{view.name}' has")
         return list(view.columns)
-    roles = {*view.entity, view.time, view.created}
-    return [name for name in source.column_names if name not in roles]
+    return [name for name in source.column_names if name not in view.roles]
 
 
 def _count(mask: Any) -> int:
