@@ -31,13 +31,6 @@ CREATE TABLE events (
 	CONSTRAINT pk_events PRIMARY KEY (id)
 );
 
-CREATE TABLE feature_views (
-	name VARCHAR(128) NOT NULL, 
-	declared BIGINT NOT NULL, 
-	"view" TEXT NOT NULL, 
-	CONSTRAINT pk_feature_views PRIMARY KEY (name)
-);
-
 CREATE TABLE ground_truth (
 	deployment VARCHAR(128) NOT NULL, 
 	prediction_id VARCHAR(200) NOT NULL, 
@@ -780,8 +773,174 @@ CREATE TABLE "runs" (
 	heartbeats SMALLINT DEFAULT '1' NOT NULL, 
 	user VARCHAR(250) DEFAULT ('') NOT NULL, 
 	CONSTRAINT pk_runs PRIMARY KEY (number), 
-	CONSTRAINT uq_runs_id UNIQUE (id), 
-	CONSTRAINT fk_runs_experiment FOREIGN KEY(experiment) REFERENCES experiments (number)
+	CONSTRAINT fk_runs_experiment FOREIGN KEY(experiment) REFERENCES experiments (number), 
+	CONSTRAINT uq_runs_id UNIQUE (id)
+);
+
+CREATE TABLE catalog_accesses (
+	id VARCHAR(22) NOT NULL, 
+	ref VARCHAR(300) NOT NULL, 
+	who VARCHAR(200) NOT NULL, 
+	role VARCHAR(40) NOT NULL, 
+	reason TEXT NOT NULL, 
+	state VARCHAR(20) NOT NULL, 
+	asked BIGINT NOT NULL, 
+	answered BIGINT, 
+	"by" VARCHAR(200) NOT NULL, 
+	note TEXT NOT NULL, 
+	until BIGINT, 
+	CONSTRAINT pk_catalog_accesses PRIMARY KEY (id)
+);
+
+CREATE TABLE catalog_entries (
+	number INTEGER NOT NULL, 
+	ref VARCHAR(300) NOT NULL, 
+	kind VARCHAR(40) NOT NULL, 
+	owner VARCHAR(200) NOT NULL, 
+	entry TEXT NOT NULL, 
+	title_words TEXT NOT NULL, 
+	tag_words TEXT NOT NULL, 
+	column_words TEXT NOT NULL, 
+	text_words TEXT NOT NULL, 
+	CONSTRAINT pk_catalog_entries PRIMARY KEY (number), 
+	CONSTRAINT uq_catalog_entries_ref UNIQUE (ref)
+);
+
+CREATE TABLE catalog_notes (
+	ref VARCHAR(300) NOT NULL, 
+	notes TEXT NOT NULL, 
+	CONSTRAINT pk_catalog_notes PRIMARY KEY (ref)
+);
+
+CREATE TABLE data_moves (
+	number INTEGER NOT NULL, 
+	dataset VARCHAR(128) NOT NULL, 
+	ref VARCHAR(128) NOT NULL, 
+	snapshot VARCHAR(64) NOT NULL, 
+	previous VARCHAR(64) NOT NULL, 
+	at BIGINT NOT NULL, 
+	cause VARCHAR(32) NOT NULL, 
+	summary TEXT NOT NULL, 
+	CONSTRAINT pk_data_moves PRIMARY KEY (number)
+);
+
+CREATE TABLE data_refs (
+	dataset VARCHAR(128) NOT NULL, 
+	name VARCHAR(128) NOT NULL, 
+	kind VARCHAR(16) NOT NULL, 
+	snapshot VARCHAR(64) NOT NULL, 
+	moved BIGINT NOT NULL, 
+	CONSTRAINT pk_data_refs PRIMARY KEY (dataset, name)
+);
+
+CREATE TABLE event_followers (
+	name VARCHAR(100) NOT NULL, 
+	position BIGINT NOT NULL, 
+	CONSTRAINT pk_event_followers PRIMARY KEY (name)
+);
+
+CREATE TABLE external_runs (
+	job VARCHAR(300) NOT NULL, 
+	id VARCHAR(100) NOT NULL, 
+	state VARCHAR(20) NOT NULL, 
+	started BIGINT NOT NULL, 
+	ended BIGINT, 
+	error TEXT NOT NULL, 
+	producer VARCHAR(500) NOT NULL, 
+	CONSTRAINT pk_external_runs PRIMARY KEY (job, id)
+);
+
+CREATE TABLE external_things (
+	ref VARCHAR(300) NOT NULL, 
+	at BIGINT NOT NULL, 
+	entry TEXT NOT NULL, 
+	CONSTRAINT pk_external_things PRIMARY KEY (ref)
+);
+
+CREATE TABLE feature_materializations (
+	"view" VARCHAR(128) NOT NULL, 
+	version INTEGER NOT NULL, 
+	at BIGINT NOT NULL, 
+	source VARCHAR(250) NOT NULL, 
+	rows BIGINT NOT NULL, 
+	keys BIGINT NOT NULL, 
+	newest BIGINT, 
+	known BIGINT, 
+	CONSTRAINT pk_feature_materializations PRIMARY KEY ("view", version)
+);
+
+CREATE TABLE feature_pushes (
+	id INTEGER NOT NULL, 
+	"view" VARCHAR(128) NOT NULL, 
+	at BIGINT NOT NULL, 
+	digest VARCHAR(64) NOT NULL, 
+	rows BIGINT NOT NULL, 
+	CONSTRAINT pk_feature_pushes PRIMARY KEY (id)
+);
+
+CREATE TABLE feature_sets (
+	name VARCHAR(128) NOT NULL, 
+	version INTEGER NOT NULL, 
+	declared BIGINT NOT NULL, 
+	"plan" TEXT NOT NULL, 
+	CONSTRAINT pk_feature_sets PRIMARY KEY (name, version)
+);
+
+CREATE TABLE feature_uses (
+	run VARCHAR(128) NOT NULL, 
+	at BIGINT NOT NULL, 
+	"plan" TEXT NOT NULL, 
+	CONSTRAINT pk_feature_uses PRIMARY KEY (run)
+);
+
+CREATE TABLE feature_view_versions (
+	name VARCHAR(128) NOT NULL, 
+	version INTEGER NOT NULL, 
+	declared BIGINT NOT NULL, 
+	"view" TEXT NOT NULL, 
+	schema TEXT, 
+	CONSTRAINT pk_feature_view_versions PRIMARY KEY (name, version)
+);
+
+CREATE TABLE lineage_columns (
+	target VARCHAR(300) NOT NULL, 
+	target_column VARCHAR(300) NOT NULL, 
+	source VARCHAR(300) NOT NULL, 
+	source_column VARCHAR(300) NOT NULL, 
+	direct BOOLEAN NOT NULL, 
+	how VARCHAR(40) NOT NULL, 
+	CONSTRAINT pk_lineage_columns PRIMARY KEY (target, target_column, source, source_column, direct)
+);
+
+CREATE TABLE studies (
+	name VARCHAR(128) NOT NULL, 
+	created BIGINT NOT NULL, 
+	study TEXT NOT NULL, 
+	CONSTRAINT pk_studies PRIMARY KEY (name)
+);
+
+CREATE TABLE trials (
+	study VARCHAR(128) NOT NULL, 
+	number INTEGER NOT NULL, 
+	state VARCHAR(16) NOT NULL, 
+	run VARCHAR(64) NOT NULL, 
+	started BIGINT NOT NULL, 
+	ended BIGINT, 
+	params TEXT NOT NULL, 
+	"values" TEXT NOT NULL, 
+	reports TEXT NOT NULL, 
+	error TEXT NOT NULL, 
+	CONSTRAINT pk_trials PRIMARY KEY (study, number), 
+	CONSTRAINT fk_trials_study FOREIGN KEY(study) REFERENCES studies (name)
+);
+
+CREATE TABLE "feature_views" (
+	name VARCHAR(128) NOT NULL, 
+	declared BIGINT NOT NULL, 
+	"view" TEXT NOT NULL, 
+	version INTEGER DEFAULT 1 NOT NULL, 
+	deleted BIGINT, 
+	CONSTRAINT pk_feature_views PRIMARY KEY (name)
 );
 
 CREATE INDEX ix_alert_notices_alert ON alert_notices (alert);
@@ -798,7 +957,13 @@ CREATE INDEX ix_assessments_session ON assessments (session);
 
 CREATE INDEX ix_assessments_trace ON assessments (trace);
 
+CREATE INDEX ix_catalog_accesses_ref ON catalog_accesses (ref, id);
+
+CREATE INDEX ix_catalog_entries_kind ON catalog_entries (kind, ref);
+
 CREATE INDEX ix_comments_ref ON comments (ref, id);
+
+CREATE INDEX ix_data_moves_dataset_ref ON data_moves (dataset, ref, number);
 
 CREATE INDEX ix_evaluation_records_created ON evaluation_records ("set", created, id);
 
@@ -807,6 +972,12 @@ CREATE INDEX ix_evaluation_sets_name ON evaluation_sets (name);
 CREATE INDEX ix_events_kind ON events (kind, id);
 
 CREATE INDEX ix_events_subject ON events (subject, id);
+
+CREATE INDEX ix_external_runs_started ON external_runs (started);
+
+CREATE INDEX ix_feature_pushes_view ON feature_pushes ("view", id);
+
+CREATE INDEX ix_lineage_columns_source ON lineage_columns (source);
 
 CREATE INDEX ix_lineage_edges_target ON lineage_edges (target);
 
@@ -874,5 +1045,5 @@ CREATE UNIQUE INDEX uq_model_versions_champion ON model_versions (model) WHERE s
 
 CREATE UNIQUE INDEX uq_rollouts_active ON rollouts (deployment) WHERE state IN ('running', 'paused');
 
-INSERT INTO alembic_version (version_num) VALUES ('0002');
+INSERT INTO alembic_version (version_num) VALUES ('0003');
 
