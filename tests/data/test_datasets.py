@@ -133,6 +133,7 @@ def test_the_verbs_can_be_called_from_outside() -> None:
     found = verbs_of(Data)
     assert {name: verb.effect for name, verb in found.items()} == {
         "declare": "change",
+        "find_snapshot": "read",
         "get": "read",
         "get_snapshot": "read",
         "list": "read",

@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -16,8 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flyball.data import _digests
+from flyball.data import snapshot as snapshot_module
 from flyball.data.datasets import Data, dataset
-from flyball.data.snapshot import Snapshot, load_snapshot, read_files, take_snapshot
+from flyball.data.snapshot import Snapshot, load_snapshot, read_files, snapshot_files, take_snapshot
 from flyball.errors import InvalidInput, NotFound
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs, digest_file
@@ -32,7 +34,7 @@ def root(tmp_path: Path) -> Path:
     return made
 
 
-def take(data: Data, blobs: Blobs, root: Path, source: object, **more: Path) -> Snapshot:
+def take(data: Data, blobs: Blobs, root: Path, source: object, **more: Any) -> Snapshot:
     return take_snapshot(data, blobs, "flights", source, root=root, **more)
 
 
@@ -75,7 +77,7 @@ def test_a_csv_file_is_kept_as_it_is(data: Data, blobs: Blobs, root: Path) -> No
     text = b"id,origin,at\n1,JFK,2013-01-01 05:00:00\n2,,2013-01-01 06:00:00\n"
     (root / "a.csv").write_bytes(text)
     taken = take(data, blobs, root, "a.csv")
-    assert blobs.get(taken.files[0].digest) == text
+    assert blobs.get(snapshot_files(blobs, taken)[0].digest) == text
     assert taken.schema is not None
     assert [(c.name, c.type) for c in taken.schema.columns] == [
         ("id", "int"),
@@ -103,6 +105,14 @@ def test_quoted_line_breaks_are_read(data: Data, blobs: Blobs, root: Path) -> No
     assert load_snapshot(blobs, take(data, blobs, root, "a.csv")).column("b").to_pylist() == ["two\nlines"]
 
 
+@pytest.mark.parametrize("packed", ["gzip", "zstd", "bz2"])
+def test_packed_text_is_read(data: Data, blobs: Blobs, root: Path, packed: str) -> None:
+    ending = {"gzip": "gz", "zstd": "zst", "bz2": "bz2"}[packed]
+    with pa.output_stream(str(root / f"a.csv.{ending}"), compression=packed) as stream:
+        stream.write(b"a\n1\n")
+    assert load_snapshot(blobs, take(data, blobs, root, f"a.csv.{ending}")).to_pylist() == [{"a": 1}]
+
+
 @pytest.mark.parametrize("text", ['{"a": 1, "b": "x"}\n{"a": 2}\n', '[{"a": 1, "b": "x"}, {"a": 2}]'])
 def test_json_lines_and_arrays_are_read(data: Data, blobs: Blobs, root: Path, text: str) -> None:
     (root / "a.json").write_text(text)
@@ -115,7 +125,7 @@ def test_files_of_a_pattern_are_united_by_name_in_order(data: Data, blobs: Blobs
     pq.write_table(pa.table({"a": pa.array([3], pa.int32()), "b": ["x"]}), root / "in/2.parquet")
     pq.write_table(pa.table({"b": pa.array(["y"]).dictionary_encode(), "c": [1.5]}), root / "in/1.parquet")
     taken = take(data, blobs, root, "in/*.parquet")
-    assert [file.path for file in taken.files] == ["1.parquet", "2.parquet"]
+    assert [file.path for file in snapshot_files(blobs, taken)] == ["1.parquet", "2.parquet"]
     assert load_snapshot(blobs, taken).to_pylist() == [{"b": "y", "c": 1.5, "a": None}, {"b": "x", "c": None, "a": 3}]
     assert load_snapshot(blobs, taken, columns=["a"]).to_pylist() == [{"a": None}, {"a": 3}]
 
@@ -213,7 +223,7 @@ def test_unchanged_files_are_not_read_again(
         read.append(path)
         return digest_file(path)
 
-    monkeypatch.setattr(_digests, "digest_file", digest)
+    monkeypatch.setattr(snapshot_module, "digest_file", digest)
     monkeypatch.setattr(_digests, "_FRESH", 0)
     first = take(data, blobs, root, "a.csv", cache=tmp_path / "cache")
     assert take(data, blobs, root, "a.csv", cache=tmp_path / "cache") == first
@@ -226,12 +236,12 @@ def test_unchanged_files_are_not_read_again(
 def test_a_file_changed_a_moment_ago_is_not_trusted(data: Data, blobs: Blobs, root: Path, tmp_path: Path) -> None:
     (root / "a.csv").write_text("a\n1\n")
     take(data, blobs, root, "a.csv", cache=tmp_path / "cache")
-    assert not (tmp_path / "cache/digests/flights.json").exists()
+    assert not (tmp_path / "cache/digests/flights.index").exists()
 
 
 def test_a_broken_cache_is_an_empty_one(data: Data, blobs: Blobs, root: Path, tmp_path: Path) -> None:
     (tmp_path / "cache/digests").mkdir(parents=True)
-    (tmp_path / "cache/digests/flights.json").write_text("{")
+    (tmp_path / "cache/digests/flights.index").write_text("{")
     (root / "a.csv").write_text("a\n1\n")
     assert take(data, blobs, root, "a.csv", cache=tmp_path / "cache").rows == 1
 
@@ -269,7 +279,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "cut json array": ("a.json", b'[{"a": 1}', "cannot be read as json"),
     "numbers": ("a.json", b"[1, 2]", "other things than objects"),
     "latin-1 json": ("a.json", '{"a": "é"}'.encode("latin-1"), "not UTF-8"),
-    "gzip": ("a.csv", gzip.compress(b"a\n1\n"), "a.csv"),
+    "cut gzip": ("a.csv.gz", gzip.compress(b"a\n1\n" * 100)[:-9], "cannot be unpacked by gzip"),
     "a picture": ("a.png", b"\x89PNG", "no table file"),
 }
 

@@ -38,7 +38,7 @@ def history(workspace: Any, name: str, limit: int, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [[s.id[:12], s.created, s.rows, len(s.files), s.size, s.summary] for s in found]
+    rows = [[s.id[:12], s.created, s.rows, s.file_count, s.size, s.summary] for s in found]
     print_table(["snapshot", "taken", "rows", "files", "bytes", "what changed"], rows)
 
 
@@ -77,7 +77,7 @@ def show(workspace: Any, name: str, version: str, rows: int, as_json: bool) -> N
             "snapshot": found.id,
             "taken": found.created,
             "rows": found.rows,
-            "files": len(found.files),
+            "files": found.file_count,
             "bytes": found.size,
         }
     )

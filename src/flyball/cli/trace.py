@@ -47,4 +47,4 @@ def trace(workspace: Any, prediction_id: str, deployment: str, as_json: bool) ->
         print_facts({"  started": found.run.started, "  params": found.run.params, "  code": found.code[:16]})
     for snapshot in found.snapshots:
         click.echo(f"Snapshot {snapshot.dataset}/{snapshot.id[:16]}")
-        print_facts({"  taken": snapshot.created, "  rows": snapshot.rows, "  files": len(snapshot.files)})
+        print_facts({"  taken": snapshot.created, "  rows": snapshot.rows, "  files": snapshot.file_count})

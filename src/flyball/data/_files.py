@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import mmap
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +25,9 @@ SUFFIXES: dict[str, SnapshotFormat] = {
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json",
     ".ndjson": "json",
 }  # fmt: skip
+PACKED = (".gz", ".zst", ".bz2")
+"""What may follow those."""
+_PACKED_BY = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 _DELIMITERS = ",;\t|"
 
 
@@ -40,6 +47,9 @@ def read_file(path: Path, format: SnapshotFormat, name: str, columns: Sequence[s
 
     if path.stat().st_size == 0:
         raise InvalidInput(f"{name} is empty.", file=name)
+    if format != "parquet" and (packed := _packed_by(path)):
+        with _unpacked(path, packed, name) as whole:
+            return read_file(whole, format, name, columns)
     try:
         if format == "parquet":
             return plain(_read_parquet(path, columns))
@@ -75,6 +85,27 @@ def inspect_file(path: Path, format: SnapshotFormat, name: str) -> tuple[pa.Sche
         raise InvalidInput(f"{name} cannot be read as parquet: {_reason(path, format, error)}", file=name) from error
     except InvalidInput as error:
         raise InvalidInput(f"{name}: {error.message}", hint=error.hint, file=name) from error
+
+
+def _packed_by(path: Path) -> str:
+    # By its first bytes, since a kept file has no ending; no text begins so.
+    with path.open("rb") as file:
+        start = file.read(4)
+    return next((packed for magic, packed in _PACKED_BY.items() if start.startswith(magic)), "")
+
+
+@contextmanager
+def _unpacked(path: Path, packed: str, name: str) -> Iterator[Path]:
+    import pyarrow as pa
+
+    with tempfile.TemporaryDirectory(prefix="flyball-unpacked-") as folder:
+        whole = Path(folder) / "whole"
+        try:
+            with pa.input_stream(str(path), compression=packed) as source, whole.open("wb") as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+        except (OSError, pa.ArrowException) as error:
+            raise InvalidInput(f"{name} cannot be unpacked by {packed}: {error}.", file=name) from error
+        yield whole
 
 
 def _read_parquet(path: Path, columns: Sequence[str] | None) -> pa.Table:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -29,6 +31,34 @@ _snapshots = sa.Table(
     sa.UniqueConstraint("dataset", "id"),
     sa.Index("ix_snapshots_dataset_place", "dataset", "place"),
 )
+
+
+_refs = sa.Table(
+    "data_refs",
+    metadata,
+    sa.Column("dataset", sa.String(128), primary_key=True),
+    sa.Column("name", sa.String(128), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("snapshot", sa.String(64), nullable=False),
+    sa.Column("moved", Instant, nullable=False),
+)
+_moves = sa.Table(
+    "data_moves",
+    metadata,
+    sa.Column("number", RowNumber, primary_key=True, autoincrement=True),
+    sa.Column("dataset", sa.String(128), nullable=False),
+    sa.Column("ref", sa.String(128), nullable=False),
+    sa.Column("snapshot", sa.String(64), nullable=False),
+    sa.Column("previous", sa.String(64), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("cause", sa.String(32), nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Index("ix_data_moves_dataset_ref", "dataset", "ref", "number"),
+)
+LATEST = "latest"
+"""The branch that is meant where none is named."""
+# What is left of the id of a snapshot that is gone: enough for people, too little to hold on to its bytes.
+_SHORT = 16
 
 
 def dataset(connection: sa.Connection, name: str) -> Dataset | None:
@@ -66,15 +96,17 @@ def lock(connection: sa.Connection, name: str) -> None:
 
 def latest_snapshot(connection: sa.Connection, name: str) -> Snapshot | None:
     """The latest snapshot of a dataset."""
-    found = snapshots(connection, name, 1, "")
-    return found[0] if found else None
+    found = ref(connection, name, LATEST)
+    if found is not None:
+        return snapshot(connection, name, found.snapshot)
+    first_release = snapshots(connection, name, 1, "")
+    return first_release[0] if first_release else None
 
 
 def snapshot(connection: sa.Connection, name: str, id: str) -> Snapshot | None:
     """The snapshot of exactly that id."""
     query = sa.select(_snapshots.c.snapshot).where(_snapshots.c.dataset == name, _snapshots.c.id == id)
-    found: Snapshot | None = connection.execute(query).scalar_one_or_none()
-    return found
+    return _counted(connection.execute(query).scalar_one_or_none())
 
 
 def ids_beginning(connection: sa.Connection, name: str, prefix: str) -> list[str]:
@@ -91,7 +123,13 @@ def snapshots(connection: sa.Connection, name: str, limit: int, before: str) -> 
     if before:
         place = sa.select(_snapshots.c.place).where(_snapshots.c.dataset == name, _snapshots.c.id == before)
         query = query.where(_snapshots.c.place < place.scalar_subquery())
-    return list(connection.execute(query.order_by(_snapshots.c.place.desc()).limit(limit)).scalars())
+    found = connection.execute(query.order_by(_snapshots.c.place.desc()).limit(limit)).scalars()
+    return [one for one in map(_counted, found) if one is not None]
+
+
+def _counted(found: Snapshot | None) -> Snapshot | None:
+    # The first release kept the files themselves, and no number of them.
+    return replace(found, file_count=len(found.files)) if found is not None and found.files else found
 
 
 def write_latest(connection: sa.Connection, snapshot: Snapshot, *, is_known: bool) -> None:
@@ -102,3 +140,114 @@ def write_latest(connection: sa.Connection, snapshot: Snapshot, *, is_known: boo
         connection.execute(sa.delete(_snapshots).where(known))
     row = {"dataset": snapshot.dataset, "id": snapshot.id, "snapshot": snapshot}
     connection.execute(sa.insert(_snapshots), [row])
+
+
+def ref(connection: sa.Connection, dataset: str, name: str) -> sa.Row[Any] | None:
+    """The branch or tag of that name."""
+    return connection.execute(sa.select(_refs).where(_refs.c.dataset == dataset, _refs.c.name == name)).first()
+
+
+def refs(connection: sa.Connection, dataset: str) -> list[sa.Row[Any]]:
+    """All branches and tags of a dataset, by kind and name."""
+    query = sa.select(_refs).where(_refs.c.dataset == dataset).order_by(_refs.c.kind, _refs.c.name)
+    return list(connection.execute(query).all())
+
+
+def write_ref(
+    database: Database, connection: sa.Connection, dataset: str, name: str, kind: str, snapshot: str, now: datetime
+) -> None:
+    """Makes a ref, or lets it point elsewhere."""
+    row = {"dataset": dataset, "name": name, "kind": kind, "snapshot": snapshot, "moved": now}
+    insert = database.insert(_refs).values(row)
+    update = {"snapshot": snapshot, "moved": now}
+    connection.execute(insert.on_conflict_do_update(index_elements=["dataset", "name"], set_=update))
+
+
+def delete_ref(connection: sa.Connection, dataset: str, name: str) -> None:
+    """Removes a ref; what it pointed at stays."""
+    connection.execute(sa.delete(_refs).where(_refs.c.dataset == dataset, _refs.c.name == name))
+
+
+def write_move(connection: sa.Connection, **values: Any) -> None:
+    """Notes that a ref points elsewhere; what stands in the table of before there were moves is noted first."""
+    dataset = values["dataset"]
+    has_moves = sa.select(_moves.c.number).where(_moves.c.dataset == dataset).limit(1)
+    if connection.execute(has_moves).first() is None:
+        # The newest was written already by whoever moves.
+        before = [one for one in snapshots(connection, dataset, 100_000, "") if one.id != values["snapshot"]]
+        rows = [_first_move(dataset, one) for one in reversed(before)]
+        if rows:
+            connection.execute(sa.insert(_moves), rows)
+    connection.execute(sa.insert(_moves).values(values))
+
+
+def moves(connection: sa.Connection, dataset: str, ref: str, limit: int, before: int) -> list[Any]:
+    """A page of moves, the latest first; of a dataset that has none yet, its snapshots."""
+    query = sa.select(_moves).where(_moves.c.dataset == dataset)
+    if ref:
+        query = query.where(_moves.c.ref == ref)
+    if before:
+        query = query.where(_moves.c.number < before)
+    found = list(connection.execute(query.order_by(_moves.c.number.desc()).limit(limit)).mappings())
+    if found or before or ref not in ("", LATEST):
+        return found
+    return [{"number": 0, **_first_move(dataset, one)} for one in snapshots(connection, dataset, limit, "")]
+
+
+def snapshot_as_of(connection: sa.Connection, dataset: str, ref: str, moment: datetime) -> str:
+    """Id of the snapshot that a branch pointed at then; empty if at none."""
+    fit = sa.and_(_moves.c.dataset == dataset, _moves.c.ref == ref, _moves.c.at <= moment)
+    query = sa.select(_moves.c.snapshot).where(fit).order_by(_moves.c.number.desc()).limit(1)
+    found = connection.execute(query).scalar_one_or_none()
+    if found is None and ref == LATEST:
+        older = (one.id for one in snapshots(connection, dataset, 100_000, "") if one.created <= moment)
+        return next(older, "")
+    return found or ""
+
+
+def delete_snapshot(connection: sa.Connection, gone: Snapshot) -> None:
+    """Removes a snapshot; those after it follow the one before it, and history keeps only the beginning of its id.
+
+    A whole digest anywhere would keep its bytes for ever.
+    """
+    mine = sa.and_(_snapshots.c.dataset == gone.dataset, _snapshots.c.id == gone.id)
+    connection.execute(sa.delete(_snapshots).where(mine))
+    children = sa.select(_snapshots.c.place, _snapshots.c.snapshot).where(
+        _snapshots.c.dataset == gone.dataset,
+        sa.type_coerce(_snapshots.c.snapshot, sa.Text).contains(f'"parent":"{gone.id}"', autoescape=True),
+    )
+    for place, child in connection.execute(children).all():
+        changed = replace(child, parent=gone.parent if gone.parent != gone.id else "")
+        connection.execute(sa.update(_snapshots).where(_snapshots.c.place == place).values(snapshot=changed))
+    for column in (_moves.c.snapshot, _moves.c.previous):
+        named = sa.and_(_moves.c.dataset == gone.dataset, column == gone.id)
+        connection.execute(sa.update(_moves).where(named).values({column.name: gone.id[:_SHORT]}))
+
+
+def delete_dataset(connection: sa.Connection, name: str) -> None:
+    """Removes a dataset with all that is known of it."""
+    for table in (_snapshots, _refs, _moves):
+        connection.execute(sa.delete(table).where(table.c.dataset == name))
+    connection.execute(sa.delete(_datasets).where(_datasets.c.name == name))
+
+
+def ids(connection: sa.Connection, dataset: str) -> list[str]:
+    """The ids of all snapshots of a dataset."""
+    query = sa.select(_snapshots.c.id).where(_snapshots.c.dataset == dataset).order_by(_snapshots.c.place)
+    return list(connection.execute(query).scalars())
+
+
+def counts(connection: sa.Connection, id: str) -> int:
+    """In how many datasets there is a snapshot of this id."""
+    return connection.execute(sa.select(sa.func.count()).where(_snapshots.c.id == id)).scalar_one()
+
+
+OWN_TABLES = {_datasets.name, _snapshots.name, _refs.name, _moves.name}
+"""The tables of this room's versions: that they name a snapshot does not mean that somebody needs it."""
+
+
+def _first_move(dataset: str, one: Snapshot) -> dict[str, Any]:
+    return {
+        "dataset": dataset, "ref": LATEST, "snapshot": one.id, "previous": one.parent, "at": one.created,
+        "cause": "taken", "summary": one.summary,
+    }  # fmt: skip

@@ -75,23 +75,32 @@ def unify(tables: Sequence[pa.Table], names: Sequence[str]) -> pa.Table:
     import pyarrow as pa
 
     wanted = pa.schema(unify_fields([table.schema for table in tables], names))
-    fitted = []
-    for table, name in zip(tables, names, strict=True):
-        columns = []
-        for field in wanted:
-            place = table.schema.get_field_index(field.name)
-            if place < 0:
-                columns.append(pa.nulls(table.num_rows, field.type))
-                continue
-            column = table.column(place)
-            try:
-                columns.append(column if column.type.equals(field.type) else column.cast(field.type))
-            except pa.ArrowInvalid as error:
-                raise InvalidInput(
-                    f"Column '{field.name}' of {name} does not fit {field.type}: {error}.", column=field.name
-                ) from error
-        fitted.append(pa.Table.from_arrays(columns, schema=wanted))
+    fitted = [fit(table, wanted, name) for table, name in zip(tables, names, strict=True)]
     return pa.concat_tables(fitted) if fitted else pa.table({})
+
+
+def fit(table: pa.Table, wanted: pa.Schema, name: str) -> pa.Table:
+    """The table under these columns; what it lacks is null.
+
+    Raises:
+        InvalidInput: a value does not fit its column's type.
+    """
+    import pyarrow as pa
+
+    columns = []
+    for field in wanted:
+        place = table.schema.get_field_index(field.name)
+        if place < 0:
+            columns.append(pa.nulls(table.num_rows, field.type))
+            continue
+        column = table.column(place)
+        try:
+            columns.append(column if column.type.equals(field.type) else column.cast(field.type))
+        except pa.ArrowInvalid as error:
+            raise InvalidInput(
+                f"Column '{field.name}' of {name} does not fit {field.type}: {error}.", column=field.name
+            ) from error
+    return pa.Table.from_arrays(columns, schema=wanted)
 
 
 def unify_fields(schemas: Sequence[pa.Schema], names: Sequence[str]) -> list[pa.Field]:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
+
+import sqlalchemy as sa
 
 from flyball.clock import Clock
 from flyball.data import _store
+from flyball.data._store import LATEST
 from flyball.data.dataset import Dataset, check_dataset, dataset
-from flyball.data.manifest import Snapshot, describe_change, snapshot_id
+from flyball.data.layout import missing_bytes
+from flyball.data.manifest import (
+    BY_REFERENCE,
+    Snapshot,
+    describe_change,
+    snapshot_files,
+    snapshot_id,
+    write_manifest,
+)
 from flyball.errors import InvalidInput, NotFound, did_you_mean
 from flyball.refs import Ref, check_name
 from flyball.storage.database import Database
@@ -57,75 +69,159 @@ class Data:
         return found
 
     @change
-    def record_snapshot(self, snapshot: Snapshot) -> Snapshot:
-        """Makes a snapshot the latest of its dataset; its bytes are kept already.
+    def record_snapshot(self, snapshot: Snapshot, branch: str = LATEST) -> Snapshot:
+        """Makes a snapshot the newest of a branch of its dataset; its bytes are kept already.
 
-        The moment, the parent and the summary are set here. Recording what is the latest already changes nothing.
+        The moment, the parent and the summary are set here. Recording what is the newest already changes nothing.
         A dataset that is not in the catalog yet is put there.
 
+        Args:
+            branch: By default the one that is meant where none is named.
+
         Raises:
-            InvalidInput: the id is not that of the files.
-            NotFound: the bytes of a file are not kept.
+            InvalidInput: what is called its manifest is none.
+            NotFound: the manifest or the bytes of a file are not kept, or there is no such branch.
         """
         check_name(snapshot.dataset, "dataset")
-        if not snapshot.files or snapshot.id != snapshot_id(snapshot.files, snapshot.format):
+        snapshot = self._light(snapshot)
+        # Before the lock, since reading them takes a while.
+        files = snapshot_files(self._blobs, snapshot)
+        if len(files) != snapshot.file_count or not files:
             raise InvalidInput(f"'{snapshot.id[:12]}' is not the id of the files of this snapshot.")
-        for file in snapshot.files:
-            if not self._blobs.has(file.digest):
-                raise NotFound(f"The bytes of '{file.path}' are not kept.", digest=file.digest)
+        is_copied = snapshot.format not in BY_REFERENCE
+        if is_copied and (lost := missing_bytes(self._blobs, snapshot.layout, (file.digest for file in files))):
+            path = next((file.path for file in files if file.digest == lost), "a part of a file")
+            raise NotFound(f"The bytes of '{path}' are not kept.", digest=lost)
         with self._database.transaction() as connection:
             _store.lock(connection, snapshot.dataset)
-            latest = _store.latest_snapshot(connection, snapshot.dataset)
-            if latest is not None and latest.id == snapshot.id:
-                return latest
+            tip = self._tip(connection, snapshot.dataset, branch)
+            if tip is not None and tip.id == snapshot.id:
+                return tip
+            now = self._clock.now()
             if _store.dataset(connection, snapshot.dataset) is None:
-                declared = Dataset(name=snapshot.dataset)
-                _store.write_dataset(self._database, connection, declared, self._clock.now())
+                _store.write_dataset(self._database, connection, Dataset(name=snapshot.dataset), now)
             known = _store.snapshot(connection, snapshot.dataset, snapshot.id)
-            recorded = known or replace(
-                snapshot,
-                created=self._clock.now(),
-                parent=latest.id if latest else "",
-                summary=describe_change(latest, snapshot),
-            )
+            old = snapshot_files(self._blobs, tip) if tip else ()
+            summary = describe_change(tip, snapshot, old, files)
+            parent = tip.id if tip else ""
+            recorded = known or replace(snapshot, created=now, parent=parent, summary=summary)
             _store.write_latest(connection, recorded, is_known=known is not None)
+            self.move(connection, recorded, branch, parent, now, cause="taken", summary=summary)
             self._events.append(
                 connection,
                 "data.snapshot_taken",
                 Ref(kind="snapshots", name=recorded.dataset, version=recorded.id),
                 dataset=recorded.dataset,
                 id=recorded.id,
-                previous=latest.id if latest else "",
+                previous=parent,
                 rows=recorded.rows,
                 size=recorded.size,
-                summary=describe_change(latest, recorded),
+                summary=summary,
+                **({} if branch == LATEST else {"branch": branch}),
             )
         return recorded
 
+    def _light(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot without its files, which clients of the first release send along; they are written as a manifest."""
+        if not snapshot.files:
+            return snapshot
+        if snapshot.id != snapshot_id(snapshot.files, snapshot.format):
+            raise InvalidInput(f"'{snapshot.id[:12]}' is not the id of the files of this snapshot.")
+        self._blobs.put(write_manifest(snapshot.files, snapshot.format))
+        return replace(snapshot, files=(), file_count=len(snapshot.files))
+
+    def move(
+        self,
+        connection: sa.Connection,
+        snapshot: Snapshot,
+        branch: str,
+        previous: str,
+        now: datetime,
+        *,
+        cause: str,
+        summary: str,
+    ) -> None:
+        """Lets a branch point at a snapshot, in the transaction of whoever has a reason for it."""
+        _store.write_move(
+            connection, dataset=snapshot.dataset, ref=branch, snapshot=snapshot.id, previous=previous, at=now,
+            cause=cause, summary=summary,
+        )  # fmt: skip
+        _store.write_ref(self._database, connection, snapshot.dataset, branch, "branch", snapshot.id, now)
+
+    def _tip(self, connection: sa.Connection, name: str, branch: str) -> Snapshot | None:
+        if branch == LATEST:
+            return _store.latest_snapshot(connection, name)
+        found = _store.ref(connection, name, branch)
+        if found is None or found.kind != "branch":
+            is_tag = "It is a tag, which stays where it is. " if found is not None else ""
+            raise NotFound(
+                f"There is no branch '{branch}' of '{name}'.",
+                hint=f"{is_tag}Make one with `flyball data branch {name} NEW`.",
+                dataset=name,
+            )
+        return _store.snapshot(connection, name, found.snapshot)
+
     @read
-    def get_snapshot(self, dataset: str, version: str = "latest") -> Snapshot:
-        """One snapshot, by its id, by the beginning of its id, or the latest.
+    def get_snapshot(self, dataset: str, version: str = LATEST, as_of: datetime | None = None) -> Snapshot:
+        """One snapshot: by branch or tag, by its id, by the beginning of its id, or the latest.
+
+        Args:
+            version: Name of a branch or a tag, an id, or the beginning of one.
+            as_of: Where a branch is named, the snapshot that it pointed at then.
 
         Raises:
             NotFound: there is none.
             InvalidInput: several ids begin so.
         """
         with self._database.reading() as connection:
-            if version == "latest":
+            if as_of is not None:
+                return self._as_of(connection, dataset, version, as_of)
+            if version == LATEST:
                 found = _store.latest_snapshot(connection, dataset)
                 if found is None:
                     hint = f"Take one with `flyball data snapshot {dataset}`."
                     raise NotFound(f"There is no snapshot of '{dataset}' yet.", hint=hint, dataset=dataset)
                 return found
-            ids = _store.ids_beginning(connection, dataset, version)
-            if len(ids) > 1:
-                raise InvalidInput(
-                    f"Several snapshots of '{dataset}' begin with '{version}'.",
-                    hint="One of " + ", ".join(known[:16] for known in ids) + ".",
-                )
-            found = _store.snapshot(connection, dataset, ids[0]) if ids else None
+            return self._named(connection, dataset, version)
+
+    @read
+    def find_snapshot(self, ref: str) -> Snapshot:
+        """The snapshot that a reference points at: `flights`, `flights@v1`, `flights/3f2a`, `snapshots:/flights@v1`.
+
+        Raises:
+            NotFound: there is none.
+            InvalidInput: it is no reference, or several ids begin so.
+        """
+        found = Ref.parse(ref, kind="snapshots")
+        return self.get_snapshot(found.name, found.version or found.alias or LATEST)
+
+    def _as_of(self, connection: sa.Connection, dataset: str, version: str, moment: datetime) -> Snapshot:
+        if moment.tzinfo is None:
+            raise InvalidInput("The moment has no time zone.", hint="Write it as 2026-01-31T12:00:00Z.")
+        id = _store.snapshot_as_of(connection, dataset, version, moment)
+        found = _store.snapshot(connection, dataset, id) if id else None
         if found is None:
-            raise NotFound(f"There is no snapshot '{version}' of '{dataset}'.", dataset=dataset, version=version)
+            said = f"It was {id}, which was deleted." if id else f"See `flyball data history {dataset}`."
+            raise NotFound(f"'{dataset}' had no snapshot at {moment:%Y-%m-%d %H:%M:%S %Z}.", hint=said, dataset=dataset)
+        return found
+
+    def _named(self, connection: sa.Connection, dataset: str, version: str) -> Snapshot:
+        ref = _store.ref(connection, dataset, version)
+        ids = [ref.snapshot] if ref is not None else _store.ids_beginning(connection, dataset, version)
+        if len(ids) > 1:
+            raise InvalidInput(
+                f"Several snapshots of '{dataset}' begin with '{version}'.",
+                hint="One of " + ", ".join(known[:16] for known in ids) + ".",
+            )
+        found = _store.snapshot(connection, dataset, ids[0]) if ids else None
+        if found is None:
+            names = [one.name for one in _store.refs(connection, dataset)]
+            raise NotFound(
+                f"There is no snapshot '{version}' of '{dataset}'.",
+                hint=did_you_mean(version, names) if names else "",
+                dataset=dataset,
+                version=version,
+            )
         return found
 
     @read

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flyball.data._digests import DigestCache
+from flyball.data._digests import DigestIndex
 from flyball.data._files import inspect_file, read_file
-from flyball.data._sources import FoundFiles, find_files, query_database
+from flyball.data._frames import FRAME_FILE, frame_digest, write_frame
+from flyball.data._keeping import Keeper, changed_while_read
+from flyball.data._media import describe_folder
+from flyball.data._queries import query_database
+from flyball.data._sources import FoundFiles, find_files
 from flyball.data.arrow import require_arrow, to_arrow, unify, unify_fields
-from flyball.data.manifest import Snapshot, SnapshotFile, SnapshotFormat, snapshot_id
-from flyball.errors import Conflict, InvalidInput, NotFound, did_you_mean
+from flyball.data.layout import KeptBytes
+from flyball.data.manifest import (
+    MediaKind,
+    Snapshot,
+    SnapshotFile,
+    SnapshotFormat,
+    manifest_digest,
+    snapshot_files,
+    snapshot_id,
+    write_manifest,
+)
+from flyball.errors import InvalidInput, NotFound, did_you_mean
 from flyball.refs import check_name
 from flyball.schema import Schema
+from flyball.storage.objects import digest_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,11 +42,47 @@ if TYPE_CHECKING:
     from flyball.data.datasets import Data
     from flyball.storage.objects import Blobs
 
-__all__ = ["Snapshot", "SnapshotFile", "SnapshotFormat", "load_snapshot", "read_files", "take_snapshot"]
+__all__ = [
+    "Snapshot", "SnapshotFile", "SnapshotFormat", "load_snapshot", "read_files", "snapshot_files", "take_snapshot",
+]  # fmt: skip
 
-_FRAME_FILE = "table.parquet"
-# Written so for ever: equal frames give equal bytes only as long as nobody changes this.
-_CANONICAL = {"compression": "zstd", "row_group_size": 1 << 20, "version": "2.6", "write_statistics": True}
+Progress = Callable[[int, int], None]
+"""Is told how many files are done, and of how many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taking:
+    """What is needed to take a snapshot of one dataset.
+
+    Attributes:
+        latest: The snapshot that it will follow; None before the first.
+        cache: Folder for what can be made again.
+        progress: Is told how far the work is.
+    """
+
+    blobs: Blobs
+    name: str
+    latest: Snapshot | None
+    root: Path
+    cache: Path | None = None
+    progress: Progress | None = None
+
+    def digests(self) -> DigestIndex:
+        """The digests of files that have not been touched since."""
+        return DigestIndex(self.cache / "digests" / f"{self.name}.index" if self.cache else None)
+
+    def keeper(self) -> Keeper:
+        """Takes files, and uses again what the snapshot before has."""
+        before = () if self.latest is None else snapshot_files(self.blobs, self.latest)
+        return Keeper(self.blobs, self.latest.layout if self.latest else "", before)
+
+    @contextmanager
+    def workplace(self) -> Iterator[Path]:
+        """A folder for a while, on the workspace's own disk if there is one."""
+        if self.cache:
+            self.cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="taking-", dir=self.cache) as folder:
+            yield Path(folder)
 
 
 def take_snapshot(
@@ -38,6 +93,8 @@ def take_snapshot(
     *,
     root: Path,
     cache: Path | None = None,
+    branch: str = "latest",
+    progress: Progress | None = None,
 ) -> Snapshot:
     """The snapshot of what a dataset holds now; the one that is recorded already if nothing changed.
 
@@ -49,30 +106,39 @@ def take_snapshot(
             folder, or a database's address.
         root: The project's folder, to which paths are relative.
         cache: Folder for what can be made again, here the digests of unchanged files.
+        branch: The branch that the snapshot is put on.
+        progress: Is told how many files are done, and of how many.
 
     Raises:
         InvalidInput: the source cannot be used; the message names the file and what is wrong. Nothing is recorded.
         NotFound: there is no dataset of that name, and no source was given.
+        Conflict: a file was changed while it was read.
     """
     name = check_name(dataset if isinstance(dataset, str) else dataset.name, "dataset")
     declared = _declared(data, dataset, is_needed=source is None)
     place = source if source is not None else declared.source if declared else ""
     if isinstance(place, os.PathLike):
         place = os.fspath(place)
-    if not isinstance(place, str):
-        content = _keep_table(blobs, name, to_arrow(place), "The table")
-    elif not place:
-        raise InvalidInput(f"Dataset '{name}' has no source.", hint="Give it one, or hand the data over.")
-    elif "://" in place:
-        query = declared.query if declared else ""
-        if not query:
-            raise InvalidInput(f"Dataset '{name}' has no query.", hint='Declare it with query="SELECT ...".')
-        content = _keep_table(blobs, name, query_database(place, query, root), "The query")
-    else:
-        content = _keep_files(data, blobs, name, find_files(place, root), cache)
+    latest = _latest(data, name, branch)
+    taking = Taking(blobs=blobs, name=name, latest=latest, root=root, cache=cache, progress=progress)
+    content = _take(taking, place, declared.query if declared else "")
     if not isinstance(dataset, str):
         data.declare(dataset)
-    return content if content.is_recorded else data.record_snapshot(content)
+    return content if content.is_recorded else data.record_snapshot(content, branch)
+
+
+def _take(taking: Taking, place: object, query: str) -> Snapshot:
+    name = taking.name
+    if not isinstance(place, str):
+        return _keep_table(taking, to_arrow(place), f"The table for '{name}'")
+    if not place:
+        raise InvalidInput(f"Dataset '{name}' has no source.", hint="Give it one, or hand the data over.")
+    if "://" not in place:
+        return _keep_files(taking, find_files(place, taking.root))
+    if not query:
+        raise InvalidInput(f"Dataset '{name}' has no query.", hint='Declare it with query="SELECT ...".')
+    with query_database(place, query, taking.root) as table:
+        return _keep_table(taking, table, f"The query for '{name}'")
 
 
 def load_snapshot(blobs: Blobs, snapshot: Snapshot, *, columns: Sequence[str] | None = None) -> pa.Table:
@@ -92,9 +158,9 @@ def load_snapshot(blobs: Blobs, snapshot: Snapshot, *, columns: Sequence[str] | 
     require_arrow()
     import pyarrow as pa
 
+    files = snapshot_files(blobs, snapshot)
     if snapshot.format == "folder":
-        listed = {name: [getattr(file, name) for file in snapshot.files] for name in ("path", "digest", "size")}
-        table = pa.table(listed)
+        table = pa.table({name: [getattr(file, name) for file in files] for name in ("path", "digest", "size")})
         return table if columns is None else table.select(list(columns))
     known = snapshot.schema.names if snapshot.schema else ()
     for column in columns or ():
@@ -102,10 +168,10 @@ def load_snapshot(blobs: Blobs, snapshot: Snapshot, *, columns: Sequence[str] | 
             raise InvalidInput(
                 f"There is no column '{column}' in '{snapshot.dataset}'.", hint=did_you_mean(column, known)
             )
-    names = [f"'{file.path}'" for file in snapshot.files]
+    names, kept = [f"'{file.path}'" for file in files], KeptBytes(blobs, snapshot.layout)
     tables = [
-        read_file(blobs.path(file.digest), snapshot.format, name, columns)
-        for file, name in zip(snapshot.files, names, strict=True)
+        read_file(kept.path(file.digest), snapshot.format, name, columns)
+        for file, name in zip(files, names, strict=True)
     ]
     # The order of the first file that has them is the order of the snapshot's schema too.
     return unify(tables, names).select(list(known if columns is None else columns))
@@ -121,9 +187,9 @@ def read_files(root: Path, source: str) -> pa.Table:
     found = find_files(source, root)
     if found.format == "folder":
         raise InvalidInput(f"'{source}' holds other files than tables.", hint=f"Use a pattern: {source}/*.csv.")
-    names = [f"'{name}'" for name, _ in found.files]
+    names = [f"'{file.name}'" for file in found.files]
     return unify(
-        [read_file(path, found.format, name) for name, (_, path) in zip(names, found.files, strict=True)], names
+        [read_file(Path(file.place), found.format, name) for name, file in zip(names, found.files, strict=True)], names
     )
 
 
@@ -138,56 +204,96 @@ def _declared(data: Data, dataset: Dataset | str, *, is_needed: bool) -> Dataset
         return None
 
 
-def _keep_table(blobs: Blobs, name: str, table: pa.Table, what: str) -> Snapshot:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def _keep_table(taking: Taking, table: pa.Table, what: str) -> Snapshot:
+    latest = taking.latest
+    content = frame_digest(table)
+    if latest is not None and latest.content == content:
+        return latest
+    with taking.workplace() as folder:
+        target = folder / FRAME_FILE
+        schema, rows = write_frame(table, target, what)
+        size = target.stat().st_size
+        files: tuple[SnapshotFile, ...] = (SnapshotFile(path=FRAME_FILE, digest=digest_file(target), size=size),)
+        if latest is not None and latest.id == snapshot_id(files, "parquet"):
+            return latest
+        keeper = taking.keeper()
+        keeper.take(FRAME_FILE, target, size, owned=True)
+        layout = keeper.finish(files)
+    return _snapshot(taking, "parquet", files, layout=layout, schema=schema, rows=rows, content=content)
 
-    if not table.num_rows or not table.num_columns:
-        raise InvalidInput(f"{what} for '{name}' holds no rows.")
-    # Bytes must not depend on how the rows were cut into pieces on the way here.
-    table = table.combine_chunks()
-    sink = pa.BufferOutputStream()
-    try:
-        pq.write_table(table, sink, **_CANONICAL)
-    except pa.ArrowException as error:
-        raise InvalidInput(f"{what} for '{name}' cannot be written as Parquet: {error}.") from error
-    written = sink.getvalue().to_pybytes()
-    digest = blobs.put(written)
-    files = (SnapshotFile(path=_FRAME_FILE, digest=digest, size=len(written)),)
-    return _snapshot(name, "parquet", files, Schema.of(table), table.num_rows)
 
-
-def _keep_files(data: Data, blobs: Blobs, name: str, found: FoundFiles, cache: Path | None) -> Snapshot:
-    digests = DigestCache(cache / "digests" / f"{name}.json" if cache else None)
-    listed = []
-    try:
-        for path, place in found.files:
-            digest, size = digests.digest(place)
-            listed.append(SnapshotFile(path=path, digest=digest, size=size))
-    except OSError as error:
-        raise InvalidInput(f"'{path}' cannot be read: {error.strerror}.", file=path) from error
-    digests.save()
-    files = tuple(listed)
-    latest = _latest(data, name)
+def _keep_files(taking: Taking, found: FoundFiles) -> Snapshot:
+    index, latest = taking.digests(), taking.latest
+    known = [index.known(file.place, file.mark) for file in found.files]
+    if latest is not None and latest.size == sum(file.size for file in found.files) and all(known):
+        # Nothing was touched: then nothing is read, and no noun made of each file.
+        listed = [(file.name, name, file.size) for file, name in zip(found.files, known, strict=True)]
+        if latest.id == manifest_digest(listed, found.format):
+            return latest
+    if found.format != "folder":
+        return _keep_tables(taking, found, index)
+    keeper = taking.keeper()
+    files = _listed(found, index, keeper, taking.progress)
+    index.save()
     if latest is not None and latest.id == snapshot_id(files, found.format):
         return latest
-    schema, rows = (None, None) if found.format == "folder" else _inspect(found)
-    kept: set[str] = set()
-    for file, (_, place) in zip(files, found.files, strict=True):
-        if file.digest in kept or blobs.has(file.digest):
+    _keep_rest(keeper, found, files)
+    described = describe_folder([(file.name, Path(file.place), file.size) for file in found.files])
+    return _snapshot(taking, "folder", files, layout=keeper.finish(files), media=described)
+
+
+def _keep_tables(taking: Taking, found: FoundFiles, index: DigestIndex) -> Snapshot:
+    files = _listed(found, index, None, taking.progress)
+    index.save()
+    if taking.latest is not None and taking.latest.id == snapshot_id(files, found.format):
+        return taking.latest
+    schema, rows = _inspect(found)
+    keeper = taking.keeper()
+    _keep_rest(keeper, found, files)
+    return _snapshot(taking, found.format, files, layout=keeper.finish(files), schema=schema, rows=rows)
+
+
+def _listed(
+    found: FoundFiles, index: DigestIndex, keeper: Keeper | None, progress: Progress | None
+) -> tuple[SnapshotFile, ...]:
+    """The files with their digests; those that must be read are kept on the way if there is a keeper."""
+    files = []
+    total = len(found.files)
+    for number, file in enumerate(found.files):
+        try:
+            if keeper is None:
+                name = index.digest(file.place, file.mark, partial(digest_file, Path(file.place)))
+            else:
+                name = index.digest(file.place, file.mark, partial(keeper.take, file.name, file.place, file.size))
+        except OSError as error:
+            raise _unreadable(file.name, error) from error
+        files.append(SnapshotFile(path=file.name, digest=name, size=file.size))
+        if progress is not None:
+            progress(number + 1, total)
+    return tuple(files)
+
+
+def _keep_rest(keeper: Keeper, found: FoundFiles, files: Sequence[SnapshotFile]) -> None:
+    for file, source in zip(files, found.files, strict=True):
+        if keeper.holds(file.digest):
             continue
-        if blobs.put_file(place) != file.digest:
-            raise Conflict(f"'{file.path}' changed while it was read.", hint="Take the snapshot again.", file=file.path)
-        kept.add(file.digest)
-    return _snapshot(name, found.format, files, schema, rows)
+        try:
+            if keeper.take(file.path, source.place, source.size) != file.digest:
+                raise changed_while_read(file.path)
+        except OSError as error:
+            raise _unreadable(file.path, error) from error
+
+
+def _unreadable(name: str, error: OSError) -> InvalidInput:
+    return InvalidInput(f"'{name}' cannot be read: {error.strerror}.", file=name)
 
 
 def _inspect(found: FoundFiles) -> tuple[Schema, int]:
     require_arrow()
     import pyarrow as pa
 
-    names = [f"'{name}'" for name, _ in found.files]
-    seen = [inspect_file(place, found.format, name) for name, (_, place) in zip(names, found.files, strict=True)]
+    names = [f"'{file.name}'" for file in found.files]
+    seen = [inspect_file(Path(file.place), found.format, name) for name, file in zip(names, found.files, strict=True)]
     schema = Schema.of(pa.schema(unify_fields([fields for fields, _ in seen], names)))
     rows = sum(count for _, count in seen)
     if not rows:
@@ -196,25 +302,32 @@ def _inspect(found: FoundFiles) -> tuple[Schema, int]:
 
 
 def _snapshot(
-    name: str,
+    taking: Taking,
     format: SnapshotFormat,
     files: tuple[SnapshotFile, ...],
-    schema: Schema | None,
-    rows: int | None,
+    *,
+    layout: str,
+    schema: Schema | None = None,
+    rows: int | None = None,
+    content: str = "",
+    media: tuple[MediaKind, ...] = (),
 ) -> Snapshot:
     return Snapshot(
-        id=snapshot_id(files, format),
-        dataset=name,
+        id=taking.blobs.put(write_manifest(files, format)),
+        dataset=taking.name,
         format=format,
-        files=files,
         schema=schema,
         rows=rows,
         size=sum(file.size for file in files),
+        file_count=len(files),
+        layout=layout,
+        content=content,
+        media=media,
     )
 
 
-def _latest(data: Data, name: str) -> Snapshot | None:
+def _latest(data: Data, name: str, branch: str) -> Snapshot | None:
     try:
-        return data.get_snapshot(name)
+        return data.get_snapshot(name, branch)
     except NotFound:
         return None

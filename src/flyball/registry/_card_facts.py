@@ -180,7 +180,7 @@ def _data(known: Known) -> Iterator[Statement]:
             continue
         parts = [] if snapshot.rows is None else [f"{snapshot.rows:,} rows"]
         parts += [] if snapshot.schema is None else [f"{len(snapshot.schema.columns)} columns"]
-        parts += [_files(len(snapshot.files)), format_size(snapshot.size)]
+        parts += [_files(snapshot.file_count), format_size(snapshot.size)]
         yield Statement(
             text=f"It was trained on the dataset {snapshot.dataset} as of {_day(snapshot.created)}: {', '.join(parts)}.",
             source=ref,

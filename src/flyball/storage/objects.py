@@ -104,11 +104,18 @@ class Blobs:
         """
         from flyball.storage.local_objects import LocalObjects
 
-        name = _as_expected(digest_file(path), expected)
-        if owned and isinstance(self.store, LocalObjects):
-            self.store.adopt(_blob_key(name), path)
-        else:
+        if not isinstance(self.store, LocalObjects):
+            name = _as_expected(digest_file(path), expected)
             self.store.put(_blob_key(name), path, if_absent=True)
+            return name
+        # What is kept is what was hashed, also where someone writes into the file meanwhile: so it is copied first.
+        taken = path if owned else self.store.copied(path)
+        try:
+            name = _as_expected(digest_file(taken), expected)
+            self.store.adopt(_blob_key(name), taken)
+        finally:
+            if taken is not path:
+                taken.unlink(missing_ok=True)
         return name
 
     def get(self, name: str) -> bytes:
@@ -135,12 +142,20 @@ class Blobs:
         key = _blob_key(check_digest(name))
         if isinstance(self.store, LocalObjects):
             return self._found(name, self.store.existing_path)
+        return self.local_copy(name, lambda copy: self._found(name, lambda _: self.store.fetch(key, copy)))
+
+    def local_copy(self, name: str, write: Callable[[Path], None]) -> Path:
+        """A local file with the bytes of that digest, which `write` brings together where there is none yet.
+
+        Raises:
+            Corrupt: what was written has another digest.
+        """
         target = self._cache_folder() / name[:2] / name
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=target.parent) as fresh:
                 copy = Path(fresh) / "blob"
-                self._found(name, lambda _: self.store.fetch(key, copy))
+                write(copy)
                 if digest_file(copy) != name:
                     raise _corrupt(name)
                 copy.replace(target)
