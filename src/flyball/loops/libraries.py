@@ -22,7 +22,8 @@ def loaded_libraries() -> tuple[str, ...]:
 
     Code of a project is never among them.
     """
-    homes = tuple(f"{Path(sysconfig.get_path(kind)).resolve()}{os.sep}" for kind in ("purelib", "platlib"))
+    folders = [Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib")]
+    homes = tuple({f"{folder}{os.sep}" for each in folders for folder in (each, each.resolve())})
     own = f"{Path(__file__).parents[1]}{os.sep}"
     found = []
     for name, module in list(sys.modules.items()):

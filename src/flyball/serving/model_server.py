@@ -140,7 +140,8 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 def _stop_without_parent(server: uvicorn.Server) -> None:
-    while sys.stdin.buffer.read(1024):
+    # Not through sys.stdin: the interpreter cannot end while a thread waits inside of it.
+    while os.read(0, 1024):
         pass
     server.should_exit = True
 
