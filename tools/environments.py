@@ -1,4 +1,4 @@
-"""Virtual environments with real clients of MLflow, for the tests: the newest, and the newest of the 2.x line.
+"""Virtual environments with real clients of MLflow, for the tests: the newest, the newest of the 2.x line, and Ray Tune.
 
 Each stands in `.test-servers/<name>` and holds exactly what `requirements/<name>.txt` locks. `python -m tools.provision`
 makes them; one that is up to date is left alone.
@@ -41,8 +41,9 @@ def find_torch() -> Path | None:
 
 MLFLOW3 = Program(name="MLflow's newest client", debian=(), find=partial(find_environment, "mlflow3"))
 MLFLOW2 = Program(name="MLflow's newest 2.x client", debian=(), find=partial(find_environment, "mlflow2"))
+RAY = Program(name="Ray Tune with MLflow's client", debian=(), find=partial(find_environment, "ray"))
 TORCH_CLIENT = Program(name="torch beside MLflow's newest client", debian=(), find=find_torch)
-ENVIRONMENTS = {"mlflow3": MLFLOW3, "mlflow2": MLFLOW2}
+ENVIRONMENTS = {"mlflow3": MLFLOW3, "mlflow2": MLFLOW2, "ray": RAY}
 
 
 def provision() -> list[str]:

@@ -1,5 +1,5 @@
 """Writes the lock files: `requirements/dev.txt` and, with the same versions, `requirements/demo.txt`; and those of the
-environments with MLflow's clients that tests use, `requirements/mlflow3.txt` and `requirements/mlflow2.txt`.
+environments with MLflow's clients that tests use, `requirements/{mlflow3,mlflow2,ray}.txt`.
 
 Run by `make lock`; arguments go to uv, such as `--upgrade` or `--upgrade-package numpy`. The files hold versions and
 hashes for every platform and Python version, and no address, so any mirror serves them.
@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 UV = "uv>=0.8"
-CLIENTS = ("mlflow3", "mlflow2")
+CLIENTS = ("mlflow3", "mlflow2", "ray")
 OPTIONS = ["--universal", "--python-version=3.11", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links"]
 
 
@@ -42,8 +42,14 @@ def _sources() -> dict[str, list[str]]:
     return {
         "dev": ["pyproject.toml", "--extra=dev"],
         "demo": ["pyproject.toml", "--extra=demo", "--constraint=requirements/dev.txt"],
-        **{name: [f"requirements/{name}.in", f"--override=requirements/{name}.overrides"] for name in CLIENTS},
+        **{name: [f"requirements/{name}.in", *_overrides(name)] for name in CLIENTS},
     }
+
+
+def _overrides(name: str) -> list[str]:
+    """What an environment has otherwise than its packages ask for."""
+    path = f"requirements/{name}.overrides"
+    return [f"--override={path}"] if (ROOT / path).exists() else []
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from tests.protocols.mlflow import proof
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "mlflow-conformance.md"
-VERSIONS = {"mlflow3": "3.18.0", "mlflow2": "2.22.5"}
+VERSIONS = {"mlflow3": "3.18.0", "mlflow2": "2.22.5", "ray": "3.17.2 below Ray Tune 2.60"}
 _HEAD = """# MLflow's protocol: what is answered
 
 The real, unmodified clients of MLflow are driven against Flyball's server by the test suite: {versions}. This page is written
@@ -86,8 +86,9 @@ def page() -> str:
         counts["clients" if clients else answer] += 1
         path = endpoint.path.removeprefix("/api/")
         rows.append(f"| `{endpoint.method} {path}` | {answer} | {', '.join(scripts) or '-'} |")
+    *others, last = VERSIONS.values()
     head = _HEAD.format(
-        versions=" and ".join(VERSIONS.values()),
+        versions=f"{', '.join(others)} and {last}",
         all=len(rows),
         by_client=counts["clients"],
         more=counts["answered"],

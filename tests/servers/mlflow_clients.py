@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +31,26 @@ _QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
 }
 
+_LOCAL_RAY = {
+    # Without it Ray takes an address that the whole network reaches, whatever it is told.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MlflowClient:
     """An interpreter that has the `mlflow` package, unmodified.
 
     Attributes:
+        name: That of its environment.
         major: 2 or 3.
         url: The server that it talks to.
         folder: Where scripts run; one that is theirs alone.
         record: The file into which scripts that run under `record_calls` write what they asked the server for.
     """
 
+    name: str
     python: Path
     major: int
     url: str
@@ -91,7 +99,7 @@ def client(name: str, url: str, folder: Path) -> MlflowClient:
     python = found(environments.ENVIRONMENTS[name])
     home = folder / name
     home.mkdir(exist_ok=True)
-    return MlflowClient(python=python, major=int(name[-1]), url=url, folder=home)
+    return MlflowClient(name=name, python=python, major=2 if name == "mlflow2" else 3, url=url, folder=home)
 
 
 @pytest.fixture
@@ -110,6 +118,12 @@ def mlflow2(url: str, tmp_path: Path) -> MlflowClient:
 def mlflow(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> MlflowClient:
     """Each of the clients."""
     return client(request.param, url, tmp_path)
+
+
+@pytest.fixture
+def ray_client(url: str, tmp_path: Path) -> MlflowClient:
+    """Ray Tune with MLflow's client."""
+    return replace(client("ray", url, tmp_path), environment=_LOCAL_RAY)
 
 
 @pytest.fixture

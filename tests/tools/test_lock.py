@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ["demo", "dev"]
-CLIENTS = ["mlflow3", "mlflow2"]
+CLIENTS = ["mlflow3", "mlflow2", "ray"]
 
 
 def locked(extra: str) -> dict[str, list[Requirement]]:

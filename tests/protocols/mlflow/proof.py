@@ -72,7 +72,7 @@ def prove(client: MlflowClient, script: str, *arguments: str) -> dict[str, Any]:
         for method, path, status in told["calls"]
         if status < 400 and (found := endpoint_of(method, path))
     }
-    name = f"mlflow{client.major}"
+    name = client.name
     if folder := os.environ.get(WRITE_TO):
         (Path(folder) / f"{script}-{name}.json").write_text(json.dumps(sorted(answered)), encoding="utf-8")
     failed = [f"{check}: {said}" for check, said in told["checks"].items() if said != "ok"]

@@ -35,3 +35,8 @@ def test_autologging(mlflow: MlflowClient, script: str) -> None:
 @on_sqlite
 def test_autologging_of_torch(torch_client: MlflowClient) -> None:
     prove(torch_client, "autolog_torch")
+
+
+@on_sqlite
+def test_the_callback_of_ray_tune(ray_client: MlflowClient) -> None:
+    prove(ray_client, "tune_ray")
