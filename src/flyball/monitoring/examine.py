@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _KEPT = ("prediction_id", "at", "model_version", "role", "answered", "prediction", "probability", "probabilities")
 _EARLIER_WINDOWS = 20
+_EARLIER_PROFILES = 6
 _LONGEST_QUERY = 6_000  # characters of an address that every server and proxy takes
 
 
@@ -81,26 +82,45 @@ def examine_window(
     """
     found = _predictions(store, monitoring, deployment, start, end)
     inputs = _inputs(found.table)
-    counted = _profile(inputs, reference)
+    before = start.isoformat()
     material = Material(
         rows=found.table,
         inputs=inputs,
         complete=complete,
         reference=reference,
-        profile=counted,
-        earlier=cache(lambda: monitoring.list_windows(deployment, limit=_EARLIER_WINDOWS, before=start.isoformat())),
+        profile=profile_of(inputs, reference),
+        earlier=cache(lambda: monitoring.list_windows(deployment, limit=_EARLIER_WINDOWS, before=before)),
         champion=champion,
+        profiles=cache(lambda: monitoring.list_profiles(deployment, limit=_EARLIER_PROFILES, before=before)),
+        start=start,
+        end=end,
     )
-    parts = [MONITORS.get(spec.monitor).examine(material, spec.params) for spec in monitors]
-    findings = _by_cause([finding for part in parts for finding in part.findings])
-    window = _window(parts, findings, found, Window(
-        deployment=deployment, start=start, end=end, predictions=found.table.num_rows, versions=_versions(found.table),
-        labelled=found.labelled, complete=complete, profile=counted,
-    ))  # fmt: skip
+    window, findings = examine_material(material, monitors, deployment, notes=found.notes)
     if alerts is not None:
         recorded = _recorded(monitoring, window)
         _tell(alerts, [finding for finding in findings if _is_news(finding, window, recorded)], window)
     return window
+
+
+def examine_material(
+    material: Material, monitors: Sequence[MonitorSpec], name: str, *, notes: Sequence[str] = ()
+) -> tuple[Window, list[Finding]]:
+    """The window that the monitors make of the material, and what they found, one finding for each cause.
+
+    Args:
+        name: Of the deployment or table that the rows are of.
+        notes: What is to be told besides.
+    """
+    assert material.start is not None
+    assert material.end is not None
+    parts = [MONITORS.get(spec.monitor).examine(material, spec.params) for spec in monitors]
+    findings = _by_cause([finding for part in parts for finding in part.findings])
+    rows = material.rows
+    blank = Window(
+        deployment=name, start=material.start, end=material.end, predictions=rows.num_rows, versions=_versions(rows),
+        labelled=rows.num_rows - rows["truth"].null_count, complete=material.complete, profile=material.profile,
+    )  # fmt: skip
+    return _window(parts, findings, notes, blank), findings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +128,6 @@ class _Predictions:
     """Rows of the log with their truth; inputs under the names they have in the log."""
 
     table: pa.Table
-    labelled: int
     notes: tuple[str, ...]
 
 
@@ -139,8 +158,7 @@ def _predictions(
     notes = (
         (f"{unfit} labels cannot be read as {rows['prediction'].type}, the type of the predictions",) if unfit else ()
     )
-    labelled = rows.num_rows - truth.null_count
-    return _Predictions(table=rows.select(kept).append_column("truth", truth), labelled=labelled, notes=notes)
+    return _Predictions(table=rows.select(kept).append_column("truth", truth), notes=notes)
 
 
 def _order(rows: pa.Table) -> Any:
@@ -211,7 +229,8 @@ def _inputs(rows: pa.Table) -> pa.Table:
     return rows.select(names).rename_columns([name.removeprefix(INPUT) for name in names])
 
 
-def _profile(inputs: pa.Table, reference: Reference | None) -> Profile | None:
+def profile_of(inputs: pa.Table, reference: Reference | None) -> Profile | None:
+    """The profile of inputs; None without a reference, or where none of its columns is among them."""
     if reference is None:
         return None
     is_known = any(cells.column in inputs.column_names for cells in reference.columns)
@@ -239,7 +258,7 @@ def _by_cause(findings: list[Finding]) -> list[Finding]:
     return list(joined.values())
 
 
-def _window(parts: list[Contribution], findings: list[Finding], found: _Predictions, blank: Window) -> Window:
+def _window(parts: list[Contribution], findings: list[Finding], told: Sequence[str], blank: Window) -> Window:
     reports = [part.drift for part in parts if part.drift is not None]
     performance: dict[str, Any] = {}
     by_version: dict[str, dict[str, Any]] = {}
@@ -248,7 +267,7 @@ def _window(parts: list[Contribution], findings: list[Finding], found: _Predicti
         for version, metrics in part.performance_by_version.items():
             by_version.setdefault(version, {}).update({metric.name: metric for metric in metrics})
     sentences = [sentence for finding in findings for sentence in finding.sentences]
-    notes = [*found.notes, *(note for part in parts for note in part.notes)]
+    notes = [*told, *(note for part in parts for note in part.notes)]
     return replace(
         blank,
         drift=next((report for report in reports if report.drifted), reports[0] if reports else None),
@@ -259,6 +278,7 @@ def _window(parts: list[Contribution], findings: list[Finding], found: _Predicti
         attribution=next((part.attribution for part in parts if part.attribution), ()),
         bias=tuple(rates for part in parts for rates in part.bias),
         findings=tuple(dict.fromkeys([*sentences, *notes])),
+        causes=tuple(finding.cause for finding in findings if finding.sentences),
     )
 
 

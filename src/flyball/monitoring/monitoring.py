@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from flyball.clock import Clock, parse_time
 from flyball.errors import InvalidInput, NotFound
 from flyball.monitoring import _store
+from flyball.monitoring.profile import Profile
 from flyball.monitoring.windows import Window
 from flyball.refs import Ref, check_name
 from flyball.serialization import from_json, to_json
@@ -141,6 +142,20 @@ class Monitoring:
         query = query.where(table.c.start < parse_time(before)) if before else query
         rows = self._database.rows(query.order_by(table.c.start.desc()).limit(max(1, min(limit, 1000))))
         return [row.document for row in rows]
+
+    @read
+    def list_profiles(self, deployment: str, limit: int = 6, before: str = "") -> list[Profile]:
+        """The profiles of a deployment's windows, newest first; windows without one are passed over.
+
+        Args:
+            limit: At most this many, up to 100.
+            before: Only those of windows that start before this moment.
+        """
+        table = _store.windows
+        query = sa.select(table.c.profile).where(table.c.deployment == deployment, table.c.profile.is_not(None))
+        query = query.where(table.c.start < parse_time(before)) if before else query
+        rows = self._database.rows(query.order_by(table.c.start.desc()).limit(max(1, min(limit, 100))))
+        return [row.profile for row in rows if row.profile is not None]
 
     @read
     def get_window(self, deployment: str, start: str) -> Window:

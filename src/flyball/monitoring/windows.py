@@ -64,6 +64,7 @@ class Window:
             most first.
         bias: Rates by group.
         findings: What was found, in sentences.
+        causes: What alerts are about: one word for each cause that something was found of.
         profile: Counts of the inputs; those of several windows add up. Lists of windows leave it out.
         examined: When it was recorded.
     """
@@ -83,5 +84,6 @@ class Window:
     attribution: tuple[Attribution, ...] = ()
     bias: tuple[GroupRates, ...] = ()
     findings: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
     profile: Profile | None = None
     examined: datetime | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flyball.evaluation.scores import MetricValue
@@ -30,6 +31,8 @@ class Material:
         profile: Counts of the inputs over the reference's cells; None without a reference or its columns.
         earlier: Gives windows recorded before this one, newest first.
         champion: The version that the reference is of; None if it is not known.
+        profiles: Gives the profiles of the windows just before this one, newest first.
+        start: When the window begins; `end`: when it ends. None where rows have no time.
     """
 
     rows: pa.Table
@@ -39,6 +42,9 @@ class Material:
     profile: Profile | None
     earlier: Callable[[], Sequence[Window]]
     champion: int | None = None
+    profiles: Callable[[], Sequence[Profile]] = tuple
+    start: datetime | None = None
+    end: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
 from typing import TYPE_CHECKING, Any
 
-from flyball.evaluation.scores import METRICS, MetricValue
+from flyball.evaluation.scores import MetricValue
+from flyball.monitoring.decay import LEAST_WINDOWS, losses
 from flyball.monitoring.estimation import USUAL, estimate
 from flyball.monitoring.monitors.base import Contribution, Finding, Material, Monitor
 from flyball.monitoring.outcomes import read_outcomes
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _LEAST_ROWS = 50
-_LEAST_WINDOWS = 2
 
 
 class Estimate:
@@ -49,17 +48,14 @@ def _scores(material: Material) -> npt.NDArray[np.float64]:
 def _decay(found: tuple[MetricValue, ...], material: Material, loss: float) -> tuple[Finding, ...]:
     """Whether the champion probably does worse than it used to."""
     before = [window for window in material.earlier() if window.estimated and _is_of(window, material.champion)]
-    if len(before) < _LEAST_WINDOWS:
+    if len(before) < LEAST_WINDOWS:
         return ()
     sentences, facts = [], {}
-    for metric in found:
-        usual = _usual(before, metric.name)
-        if usual is not None and _is_worse(metric, usual, loss):
-            sentences.append(
-                f"{metric.name}: usually about {usual:.3f}, now probably {metric.value:.3f} "
-                f"({metric.low:.3f} to {metric.high:.3f})"
-            )
-            facts[metric.name] = {"usual": usual, "now": metric.value, "low": metric.low, "high": metric.high}
+    for lost in losses(found, [window.estimated for window in before], share=loss):
+        sentences.append(
+            f"{lost.name}: usually about {lost.usual:.3f}, now probably {lost.now:.3f} ({lost.low:.3f} to {lost.high:.3f})"
+        )
+        facts[lost.name] = {"usual": lost.usual, "now": lost.now, "low": lost.low, "high": lost.high}
     return (
         Finding(
             kind="decay",
@@ -73,25 +69,6 @@ def _decay(found: tuple[MetricValue, ...], material: Material, loss: float) -> t
 
 def _is_of(window: Window, champion: int | None) -> bool:
     return champion is None or window.versions.get(str(champion), 0) * 2 > window.predictions
-
-
-def _usual(before: list[Window], name: str) -> float | None:
-    values = [
-        metric.value
-        for window in before
-        for metric in window.estimated
-        if metric.name == name and metric.value is not None
-    ]
-    return statistics.median(values) if values else None
-
-
-def _is_worse(now: MetricValue, usual: float, loss: float) -> bool:
-    if now.value is None or now.low is None or now.high is None:
-        return False
-    sign = 1.0 if METRICS.get(now.name).greater_is_better else -1.0
-    nearest = now.high if sign > 0 else now.low
-    # Large enough to matter, and the interval leaves out what is usual.
-    return sign * (usual - now.value) >= loss * abs(usual) and sign * (usual - nearest) > 0
 
 
 plugin: Monitor = Estimate()

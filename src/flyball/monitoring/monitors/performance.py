@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flyball.errors import InvalidInput
 from flyball.evaluation.scores import METRICS, MetricValue, evaluate
 from flyball.monitoring.attribution import Attribution, attribute, measure
+from flyball.monitoring.decay import LEAST_WINDOWS, losses
 from flyball.monitoring.monitors.base import Contribution, Finding, Material, Monitor
 from flyball.monitoring.outcomes import Outcomes, read_outcomes
 from flyball.monitoring.windows import Window
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _LEAST_LABELS = 50  # of an unfinished window, and of one version
-_LEAST_WINDOWS = 2
 
 
 class Performance:
@@ -97,14 +96,16 @@ def _decay(
         return ()
     version, now = max(by_version.items(), key=lambda item: (item[1][0].n, item[0]))
     before = [window.performance_by_version[version] for window in _of_version(material.earlier(), version)]
-    if len(before) < _LEAST_WINDOWS:
+    if len(before) < LEAST_WINDOWS:
         return ()
     sentences, facts = [], {}
-    for metric in now:
-        usual = _usual(before, metric.name)
-        if usual is not None and _is_worse(metric, usual, loss):
-            sentences.append(f"{metric.name} of version {version}: usually {usual:.3f}, now {metric.value:.3f}")
-            facts[metric.name] = {"usual": usual, "now": metric.value, "low": metric.low, "high": metric.high}
+    for lost in losses(now, before, share=loss):
+        span = f" over {lost.windows} windows" if lost.windows > 1 else ""
+        sentences.append(f"{lost.name} of version {version}: usually {lost.usual:.3f}, now {lost.now:.3f}{span}")
+        facts[lost.name] = {
+            "usual": lost.usual, "now": lost.now, "low": lost.low, "high": lost.high, "windows": lost.windows,
+            "p_value": lost.p_value,
+        }  # fmt: skip
     if sentences and why and why[0].change > 0:
         sentences.append(why[0].sentence)
     return (
@@ -125,22 +126,6 @@ def _decay(
 
 def _of_version(earlier: Sequence[Window], version: str) -> list[Window]:
     return [window for window in earlier if window.complete and version in window.performance_by_version]
-
-
-def _usual(before: list[tuple[MetricValue, ...]], name: str) -> float | None:
-    values = [
-        metric.value for window in before for metric in window if metric.name == name and metric.value is not None
-    ]
-    return statistics.median(values) if values else None
-
-
-def _is_worse(now: MetricValue, usual: float, loss: float) -> bool:
-    if now.value is None or now.low is None or now.high is None:
-        return False
-    sign = 1.0 if METRICS.get(now.name).greater_is_better else -1.0
-    nearest = now.high if sign > 0 else now.low
-    # Large enough to matter, and the interval leaves out what is usual.
-    return sign * (usual - now.value) >= loss * abs(usual) and sign * (usual - nearest) > 0
 
 
 plugin: Monitor = Performance()
