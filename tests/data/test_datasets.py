@@ -166,4 +166,5 @@ def test_a_change_of_files_is_told(before: str, after: str, told: str) -> None:
         files = tuple(SnapshotFile(path=name, digest=name * 64, size=1) for name in names)
         return Snapshot(id="", dataset="x", format="folder", files=files, size=len(files))
 
-    assert describe_change(folder(before), folder(after)) == told
+    old, new = folder(before), folder(after)
+    assert describe_change(old, new, old.files, new.files) == told
