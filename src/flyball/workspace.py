@@ -21,7 +21,9 @@ from flyball.settings import Settings
 if TYPE_CHECKING:
     from flyball.alerts.alert import Alerts
     from flyball.alerts.webhooks import Webhooks
+    from flyball.data.catalog import Catalog
     from flyball.data.datasets import Data
+    from flyball.data.external import External
     from flyball.deployment.deployments import Deployments
     from flyball.features.views import Features
     from flyball.lineage import Lineage
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from flyball.tracking.search import RunSearch
     from flyball.tracking.traces import Traces
     from flyball.tracking.trash import Trash
+    from flyball.tuning.studies import Studies
 
 T = TypeVar("T")
 
@@ -62,6 +65,7 @@ SERVICES = {
     "alerts": "flyball.alerts.alert:Alerts",
     "approvals": "flyball.registry.approvals:Approvals",
     "assessments": "flyball.tracking.assessments:Assessments",
+    "catalog": "flyball.data.catalog:Catalog",
     "clock": "flyball.storage.virtual_clock:VirtualClock",
     "comments": "flyball.registry.comments:Comments",
     "data": "flyball.data.datasets:Data",
@@ -69,6 +73,7 @@ SERVICES = {
     "evaluation_sets": "flyball.tracking.evaluation_sets:EvaluationSets",
     "events": "flyball.storage.event_log:EventLog",
     "experiments": "flyball.tracking.experiments:Experiments",
+    "external": "flyball.data.external:External",
     "features": "flyball.features.views:Features",
     "files": "flyball.tracking.files:Files",
     "lifecycle": "flyball.registry.lifecycle:Lifecycle",
@@ -87,6 +92,7 @@ SERVICES = {
     "run_search": "flyball.tracking.search:RunSearch",
     "saved_views": "flyball.tracking.saved_views:SavedViews",
     "step_cache": "flyball.pipelines.cache:StepCache",
+    "studies": "flyball.tuning.studies:Studies",
     "traces": "flyball.tracking.traces:Traces",
     "tracking": "flyball.tracking.runs:Tracking",
     "trash": "flyball.tracking.trash:Trash",
@@ -177,6 +183,11 @@ class Workspace:
         return self._room("approvals", Approvals)
 
     @property
+    def catalog(self) -> Catalog:
+        """Finding and describing data, and what is made of it."""
+        return self._once("catalog", self._open_catalog)
+
+    @property
     def comments(self) -> Comments:
         """What people say about things."""
         from flyball.registry.comments import Comments
@@ -203,6 +214,13 @@ class Workspace:
         from flyball.tracking.experiments import Experiments
 
         return self._room("experiments", Experiments)
+
+    @property
+    def external(self) -> External:
+        """Data and jobs of other tools."""
+        from flyball.data.external import External
+
+        return self._room("external", External)
 
     @property
     def features(self) -> Features:
@@ -331,6 +349,13 @@ class Workspace:
         return self._room("step_cache", StepCache)
 
     @property
+    def studies(self) -> Studies:
+        """Searches for the best params, and their trials."""
+        from flyball.tuning.studies import Studies
+
+        return self._room("studies", Studies)
+
+    @property
     def tracking(self) -> Tracking:
         """Runs, params, metrics, artifacts."""
         from flyball.tracking.runs import Tracking
@@ -407,6 +432,22 @@ class Workspace:
                     self._made[name] = make()
         made: T = self._made[name]
         return made
+
+    def _open_catalog(self) -> Catalog:
+        from flyball.data.catalog import Catalog
+        from flyball.data.external import ExternalJobs
+        from flyball.governance import shelves
+
+        found = (
+            shelves.Datasets(self.data),
+            shelves.FeatureViews(self.features, self.data),
+            shelves.Models(self.registered_models, self.registry),
+            shelves.ServedModels(self.deployments),
+            shelves.DeclaredLoops(self.loops),
+            self.external,
+            ExternalJobs(self.external),
+        )
+        return Catalog(self.database, self.blobs, self.events, self.time, shelves=found)
 
     def _open_database(self) -> Database:
         from flyball.storage.database import Database

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from flyball.clock import FixedClock
 from flyball.errors import InvalidInput
-from flyball.lineage import Edge, Lineage
+from flyball.lineage import ColumnEdge, Edge, Lineage
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 
@@ -102,3 +102,41 @@ def test_what_is_upstream_of_a_thing_has_it_downstream(lineage: Lineage, pairs: 
         lineage.link(f"runs:/{source}", f"runs:/{target}", "read")
     for edge in lineage.upstream("runs:/0", depth=100):
         assert any(down.target == "runs:/0" for down in lineage.downstream(edge.source, depth=100))
+
+
+def test_versions_are_walked_where_they_are_asked_for(chain: Lineage) -> None:
+    assert [edge.target for edge in chain.downstream("datasets:/orders", versions=True)][:2] == [SNAPSHOT, RUN]
+    assert "datasets:/orders" in [edge.source for edge in chain.upstream("deployments:/churn", versions=True)]
+    assert chain.upstream("models:/churn", versions=True)[0].source == VERSION
+
+
+def columns(lineage: Lineage, *edges: tuple[str, str, str, str]) -> None:
+    for target in {edge[2] for edge in edges}:
+        made = [
+            ColumnEdge(source=s, source_column=sc, target=t, target_column=tc, direct=True, how="identity")
+            for s, sc, t, tc in edges
+            if t == target
+        ]
+        with lineage._database.transaction() as connection:
+            lineage.set_columns(connection, target, made)
+
+
+def test_columns_are_followed_both_ways(lineage: Lineage) -> None:
+    columns(lineage, ("datasets:/a", "x", "datasets:/b", "y"), ("datasets:/b", "y", "features:/c", "z"))
+    assert [edge.source for edge in lineage.columns("features:/c", "z")] == ["datasets:/b", "datasets:/a"]
+    assert [edge.target for edge in lineage.columns("datasets:/a", "x", upstream=False)] == [
+        "datasets:/b",
+        "features:/c",
+    ]
+    assert lineage.columns("features:/c", "other") == []
+
+
+def test_columns_that_are_said_anew_replace_the_former(lineage: Lineage) -> None:
+    columns(lineage, ("datasets:/a", "x", "datasets:/b", "y"))
+    columns(lineage, ("datasets:/a", "w", "datasets:/b", "y"))
+    assert [edge.source_column for edge in lineage.columns("datasets:/b")] == ["w"]
+
+
+def test_a_star_may_mean_any_column(lineage: Lineage) -> None:
+    columns(lineage, ("datasets:/a", "*", "datasets:/b", "*"), ("datasets:/b", "y", "features:/c", "z"))
+    assert [edge.source for edge in lineage.columns("features:/c", "z")] == ["datasets:/b", "datasets:/a"]

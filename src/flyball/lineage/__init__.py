@@ -5,8 +5,8 @@ This room keeps references as text and never asks whether the thing behind one e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
@@ -19,6 +19,10 @@ from flyball.storage.event_log import EventLog
 from flyball.verbs import change, read
 
 _MOST_EDGES = 10_000
+# A thing and its versions: where one of the first kind is walked from, those of the second are its versions.
+_VERSIONS = {"datasets": "snapshots", "models": "models"}
+IS_VERSION = "version"
+"""The relation between a thing and a version of it, where `versions` is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,23 @@ class Edge:
     target: str
     relation: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnEdge:
+    """One step from a column to a column that was made of it.
+
+    Attributes:
+        direct: Whether its values went in; otherwise they only chose rows or groups.
+        how: Such as `identity`, `transformation`, `aggregation`, `filter`.
+    """
+
+    source: str
+    source_column: str
+    target: str
+    target_column: str
+    direct: bool
+    how: str
 
 
 class Lineage:
@@ -83,32 +104,78 @@ class Lineage:
         with self._database.transaction() as connection:
             self.add(connection, source, target, relation)
 
+    def set_columns(self, connection: sa.Connection, target: str, edges: list[ColumnEdge]) -> None:
+        """Says what the columns of a thing were made from, in place of what was said before.
+
+        Raises:
+            InvalidInput: a reference or the name of a column cannot be used.
+        """
+        rows = {}
+        for edge in edges:
+            row = {**asdict(edge), "source": _check(edge.source), "target": _check(target)}
+            _check_column(edge.source_column)
+            _check_column(edge.target_column)
+            rows[row["target_column"], row["source"], row["source_column"], row["direct"]] = row
+        _store.replace_columns(connection, _check(target), list(rows.values()))
+
     @read
-    def upstream(self, ref: str, depth: int = 10) -> list[Edge]:
+    def upstream(self, ref: str, depth: int = 10, versions: bool = False) -> list[Edge]:
         """The edges that lead to a thing, nearest first: what it was made from.
 
         Args:
             depth: How many steps to follow, 1 to 100.
+            versions: Whether to go on from a thing to its versions, and from a snapshot to its dataset.
         """
-        return self._follow(ref, depth, upstream=True)
+        return self._follow(ref, depth, upstream=True, versions=versions)
 
     @read
-    def downstream(self, ref: str, depth: int = 10) -> list[Edge]:
+    def downstream(self, ref: str, depth: int = 10, versions: bool = False) -> list[Edge]:
         """The edges that lead away from a thing, nearest first: what came of it.
 
         Args:
             depth: How many steps to follow, 1 to 100.
+            versions: Whether to go on from a thing to its versions, and from a snapshot to its dataset.
         """
-        return self._follow(ref, depth, upstream=False)
+        return self._follow(ref, depth, upstream=False, versions=versions)
 
-    def _follow(self, ref: str, depth: int, *, upstream: bool) -> list[Edge]:
+    @read
+    def columns(self, ref: str, column: str = "", depth: int = 10, upstream: bool = True) -> list[ColumnEdge]:
+        """The columns that the columns of a thing were made from, nearest first; or what was made from them.
+
+        Args:
+            column: Only this column; all by default.
+            depth: How many steps to follow, 1 to 100.
+            upstream: Without it, what came of the columns.
+        """
+        found: dict[ColumnEdge, None] = {}
+        frontier, seen = {(_check(ref), column)}, set[tuple[str, str]]()
+        with self._database.reading() as connection:
+            for _ in range(max(1, min(depth, 100))):
+                rows = _store.columns_at(connection, sorted({name for name, _ in frontier}), upstream=upstream)
+                edges = [ColumnEdge(**row) for row in rows]
+                seen |= frontier
+                ends = set()
+                for edge in edges:
+                    near, far = _ends(edge, upstream=upstream)
+                    # A star stands for columns that nobody knows by name: any of them may be meant.
+                    asked = {name for ref, name in frontier if ref == near[0]}
+                    if asked and (near[1] == "*" or asked & {near[1], "", "*"}):
+                        found[edge] = None
+                        ends.add(far)
+                frontier = ends - seen
+                if not frontier or len(found) >= _MOST_EDGES:
+                    break
+        return list(found)[:_MOST_EDGES]
+
+    def _follow(self, ref: str, depth: int, *, upstream: bool, versions: bool) -> list[Edge]:
         frontier, seen = {_check(ref)}, {_check(ref)}
         found: dict[tuple[str, str, str], Edge] = {}
         with self._database.reading() as connection:
             # One query per step, not a recursive one: a recursive query on a graph with many paths to the same
             # thing walks every path, and those can be exponentially many.
             for _ in range(max(1, min(depth, 100))):
-                edges = [Edge(**row._mapping) for row in _store.edges_at(connection, frontier, upstream=upstream)]
+                edges = _of_versions(connection, frontier, upstream=upstream) if versions else []
+                edges += [Edge(**row._mapping) for row in _store.edges_at(connection, frontier, upstream=upstream)]
                 found.update({(edge.source, edge.target, edge.relation): edge for edge in edges})
                 ends = {edge.source if upstream else edge.target for edge in edges}
                 frontier = ends - seen
@@ -116,6 +183,35 @@ class Lineage:
                 if not frontier or len(found) >= _MOST_EDGES:
                     break
         return list(found.values())[:_MOST_EDGES]
+
+
+def _of_versions(connection: sa.Connection, names: set[str], *, upstream: bool) -> list[Edge]:
+    """The edges between things and those of their versions that lie on the way."""
+    found: list[Edge] = []
+    never = datetime(1970, 1, 1, tzinfo=UTC)
+    for name in sorted(names):
+        ref = Ref.parse(name)
+        thing = next((kind for kind, version in _VERSIONS.items() if version == ref.kind and ref.version), "")
+        if thing and upstream and thing != ref.kind:
+            whole = str(Ref(kind=thing, name=ref.name))
+            found.append(Edge(source=whole, target=name, relation=IS_VERSION, at=never))
+        if ref.kind in _VERSIONS and not ref.version and not ref.alias:
+            under = f"{_VERSIONS[ref.kind]}:/{ref.name}/"
+            for version in _store.ends_under(connection, under, upstream=upstream):
+                # Up or down, the walk goes from the thing to its version.
+                ends = (version, name) if upstream else (name, version)
+                found.append(Edge(source=ends[0], target=ends[1], relation=IS_VERSION, at=never))
+    return found
+
+
+def _ends(edge: ColumnEdge, *, upstream: bool) -> tuple[tuple[str, str], tuple[str, str]]:
+    source, target = (edge.source, edge.source_column), (edge.target, edge.target_column)
+    return (target, source) if upstream else (source, target)
+
+
+def _check_column(name: str) -> None:
+    if not name or len(name) > 300 or not name.isprintable():
+        raise InvalidInput(f"{name[:60]!r} cannot be the name of a column.")
 
 
 def _check(ref: str) -> str:
