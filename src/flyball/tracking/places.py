@@ -32,12 +32,25 @@ def place_of_run(database: Database, run: str) -> ExperimentPlace | None:
 def in_the_way(database: Database, name: str, *, run: str = "", folder: str = "") -> str:
     """A file or folder of the run, or of the folder of `Files`, because of which `name` cannot be a file; empty if none is."""
     above = [name[:place] for place, letter in enumerate(name) if letter == "/"]
-    table = _store.artifacts if run else _store.files
-    number = sa.select(_store.runs.c.number).where(_store.runs.c.id == run).scalar_subquery()
-    mine = table.c.run == number if run else table.c.folder == folder
+    table, mine = _files_of(run, folder)
     within = inside(table.c.name, name, database.dialect.name)
     row = database.row(sa.select(table.c.name).where(mine, sa.or_(table.c.name.in_(above), within)).limit(1))
     return "" if row is None else str(row.name)
+
+
+def names_with_escapes(database: Database, *, run: str = "", folder: str = "", limit: int = 1000) -> list[str]:
+    """Names of files of the run, or of the folder of `Files`, that hold a percent sign."""
+    table, mine = _files_of(run, folder)
+    query = sa.select(table.c.name).where(mine, table.c.name.contains("%", autoescape=True))
+    return [row.name for row in database.rows(query.order_by(table.c.name).limit(limit))]
+
+
+def _files_of(run: str, folder: str) -> tuple[sa.Table, sa.ColumnElement[bool]]:
+    """The table of artifacts or of other files, and which of its rows are meant."""
+    if not run:
+        return _store.files, _store.files.c.folder == folder
+    number = sa.select(_store.runs.c.number).where(_store.runs.c.id == run).scalar_subquery()
+    return _store.artifacts, _store.artifacts.c.run == number
 
 
 def places_of(database: Database, experiments: Iterable[str]) -> dict[str, ExperimentPlace]:

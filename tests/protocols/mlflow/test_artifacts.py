@@ -156,6 +156,17 @@ def test_names_with_percent_signs_come_back_as_they_are(api: Api, run: str, root
     assert api.http.get("/get-artifact", params={"run_id": run, "path": f"images/{name}"}).content == b"image"
 
 
+def test_a_name_with_an_escape_is_found_by_what_it_reads_as(
+    api: Api, workspace: Workspace, run: str, root: str
+) -> None:
+    workspace.tracking.log_artifact(run, "deep%2Fer/%41.txt", workspace.blobs.put(b"as it is"), 8)
+    assert api.http.get(f"{FILES}/{root}/deep/er/A.txt").content == b"as it is"
+    assert api.http.get(f"{FILES}/{root}/deep%252Fer/%2541.txt").content == b"as it is"
+    assert put(api, f"{root}/deep/er/A.txt", b"another") == 200
+    assert api.http.get(f"{FILES}/{root}/deep/er/A.txt").content == b"another"
+    assert api.http.get(f"{FILES}/{root}/deep/er/B.txt").status_code == 404
+
+
 def test_folders_are_listed(api: Api, run: str, root: str) -> None:
     for name in ("a.txt", "sub/b.txt", "sub/deep/c.txt", "sub-x.txt", "subway/d.txt"):
         put(api, f"{root}/{name}", b"1234")

@@ -24,6 +24,8 @@ def test_a_run_of_ours_is_read_and_gone_on_with_by_the_client(workspace: Workspa
     points = [MetricPoint(key="loss", value=value, step=step, at=NOW) for step, value in enumerate((0.5, 0.25))]
     tracking.log(run, metrics=[*points, MetricPoint(key="undefined", value=None, at=NOW)])
     tracking.log_artifact(run, "plots/words.txt", workspace.blobs.put(b"native words"), 12)
+    for name in ("%41.txt", "50%25/a%20b.txt"):
+        tracking.log_artifact(run, f"escapes/{name}", workspace.blobs.put(name.encode()), len(name))
     prove(mlflow, "both_worlds", run)
     found = tracking.get_run(run)
     assert (found.state, found.tags["seen"], found.params["more"], found.params["depth"]) == (

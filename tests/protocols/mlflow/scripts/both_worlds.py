@@ -36,7 +36,17 @@ def what_flyball_logged_is_found() -> None:
 @check
 def its_files_are_read() -> None:
     same(Path(client.download_artifacts(run, "plots/words.txt")).read_text(), "native words")
-    same([file.path for file in client.list_artifacts(run)], ["plots"])
+    same([file.path for file in client.list_artifacts(run)], ["escapes", "plots"])
+
+
+@check
+def files_whose_names_hold_escapes_are_read() -> None:
+    # The client reads every escape in a name that it is shown, and asks by what it has read.
+    same([file.path for file in client.list_artifacts(run, "escapes")], ["escapes/50%", "escapes/A.txt"])
+    same(Path(client.download_artifacts(run, "escapes/A.txt")).read_text(), "%41.txt")
+    same(Path(client.download_artifacts(run, "escapes/%41.txt")).read_text(), "%41.txt")
+    whole = Path(client.download_artifacts(run, "escapes"))
+    same(sorted(path.relative_to(whole).as_posix() for path in whole.rglob("*.txt")), ["50%/a b.txt", "A.txt"])
 
 
 @check

@@ -12,7 +12,7 @@ A module can show a read-only tree of its own, whose files are made or kept else
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 from flyball.server.protocols.mlflow._checks import check_path
 from flyball.server.protocols.mlflow.conversions import below, location
 from flyball.server.protocols.mlflow.wire import MlflowError
-from flyball.tracking.places import in_the_way, place_of_run
+from flyball.tracking.places import in_the_way, names_with_escapes, place_of_run
 
 if TYPE_CHECKING:
     from flyball.storage.database import Database
@@ -176,12 +176,32 @@ def _check_no_folder(workspace: Workspace, place: Place) -> None:
 
 def _below(workspace: Workspace, place: Place, page: int = _PAGE) -> Iterator[StoredFile]:
     """Every file at the place (its name is then empty) or below it, by name."""
-    start = f"{place.name}/" if place.name else ""
+    start, is_empty = f"{place.name}/" if place.name else "", True
     for file in _stored(workspace, place, page):
         if file.name == place.name:
-            yield StoredFile(name="", size=file.size, digest=file.digest, data=file.data)
+            is_empty = False
+            yield replace(file, name="")
         elif file.name.startswith(start):
-            yield StoredFile(name=file.name[len(start) :], size=file.size, digest=file.digest, data=file.data)
+            is_empty = False
+            yield replace(file, name=file.name[len(start) :])
+    if is_empty and place.name and not place.tree:
+        yield from _escaped_below(workspace, place)
+
+
+def _escaped_below(workspace: Workspace, place: Place) -> Iterator[StoredFile]:
+    """The same of files whose names only read as the place's: a client cannot ask for `%41.txt` but by `A.txt`."""
+    for name in names_with_escapes(workspace.database, run=place.run, folder=place.folder):
+        try:
+            plain = check_path(name)
+        except MlflowError:
+            continue
+        if plain == place.name or plain.startswith(f"{place.name}/"):
+            exact = replace(place, name=name)
+            yield from (
+                replace(file, name=plain[len(place.name) + 1 :])
+                for file in _stored(workspace, exact, 1)
+                if file.name == name
+            )
 
 
 def _stored(workspace: Workspace, place: Place, size: int) -> Iterator[StoredFile]:
