@@ -67,6 +67,20 @@ def find_ceph() -> Path | None:
     return Path(found[0]).parent if found[0] and all(found) else None
 
 
+def find_redis() -> Path | None:
+    """The executable of Redis, or of Valkey, which speaks like it."""
+    on_path = next((path for name in ("redis-server", "valkey-server") if (path := shutil.which(name))), None)
+    return Path(on_path) if on_path else None
+
+
+def find_java() -> Path | None:
+    """The home of a Java that Spark runs on: 17 or 21."""
+    on_path = shutil.which("java")
+    homes = [Path(on_path).resolve().parents[1]] if on_path else []
+    homes += _versions("/usr/lib/jvm", "java-17-openjdk*") + _versions("/usr/lib/jvm", "java-21-openjdk*")
+    return next((home for home in homes if re.search(r"(17|21)", home.name) and (home / "bin" / "java").exists()), None)
+
+
 def _versions(parent: str, pattern: str) -> list[Path]:
     """Folders of several versions of one program, the newest first."""
     return sorted(Path(parent).glob(pattern), key=lambda path: [int(part) for part in re.findall(r"\d+", str(path))])[
@@ -122,7 +136,9 @@ CHROMIUM = Program(
     unpack=_unpack_chromium,
 )
 S3 = Program(name="S3 (Ceph radosgw)", debian=("radosgw", "ceph-mon", "ceph-osd"), find=find_ceph)
-PROGRAMS = (POSTGRES, CHROMIUM, S3)
+REDIS = Program(name="Redis", debian=("redis-server",), find=find_redis)
+JAVA = Program(name="Java 17", debian=("openjdk-17-jre-headless",), find=find_java)
+PROGRAMS = (POSTGRES, CHROMIUM, S3, REDIS, JAVA)
 
 
 class Unavailable(Exception):
