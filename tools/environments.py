@@ -43,8 +43,9 @@ MLFLOW3 = Program(name="MLflow's newest client", debian=(), find=partial(find_en
 MLFLOW2 = Program(name="MLflow's newest 2.x client", debian=(), find=partial(find_environment, "mlflow2"))
 RAY = Program(name="Ray Tune with MLflow's client", debian=(), find=partial(find_environment, "ray"))
 TORCH_CLIENT = Program(name="torch beside MLflow's newest client", debian=(), find=find_torch)
+OPENLINEAGE = Program(name="OpenLineage's client", debian=(), find=partial(find_environment, "openlineage"))
 SPARK = Program(name="Spark", debian=(), find=partial(find_environment, "spark"))
-ENVIRONMENTS = {"mlflow3": MLFLOW3, "mlflow2": MLFLOW2, "ray": RAY, "spark": SPARK}
+ENVIRONMENTS = {"mlflow3": MLFLOW3, "mlflow2": MLFLOW2, "ray": RAY, "spark": SPARK, "openlineage": OPENLINEAGE}
 
 
 def provision() -> list[str]:
