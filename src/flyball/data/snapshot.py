@@ -17,7 +17,7 @@ from flyball.data._frames import FRAME_FILE, frame_digest, write_frame
 from flyball.data._keeping import Keeper, changed_while_read
 from flyball.data._media import describe_folder
 from flyball.data._queries import query_database
-from flyball.data._sources import FoundFiles, find_files
+from flyball.data._sources import FoundFiles, find_files, no_collection
 from flyball.data.arrow import require_arrow, to_arrow, unify, unify_fields
 from flyball.data.layout import KeptBytes
 from flyball.data.manifest import (
@@ -25,7 +25,6 @@ from flyball.data.manifest import (
     Snapshot,
     SnapshotFile,
     SnapshotFormat,
-    manifest_digest,
     snapshot_files,
     snapshot_id,
     write_manifest,
@@ -223,12 +222,10 @@ def _keep_table(taking: Taking, table: pa.Table, what: str) -> Snapshot:
 
 
 def _keep_files(taking: Taking, found: FoundFiles) -> Snapshot:
-    index, latest = taking.digests(), taking.latest
-    known = [index.known(file.place, file.mark) for file in found.files]
-    if latest is not None and latest.size == sum(file.size for file in found.files) and all(known):
-        # Nothing was touched: then nothing is read, and no noun made of each file.
-        listed = [(file.name, name, file.size) for file, name in zip(found.files, known, strict=True)]
-        if latest.id == manifest_digest(listed, found.format):
+    latest = taking.latest
+    with no_collection():
+        index = taking.digests()
+        if latest is not None and latest.id == index.unchanged(found):
             return latest
     if found.format != "folder":
         return _keep_tables(taking, found, index)
@@ -238,7 +235,7 @@ def _keep_files(taking: Taking, found: FoundFiles) -> Snapshot:
     if latest is not None and latest.id == snapshot_id(files, found.format):
         return latest
     _keep_rest(keeper, found, files)
-    described = describe_folder([(file.name, Path(file.place), file.size) for file in found.files])
+    described = describe_folder([(file.name, file.place, file.size) for file in found.files])
     return _snapshot(taking, "folder", files, layout=keeper.finish(files), media=described)
 
 
