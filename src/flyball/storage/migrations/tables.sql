@@ -205,7 +205,7 @@ CREATE TABLE loop_trainings (
 	version INTEGER, 
 	error TEXT NOT NULL, 
 	created BIGINT NOT NULL, 
-	ended BIGINT, 
+	ended BIGINT, "plan" TEXT, core_seconds FLOAT, 
 	CONSTRAINT pk_loop_trainings PRIMARY KEY (id), 
 	CONSTRAINT fk_loop_trainings_loop FOREIGN KEY(loop) REFERENCES loops (name), 
 	CONSTRAINT uq_loop_trainings_cause UNIQUE (loop, cause)
