@@ -15,6 +15,7 @@ class Postgres:
 
     name = "postgresql"
     now: sa.ColumnElement[float] = sa.func.extract("epoch", sa.func.clock_timestamp()).cast(sa.Float(53))
+    begin = ""
 
     def engine(self, url: sa.URL) -> sa.Engine:
         """An engine whose connections notice a cut network.

@@ -15,6 +15,7 @@ class Sqlite:
 
     name = "sqlite"
     now: sa.ColumnElement[float] = (sa.func.julianday("now") - 2440587.5) * 86400.0
+    begin = "BEGIN IMMEDIATE"
 
     def engine(self, url: sa.URL) -> sa.Engine:
         """An engine on the file; makes its folder."""
@@ -43,4 +44,5 @@ def _on_begin(connection: sa.Connection) -> None:
     # A write must take the lock at once: a transaction that reads first and then writes is refused, not queued,
     # when another one wrote in between.
     writes = connection.get_execution_options().get("flyball_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if writes != "held":  # who holds a connection begins by himself
+        connection.exec_driver_sql(Sqlite.begin if writes else "BEGIN")

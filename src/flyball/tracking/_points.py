@@ -7,8 +7,8 @@ compiled once: to build one by SQLAlchemy costs more than to run it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -30,6 +30,7 @@ RIPE = 2_048
 """So many points of one metric in rows of their own are worth making chunks of."""
 
 Rows = list[tuple[Any, ...]]
+Points = list[tuple[str, float | None, int, int]]
 Tell = Callable[[sa.Connection, str], None]
 _MOST_KEYS = 100_000
 
@@ -43,7 +44,7 @@ class Batch:
     """
 
     run: str
-    points: list[tuple[str, float | None, int, int]] = field(default_factory=list)
+    points: Points = field(default_factory=list)
     params: dict[str, ParamValue] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     series: list[Series] = field(default_factory=list)
@@ -80,17 +81,21 @@ class Writer:
     def write(self, connection: sa.Connection, batches: Sequence[Batch]) -> list[FlyballError | None]:
         """Writes the batches; says of each why it is not written, or None."""
         found: list[FlyballError | None] = [None] * len(batches)
-        checked: list[tuple[int, Batch, list[Series]]] = []
+        checked: list[tuple[int, Batch, Points, list[Series]]] = []
+        names: set[str] = set()
         for place, batch in enumerate(batches):
             try:
-                checked.append((place, batch, _checked(batch)))
+                points, series = _checked(batch)
             except FlyballError as error:
                 found[place] = error
-        runs = self._runs(connection, {batch.run for _, batch, _ in checked})
-        keys = self._key_numbers(connection, {one.key for _, _, series in checked for one in series})
-        known = self._known_params(connection, runs, [batch for _, batch, _ in checked if batch.params])
+                continue
+            checked.append((place, batch, points, series))
+            names.update([point[0] for point in points], [one.key for one in series])
+        runs = self._runs(connection, {batch.run for _, batch, _, _ in checked})
+        keys = self._key_numbers(connection, names)
+        known = self._known_params(connection, runs, [batch for _, batch, _, _ in checked if batch.params])
         group = _Group()
-        for place, batch, series in checked:
+        for place, batch, points, series in checked:
             number = runs[batch.run]
             if isinstance(number, FlyballError):
                 found[place] = number
@@ -102,6 +107,8 @@ class Writer:
                 continue
             for key, value in batch.tags.items():
                 group.tags[number, key] = value
+            if points:
+                _take_points(group, number, keys, points)
             for one in series:
                 _take_series(group, number, keys[one.key], one)
         self._write(connection, group)
@@ -175,7 +182,7 @@ class Writer:
         return found
 
     def _key_numbers(self, connection: sa.Connection, names: set[str]) -> dict[str, int]:
-        missing = {name for name in names if name not in self._keys}
+        missing = names - self._keys.keys()
         if missing:
             kept, made = _store.key_numbers(self._database, connection, missing)
             if len(self._keys) > _MOST_KEYS:
@@ -220,7 +227,9 @@ class Statements:
         """Runs a statement for every row."""
         if not rows:
             return
-        with self._driver(connection, name) as driver:
+        # By the driver's own connection: what SQLAlchemy does around a statement costs ten times the statement.
+        driver: Any = connection.connection.driver_connection
+        try:
             if self._in_columns and name in _INSERTED:
                 # One statement for all rows: a round trip for each would cost more than all else.
                 driver.execute(self._texts[name], [list(column) for column in zip(*rows, strict=True)])
@@ -228,21 +237,19 @@ class Statements:
                 driver.execute(self._texts[name], rows[0])
             else:
                 driver.cursor().executemany(self._texts[name], rows)
+        except self._error as error:
+            raise self._wrapped(connection, name, error) from error
 
     def row(self, connection: sa.Connection, name: str, values: tuple[Any, ...]) -> Any:
         """The first row of a statement that selects."""
-        with self._driver(connection, name) as driver:
-            return driver.execute(self._texts[name], values).fetchone()
-
-    @contextmanager
-    def _driver(self, connection: sa.Connection, name: str) -> Iterator[Any]:
-        """The driver's own connection: what SQLAlchemy does around a statement costs ten times the statement."""
+        driver: Any = connection.connection.driver_connection
         try:
-            yield connection.connection.driver_connection
+            return driver.execute(self._texts[name], values).fetchone()
         except self._error as error:
-            raise sa.exc.DBAPIError.instance(
-                self._texts[name], (), error, self._error, dialect=connection.dialect
-            ) from error
+            raise self._wrapped(connection, name, error) from error
+
+    def _wrapped(self, connection: sa.Connection, name: str, error: Exception) -> BaseException:
+        return sa.exc.DBAPIError.instance(self._texts[name], (), error, self._error, dialect=connection.dialect)
 
 
 def no_run(run: str) -> NotFound:
@@ -266,8 +273,8 @@ def series_of(points: Sequence[MetricPoint]) -> list[Series]:
     return [Series(key=key, steps=steps, times=times, values=values) for key, (steps, times, values) in found.items()]
 
 
-def _checked(batch: Batch) -> list[Series]:
-    """The points of a batch as they are kept.
+def _checked(batch: Batch) -> tuple[Points, list[Series]]:
+    """The points of a batch as they are kept: those that become rows as they are, and the others in columns.
 
     Raises:
         InvalidInput: something in it cannot be kept.
@@ -278,15 +285,34 @@ def _checked(batch: Batch) -> list[Series]:
         limits.check_params(batch.params)
     if batch.tags:
         limits.check_tags(batch.tags)
-    given = list(batch.series)
-    if batch.points:
-        columns: dict[str, tuple[list[int], list[int], list[float | None]]] = {}
-        for key, value, step, micros in batch.points:
-            steps, times, values = columns.setdefault(key, ([], [], []))
-            steps.append(step)
-            times.append(micros)
-            values.append(value)
-        given += [Series(key=key, steps=s, times=t, values=v) for key, (s, t, v) in columns.items()]
+    points = batch.points
+    if not points:
+        return points, _checked_columns(batch.series)
+    if _stay_rows(points):
+        return points, _checked_columns(batch.series)
+    columns: dict[str, tuple[list[int], list[int], list[float | None]]] = {}
+    for key, value, step, micros in points:
+        steps, times, values = columns.setdefault(key, ([], [], []))
+        steps.append(step)
+        times.append(micros)
+        values.append(value)
+    given = [Series(key=key, steps=s, times=t, values=v) for key, (s, t, v) in columns.items()]
+    return [], _checked_columns([*batch.series, *given])
+
+
+def _stay_rows(points: Points) -> bool:
+    """Whether the points can be kept as they are, each in a row: nothing is odd about any, and of no metric there are many."""
+    keys, values, steps, times = zip(*points, strict=True)
+    if not limits.are_plain(steps, times, values):
+        return False
+    if len(points) >= FEWEST and max(Counter(keys).values()) >= FEWEST:
+        return False
+    for key in keys if len(keys) == 1 else set(keys):
+        limits.check_key(key, "metric")
+    return True
+
+
+def _checked_columns(given: Sequence[Series]) -> list[Series]:
     return [_checked_series(series) for series in given if series.steps or series.times or series.values]
 
 
@@ -324,6 +350,18 @@ def _take_params(
         if (number, key) not in known:
             known[number, key] = text
             group.params.append((number, key, text, _store.param_text(params[key])))
+
+
+def _take_points(group: _Group, number: int, keys: dict[str, int], points: Points) -> None:
+    rows, latest, loose = group.points, group.latest, group.loose
+    for name, value, step, at in points:
+        key = keys[name]
+        pair = number, key
+        newest = (step, at, True, value)
+        if pair not in latest or newest > latest[pair]:
+            latest[pair] = newest  # type: ignore[assignment]  # a value that is not defined is none of these
+        loose[pair] = loose.get(pair, 0) + 1
+        rows.append((number, key, step, at, value, 0))
 
 
 def _take_series(group: _Group, number: int, key: int, series: Series) -> None:

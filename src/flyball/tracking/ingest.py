@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from flyball.clock import Clock
 from flyball.errors import Conflict, Overloaded
 from flyball.refs import Ref
-from flyball.storage.database import Database
+from flyball.storage.database import Database, HeldConnection
 from flyball.storage.event_log import EventLog
 from flyball.tracking import _store
 from flyball.tracking._folding import fold
@@ -61,7 +61,7 @@ class Ingest:
         self._database = database
         self._events = events
         self._writer = Writer(database, self._tell_found)
-        self._connection: sa.Connection | None = None
+        self._held: HeldConnection | None = None
         self._waiting: queue.SimpleQueue[tuple[Batch, _Slot] | None] = queue.SimpleQueue()
         self._most_waiting = most_waiting
         self._points_waiting = 0
@@ -175,10 +175,12 @@ class Ingest:
         for tries in range(_TRIES):
             try:
                 # One connection for as long as the thread works: to take one costs as much as to write a point.
-                if self._connection is None:
-                    self._connection = self._database.engine.connect().execution_options(flyball_writes=True)
-                with self._connection.begin():
-                    return list(self._writer.write(self._connection, batches))
+                held = self._held or self._database.held()
+                self._held = held
+                held.begin()
+                found = self._writer.write(held.connection, batches)
+                held.commit()
+                return list(found)
             except BaseException as error:
                 self._disconnect()
                 # The connection was cut, or two processes wait for each other and one is told to begin again.
@@ -187,9 +189,9 @@ class Ingest:
         raise AssertionError("the last try returns or raises")
 
     def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        held, self._held = self._held, None
+        if held is not None:
+            held.close()
 
     def _fold(self, *, is_idle: bool) -> None:
         """Makes chunks where nobody waits, or where it is high time."""
@@ -224,7 +226,8 @@ class Ingest:
 
 
 def _points_of(batch: Batch) -> int:
-    return len(batch.points) + sum(len(one.steps) for one in batch.series)
+    points = len(batch.points)
+    return points + sum(len(one.steps) for one in batch.series) if batch.series else points
 
 
 def _settle_all(futures: list[tuple[asyncio.Future[None], BaseException | None]]) -> None:

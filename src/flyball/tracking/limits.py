@@ -98,6 +98,17 @@ def check_point(key: str, value: float | None, step: int, at: datetime) -> dict[
     return {"step": step, "at": parse_time(at), "value": number or 0.0, "undefined": int(number is None)}
 
 
+def are_plain(steps: Sequence[int], times: Sequence[int], values: Sequence[float | None]) -> bool:
+    """Whether all of these can be kept as they are: whole numbers in their bounds, and finite floats."""
+    return (
+        set(map(type, values)) == {float}
+        and all(map(math.isfinite, values))  # type: ignore[arg-type]  # all are floats
+        and set(map(type, steps)) == {int} == set(map(type, times))
+        and -_INT64 <= min(steps) <= max(steps) < _INT64
+        and _FIRST_TIME <= min(times) <= max(times) <= _LAST_TIME
+    )
+
+
 def check_times(key: str, times: list[int]) -> list[int]:
     """Gives the times back: microseconds since 1970 UTC.
 
