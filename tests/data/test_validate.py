@@ -53,7 +53,7 @@ BROKEN: list[tuple[CheckSpec, int, str]] = [
     (expect.in_set("origin", ["JFK"]), 2, "2 of 3 values of 'origin' are not in the set: 'EWR', 'LGA'"),
     (expect.in_set("id", []), 3, "3 of 3 values of 'id' are not in the set: 1, 2"),
     (expect.in_set("id", ["x"]), 4, "'id' is of type int64, which the set is not"),
-    (expect.matches("origin", "J|E.R"), 2, "2 of 3 values of 'origin' do not match 'J|E.R', such as 'JFK'"),
+    (expect.matches("origin", "J|E.R"), 2, "2 of 3 values of 'origin' do not match 'J|E.R': 'JFK', 'LGA'"),
     (expect.matches("id", "1"), 4, "'id' is of type int64, not text"),
     (expect.row_count(5), 4, "there are 4 rows, at least 5 are expected"),
     (expect.fresh("at", "2h"), 4, "the latest 'at' is 2013-01-01T21:00:00+00:00, 3h ago; at most 2h is expected"),
@@ -110,8 +110,10 @@ def test_a_failure_stops_the_work_with_its_sentences() -> None:
     with pytest.raises(ChecksFailed) as caught:
         ensure_valid(ROWS, checks)
     assert caught.value.message == (
-        "2 of 4 checks failed. 1 of 4 values of 'origin' are missing. There are 4 rows, at least 5 are expected."
+        "2 of 4 checks failed. 1 of 4 values of 'origin' are missing (such as the row origin=null, id=null, miles=null, "
+        "at=null, ...). There are 4 rows, at least 5 are expected."
     )
+    assert caught.value.facts["checks"][0]["examples"][0]["origin"] is None  # type: ignore[index]  # facts are plain values
 
 
 def test_the_columns_are_compared_with_what_is_expected() -> None:
@@ -131,7 +133,10 @@ def test_a_report_reads_well_and_survives_the_wire() -> None:
         "4 rows, 3 checks: 1 failed, 1 warned",
         "  ok    row_count: there are 4 rows, at least 1 are expected",
         "  fail  not_null: 1 of 4 values of 'id' are missing",
+        "          id=null, origin=null, miles=null, at=null, ...",
         "  warn  not_null: 2 of 4 values of 'at' are missing",
+        "          at=null, id=2, origin=LGA, miles=nan, ...",
+        "          at=null, id=null, origin=null, miles=null, ...",
     ]
     assert from_json(to_json(report), ValidationReport) == report
 

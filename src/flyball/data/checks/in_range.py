@@ -1,11 +1,12 @@
-"""In range: every value lies between `low` and `high`, both included; missing ones do not count."""
+"""In range: every value lies between `low` and `high`, both included, or all but the share `at_most`; missing ones do not count."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from flyball.data.checks.base import Check, Finding, counted, wrong
+from flyball.data.checks import _comparable as comparable
+from flyball.data.checks.base import Finding, Plan, Rows, SqlCheck, counted, counted_mask, share, wrong
 from flyball.errors import InvalidInput
 from flyball.serialization import JsonValue
 
@@ -14,44 +15,52 @@ if TYPE_CHECKING:
 
 
 class InRange:
-    """Numbers, or times written as ISO 8601, must lie in a range."""
+    """Numbers, or times written as ISO 8601, must lie in a range; NaN does not."""
 
-    params: Mapping[str, bool] = {"low": False, "high": False}
+    params: Mapping[str, bool] = {"low": False, "high": False, "at_most": False}
+
+    def plan(self, column: str, params: Mapping[str, JsonValue], rows: Rows) -> Plan | Finding:
+        """Counts values outside."""
+        found = self._bounds(column, rows.arrow_type(column), params)
+        if isinstance(found, str):
+            return wrong(-1, found)
+        bad = comparable.outside(rows, column, *found)
+        return Plan(
+            aggregates={"outside": f"count_if({bad})", "known": f"count({rows.ref(column)})"},
+            read=lambda seen: counted(column, seen["outside"], seen["known"], _what(params), at_most=share(params)),
+            bad=bad,
+        )
 
     def run(self, table: pa.Table, column: str, params: Mapping[str, JsonValue]) -> Finding:
-        """Counts values outside; NaN is outside."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
+        """Counts values outside."""
+        values = table.column(column)
+        found = self._bounds(column, values.type, params)
+        if isinstance(found, str):
+            return wrong(table.num_rows, found)
+        bad = comparable.outside_mask(values, *found)
+        return counted_mask(table, column, bad, len(values) - values.null_count, _what(params), at_most=share(params))
+
+    def _bounds(
+        self, column: str, kind: pa.DataType, params: Mapping[str, JsonValue]
+    ) -> tuple[comparable.Bound, comparable.Bound] | str:
+        import pyarrow.types as t
 
         low, high = params.get("low"), params.get("high")
         if low is None and high is None:
             raise InvalidInput(f"The range of '{column}' has no bounds.", hint="Give low, high or both.")
-        values = table.column(column).drop_null()
-        inside = pa.chunked_array([pa.repeat(True, len(values))])
-        for bound, compare in ((low, pc.greater_equal), (high, pc.less_equal)):
-            if bound is None:
-                continue
+        if t.is_null(kind):
+            return None, None
+        for bound in (low, high):
             try:
-                inside = pc.and_(inside, compare(values, _scalar(bound, values.type)))
-            except (pa.ArrowException, ValueError, TypeError):
-                return wrong(table, f"'{column}' is of type {values.type} and cannot be compared with {bound!r}")
-        failing = len(values) - (pc.sum(inside).as_py() or 0)
-        shown = " to ".join("..." if bound is None else str(bound) for bound in (low, high))
-        return counted(column, failing, len(values), f"lie outside {shown}")
+                comparable.bounds(kind, bound, None)
+            except comparable.NotComparable:
+                return f"'{column}' is of type {kind} and cannot be compared with {bound!r}"
+        return comparable.bounds(kind, low, high)
 
 
-def _scalar(bound: JsonValue, kind: pa.DataType) -> pa.Scalar:
-    import pyarrow as pa
-    import pyarrow.types as t
-
-    from flyball.clock import parse_time
-
-    if t.is_temporal(kind) and isinstance(bound, str):
-        moment = parse_time(bound)
-        return pa.scalar(moment if getattr(kind, "tz", None) else moment.replace(tzinfo=None)).cast(kind)
-    if isinstance(bound, str) != (t.is_string(kind)):
-        raise TypeError(bound)
-    return pa.scalar(bound)
+def _what(params: Mapping[str, JsonValue]) -> str:
+    shown = ("..." if params.get(name) is None else str(params[name]) for name in ("low", "high"))
+    return f"lie outside {' to '.join(shown)}"
 
 
-plugin: Check = InRange()
+plugin: SqlCheck = InRange()
