@@ -24,6 +24,7 @@ pytest_plugins = (
     "tests.servers.flyball_server",
     "tests.servers.mlflow_clients",
     "tests.servers.postgres",
+    "tests.servers.redis",
     "tests.servers.s3",
 )
 
