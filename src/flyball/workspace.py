@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from flyball.alerts.webhooks import Webhooks
     from flyball.data.catalog import Catalog
     from flyball.data.datasets import Data
+    from flyball.data.versions import DataVersions
     from flyball.data.external import External
     from flyball.deployment.deployments import Deployments
     from flyball.features.views import Features
+    from flyball.governance.openlineage import Emitter
     from flyball.lineage import Lineage
     from flyball.loops.loops import Loops
     from flyball.monitoring.monitoring import Monitoring
@@ -69,6 +71,7 @@ SERVICES = {
     "clock": "flyball.storage.virtual_clock:VirtualClock",
     "comments": "flyball.registry.comments:Comments",
     "data": "flyball.data.datasets:Data",
+    "data_versions": "flyball.data.versions:DataVersions",
     "deployments": "flyball.deployment.deployments:Deployments",
     "evaluation_sets": "flyball.tracking.evaluation_sets:EvaluationSets",
     "events": "flyball.storage.event_log:EventLog",
@@ -202,6 +205,13 @@ class Workspace:
         return self._room("data", Data)
 
     @property
+    def data_versions(self) -> DataVersions:
+        """History, branches and tags of datasets."""
+        from flyball.data.versions import DataVersions
+
+        return self._room("data_versions", DataVersions)
+
+    @property
     def deployments(self) -> Deployments:
         """What is served, and how it gets there."""
         from flyball.deployment.deployments import Deployments
@@ -291,6 +301,15 @@ class Workspace:
         from flyball.monitoring.monitoring import Monitoring
 
         return self._room("monitoring", Monitoring)
+
+    @property
+    def openlineage(self) -> Emitter:
+        """Tells runs and data to where the settings say.
+
+        Raises:
+            InvalidInput: they say nothing, or what cannot be used.
+        """
+        return self._once("openlineage", self._open_openlineage)
 
     @property
     def registered_models(self) -> RegisteredModels:
@@ -432,6 +451,21 @@ class Workspace:
                     self._made[name] = make()
         made: T = self._made[name]
         return made
+
+    def _open_openlineage(self) -> Emitter:
+        from flyball.governance.openlineage import Emitter, Writer
+
+        settings = self.settings
+        if not settings.openlineage:
+            raise InvalidInput(
+                "The settings do not say where OpenLineage events go.",
+                hint="Set `openlineage` to an address, such as http://marquez:5000/api/v1/lineage, or to a file.",
+            )
+        writer = Writer(
+            name=settings.name, tracking=self.tracking, lineage=self.lineage, inputs=self.run_inputs, data=self.data,
+            blobs=self.blobs,
+        )  # fmt: skip
+        return Emitter(self.database, self.events, writer, settings.openlineage, key=settings.openlineage_key)
 
     def _open_catalog(self) -> Catalog:
         from flyball.data.catalog import Catalog

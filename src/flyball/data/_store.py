@@ -212,11 +212,7 @@ def delete_snapshot(connection: sa.Connection, gone: Snapshot) -> None:
     """
     mine = sa.and_(_snapshots.c.dataset == gone.dataset, _snapshots.c.id == gone.id)
     connection.execute(sa.delete(_snapshots).where(mine))
-    children = sa.select(_snapshots.c.place, _snapshots.c.snapshot).where(
-        _snapshots.c.dataset == gone.dataset,
-        sa.type_coerce(_snapshots.c.snapshot, sa.Text).contains(f'"parent":"{gone.id}"', autoescape=True),
-    )
-    for place, child in connection.execute(children).all():
+    for place, child in _children(connection, gone):
         changed = replace(child, parent=gone.parent if gone.parent != gone.id else "")
         connection.execute(sa.update(_snapshots).where(_snapshots.c.place == place).values(snapshot=changed))
     for column in (_moves.c.snapshot, _moves.c.previous):
@@ -237,17 +233,44 @@ def ids(connection: sa.Connection, dataset: str) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def counts(connection: sa.Connection, id: str) -> int:
-    """In how many datasets there is a snapshot of this id."""
-    return connection.execute(sa.select(sa.func.count()).where(_snapshots.c.id == id)).scalar_one()
-
-
-OWN_TABLES = {_datasets.name, _snapshots.name, _refs.name, _moves.name}
-"""The tables of this room's versions: that they name a snapshot does not mean that somebody needs it."""
-
-
 def _first_move(dataset: str, one: Snapshot) -> dict[str, Any]:
     return {
         "dataset": dataset, "ref": LATEST, "snapshot": one.id, "previous": one.parent, "at": one.created,
         "cause": "taken", "summary": one.summary,
     }  # fmt: skip
+
+
+def replace_snapshot(connection: sa.Connection, old: Snapshot, new: Snapshot) -> None:
+    """Puts a snapshot into the row of another, and its id wherever this room named the other."""
+    there = sa.and_(_snapshots.c.dataset == old.dataset, _snapshots.c.id == old.id)
+    if snapshot(connection, old.dataset, new.id) is None:
+        connection.execute(sa.update(_snapshots).where(there).values(id=new.id, snapshot=new))
+    else:
+        connection.execute(sa.delete(_snapshots).where(there))
+    for place, child in _children(connection, old):
+        changed = replace(child, parent=new.id if child.id != new.id else old.parent)
+        connection.execute(sa.update(_snapshots).where(_snapshots.c.place == place).values(snapshot=changed))
+    for column in (_moves.c.snapshot, _moves.c.previous):
+        named = sa.and_(_moves.c.dataset == old.dataset, column == old.id)
+        connection.execute(sa.update(_moves).where(named).values({column.name: new.id}))
+    pointing = sa.and_(_refs.c.dataset == old.dataset, _refs.c.snapshot == old.id)
+    connection.execute(sa.update(_refs).where(pointing).values(snapshot=new.id))
+
+
+def rewrite(connection: sa.Connection, changed: Snapshot) -> None:
+    """Writes a snapshot again, in its own row."""
+    mine = sa.and_(_snapshots.c.dataset == changed.dataset, _snapshots.c.id == changed.id)
+    connection.execute(sa.update(_snapshots).where(mine).values(snapshot=changed))
+
+
+def former(id: str) -> str:
+    """The name under which what took the place of a snapshot is found."""
+    return f"was-{id[:_SHORT]}"
+
+
+def _children(connection: sa.Connection, parent: Snapshot) -> list[Any]:
+    query = sa.select(_snapshots.c.place, _snapshots.c.snapshot).where(
+        _snapshots.c.dataset == parent.dataset,
+        sa.type_coerce(_snapshots.c.snapshot, sa.Text).contains(f'"parent":"{parent.id}"', autoescape=True),
+    )
+    return list(connection.execute(query).all())

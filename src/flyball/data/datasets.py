@@ -206,7 +206,7 @@ class Data:
         return found
 
     def _named(self, connection: sa.Connection, dataset: str, version: str) -> Snapshot:
-        ref = _store.ref(connection, dataset, version)
+        ref = _store.ref(connection, dataset, version) or _store.ref(connection, dataset, _store.former(version))
         ids = [ref.snapshot] if ref is not None else _store.ids_beginning(connection, dataset, version)
         if len(ids) > 1:
             raise InvalidInput(

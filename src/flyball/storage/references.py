@@ -7,7 +7,7 @@ a blob too many is kept than one too few.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import sqlalchemy as sa
 
@@ -46,6 +46,28 @@ def referred_to(
             held |= _in_code(connection, blobs, table, missing, counts)
         found |= held
         missing -= held
+    return found
+
+
+def rows_naming(connection: sa.Connection, texts: Iterable[str], among: Callable[[str], bool]) -> dict[str, int]:
+    """How many rows of each table hold one of some texts of at least 64 characters, such as references.
+
+    Args:
+        among: Whether a table of that name counts.
+    """
+    wanted, found = sorted(texts), dict[str, int]()
+    for table, name, _ in text_columns(connection):
+        if not among(table):
+            continue
+        value = sa.column(name, sa.String)
+        for start in range(0, len(wanted), _PER_QUERY):
+            holds = sa.or_(*(value.contains(text, autoescape=True) for text in wanted[start : start + _PER_QUERY]))
+            long = sa.func.length(value) >= _DIGEST_LENGTH
+            count = connection.execute(
+                sa.select(sa.func.count()).select_from(sa.table(table)).where(long, holds)
+            ).scalar_one()
+            if count:
+                found[table] = found.get(table, 0) + count
     return found
 
 
