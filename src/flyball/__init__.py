@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from flyball.features.views import feature_view as feature_view
     from flyball.features.windows import window as window
     from flyball.loops import on as on
+    from flyball.loops import policy as policy
     from flyball.loops.freeze import freeze as freeze
     from flyball.loops.freeze import freeze_between as freeze_between
     from flyball.loops.loop import Loop as Loop
@@ -57,11 +58,13 @@ if TYPE_CHECKING:
     from flyball.session import run as run
     from flyball.session import runs as runs
     from flyball.session import snapshot as snapshot
+    from flyball.session import tune as tune
     from flyball.steps import evaluate as evaluate
     from flyball.steps import register as register
     from flyball.steps import split as split
     from flyball.steps import training_set as training_set
     from flyball.steps import validate as validate
+    from flyball.tuning import space as space
 
 
 _NAMES = {
@@ -81,6 +84,8 @@ _NAMES = {
     "step": "flyball.pipelines.step:step",
     "pipeline": "flyball.pipelines.pipeline:pipeline",
     "Model": "flyball.pipelines.values:Model",
+    "space": "flyball.tuning.space",
+    "tune": "flyball.session:tune",
     "training_set": "flyball.steps:training_set",
     "validate": "flyball.steps:validate",
     "split": "flyball.steps:split",
@@ -110,6 +115,7 @@ _NAMES = {
     "Loop": "flyball.loops.loop:Loop",
     "loop": "flyball.loops.loop:loop",
     "on": "flyball.loops.on",
+    "policy": "flyball.loops.policy",
     "freeze": "flyball.loops.freeze:freeze",
     "freeze_between": "flyball.loops.freeze:freeze_between",
     "gate": "flyball.registry.gate",

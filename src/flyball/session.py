@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 
     from flyball.evaluation.explanation import Explanation
     from flyball.models.package import LoadedModel
+    from flyball.pipelines.pipeline import Pipeline
+    from flyball.pipelines.step import Step
     from flyball.tracking.autologging.autolog import Autologging
     from flyball.tracking.frame import RunTable
+    from flyball.tuning.tune import StudyResult
     from flyball.workspace import Workspace
 
 _active: ContextVar[ActiveRun | None] = ContextVar("flyball_active_run", default=None)
@@ -311,6 +314,27 @@ def snapshot(name: str, data: object = None, *, dataset: Dataset | None = None) 
     here = connect()
     source = str(data) if isinstance(data, Path) else data
     return take_snapshot(here.data, here.blobs, dataset or name, source, root=here.project, cache=here.cache)
+
+
+def tune(
+    target: Pipeline[..., Any] | Step[..., Any] | Callable[..., Any],
+    metric: str | Sequence[str] | Mapping[str, Any],
+    **settings: Any,
+) -> StudyResult:
+    """Searches the params with which a pipeline, a step or a function does best: `fb.tune(late_flights, "roc_auc")`.
+
+    Args:
+        target: What is tried; its type hints say what is searched, as in `rate: Annotated[float, fb.space.number(0.01, 0.3)]`.
+        metric: Name of the metric that counts, several names, or directions by name.
+        **settings: `trials`, `budget`, `jobs`, `space`, `params`, `direction`, `sampler`, `pruner`, `seed`, `patience`, `name`,
+            `learn_from`: see `flyball.tuning.tune.tune`.
+    """
+    from flyball.server.worker import RunServices
+    from flyball.tuning.tune import tune as search
+
+    here = connect()
+    services = RunServices(workspace=here, project_root=here.project, source_root=here.project)
+    return search(target, metric, services=services, **settings)
 
 
 def load_model(ref: str) -> LoadedModel:

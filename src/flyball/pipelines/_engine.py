@@ -44,6 +44,7 @@ class Engine:
         use_cache: Whether what other runs' steps gave is taken.
         on_event: Told when a step begins or ends.
         max_workers: How many steps run at once.
+        on_metric: Told of each metric point that a step logs.
     """
 
     def __init__(
@@ -56,13 +57,14 @@ class Engine:
         use_cache: bool,
         on_event: Callable[[StepEvent], None] | None,
         max_workers: int,
+        on_metric: Callable[[str, float, int], None] | None = None,
     ) -> None:
         self._run = run
         self._pipeline = pipeline
         self._services = services
         self._use_cache = use_cache
         self._on_event = on_event
-        self._context = RunContext(run, services, params)
+        self._context = RunContext(run, services, params, on_metric=on_metric)
         self._code = ProjectCode(services.project_root)
         self._source_root = Path(getattr(services, "source_root", services.project_root))
         self._journal = Journal(run, services)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,7 +97,14 @@ class RunContext:
     """
 
     def __init__(
-        self, run: Run, services: Any, params: Mapping[str, Any], *, step: str = "", snapshots: list[str] | None = None
+        self,
+        run: Run,
+        services: Any,
+        params: Mapping[str, Any],
+        *,
+        step: str = "",
+        snapshots: list[str] | None = None,
+        on_metric: Callable[[str, float, int], None] | None = None,
     ) -> None:
         self.run = run
         self.services = services
@@ -105,6 +112,7 @@ class RunContext:
         self.step = step
         self.snapshots: list[str] = [] if snapshots is None else snapshots
         self.logged = Logged()
+        self._on_metric = on_metric
         self._scratch: Path | None = None
         self._lock = threading.Lock()
 
@@ -131,7 +139,9 @@ class RunContext:
 
     def for_step(self, name: str) -> RunContext:
         """The same run, around one of its steps."""
-        return RunContext(self.run, self.services, self.params, step=name, snapshots=self.snapshots)
+        return RunContext(
+            self.run, self.services, self.params, step=name, snapshots=self.snapshots, on_metric=self._on_metric
+        )
 
     def log(
         self,
@@ -150,14 +160,20 @@ class RunContext:
             step: Place of the metrics on the run's axis; counted up by itself where it is not given.
         """
         at = self.services.clock.now()
+        new: list[MetricPoint] = []
         with self._lock:
             for key, value in (metrics or {}).items():
                 place = self.logged.steps.get(key, -1) + 1 if step is None else step
                 self.logged.steps[key] = place
-                self.logged.points.append(MetricPoint(key=key, value=float(value), step=place, at=at))
+                new.append(MetricPoint(key=key, value=float(value), step=place, at=at))
                 self.logged.last[key] = float(value)
+            self.logged.points += new
             self.logged.params.update(params or {})
             self.logged.tags.update(tags or {})
+        if self._on_metric is not None:
+            for point in new:
+                if point.value is not None:
+                    self._on_metric(point.key, point.value, point.step)
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Logs named numbers."""

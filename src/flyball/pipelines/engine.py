@@ -38,6 +38,8 @@ def run_pipeline(
     on_event: Callable[[StepEvent], None] | None = None,
     max_workers: int = 2,
     cancel: threading.Event | None = None,
+    tags: Mapping[str, str] | None = None,
+    on_metric: Callable[[str, float, int], None] | None = None,
 ) -> PipelineResult:
     """Runs a pipeline in this process, until all of its steps have ended.
 
@@ -51,6 +53,8 @@ def run_pipeline(
         on_event: Told when a step begins or ends; from several threads.
         max_workers: How many steps run at once.
         cancel: Set from elsewhere to stop the run.
+        tags: Of the run.
+        on_metric: Told of each metric point that a step logs: name, value, place; what it raises ends the step.
 
     Raises:
         WorkFailed: a step or the pipeline function failed.
@@ -65,7 +69,7 @@ def run_pipeline(
         name=pipeline.name,
         kind="pipeline",
         params=loggable(bound),
-        tags={"pipeline": pipeline.name},
+        tags={**(tags or {}), "pipeline": pipeline.name},
         code=services.code,
         environment={"python": platform.python_version(), "flyball": __version__},
         id=run_id,
@@ -73,8 +77,9 @@ def run_pipeline(
     if run_id:
         _end_orphans(run, services)
     engine = Engine(
-        run, pipeline.name, bound, services, use_cache=use_cache, on_event=on_event, max_workers=max_workers
-    )
+        run, pipeline.name, bound, services, use_cache=use_cache, on_event=on_event, max_workers=max_workers,
+        on_metric=on_metric,
+    )  # fmt: skip
     with capturing(), _watching(engine, run, services, cancel or threading.Event()):
         try:
             returned = copy_context().run(_call_function, pipeline, bound, engine)
