@@ -42,6 +42,8 @@ class Settings:
         log_level: Least severe level of the log that is written.
         signing_key: File of the private key that versions are signed with as they are registered; empty: they are not.
         webhook_networks: Where webhooks of the registry may stand: at `public` addresses, or at `any`.
+        openlineage: Where runs and data are told as OpenLineage events: an address, or a file; empty: nowhere.
+        openlineage_key: Sent to that address as a bearer token, if it is set.
     """
 
     project: Path
@@ -60,6 +62,8 @@ class Settings:
     log_level: LogLevel = "info"
     signing_key: str = ""
     webhook_networks: Networks = "public"
+    openlineage: str = ""
+    openlineage_key: str = ""
 
 
 SETTABLE = tuple(field.name for field in fields(Settings) if field.name != "project")
@@ -131,7 +135,7 @@ def _read(name: str, value: object, source: str) -> object:
 def _absolute(name: str, value: object, folder: Path) -> object:
     # Parts of one workspace are run from different folders; they must mean the same place.
     is_folder = name == "workspace" or (name == "objects" and "://" not in str(value))
-    if is_folder or (name == "signing_key" and value):
+    if is_folder or (name in ("signing_key", "openlineage") and value and "://" not in str(value)):
         return str(folder / Path(str(value)).expanduser())
     if name == "database" and str(value).startswith("sqlite:///"):
         path, question, query = str(value).removeprefix("sqlite:///").partition("?")

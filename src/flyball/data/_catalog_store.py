@@ -54,14 +54,6 @@ accesses = sa.Table(
     sa.Column("until", Instant),
     sa.Index("ix_catalog_accesses_ref", "ref", "id"),
 )
-# How far those who follow the event log have read.
-followers = sa.Table(
-    "event_followers",
-    metadata,
-    sa.Column("name", sa.String(100), primary_key=True),
-    sa.Column("position", sa.BigInteger, nullable=False),
-)
-
 _WORDS = "catalog_words"
 _WEIGHTS = {"title_words": 8.0, "tag_words": 4.0, "column_words": 2.0, "text_words": 1.0}
 _words = sa.table(_WORDS, sa.column("rowid", sa.Integer), *(sa.column(name, sa.Text) for name in _WEIGHTS))
@@ -93,17 +85,6 @@ def lock(connection: sa.Connection) -> None:
     """Lets one follower at a time bring the catalog up to date."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-
-
-def position(connection: sa.Connection, name: str) -> int | None:
-    """The id of the last event that a follower has seen; None before the first."""
-    return connection.execute(sa.select(followers.c.position).where(followers.c.name == name)).scalar()
-
-
-def set_position(database: Database, connection: sa.Connection, name: str, to: int) -> None:
-    """Notes how far a follower has come."""
-    insert = database.insert(followers).values(name=name, position=to)
-    connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_={"position": to}))
 
 
 def write(database: Database, connection: sa.Connection, entry: EntryText, added: EntryNotes) -> None:

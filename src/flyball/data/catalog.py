@@ -34,6 +34,7 @@ from flyball.lineage import ColumnEdge, Edge, Lineage
 from flyball.refs import Ref, new_id
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
+from flyball.storage.followers import position, set_position
 from flyball.storage.objects import Blobs
 from flyball.verbs import change, read
 
@@ -312,7 +313,7 @@ class Catalog:
             for shelf in self._shelves.values():
                 for name in shelf.names():
                     count += self._refresh(connection, shelf, name)
-            _store.set_position(self._database, connection, _FOLLOWER, latest)
+            set_position(self._database, connection, _FOLLOWER, latest)
         return count
 
     def _catch_up(self) -> None:
@@ -321,7 +322,7 @@ class Catalog:
         if not kinds:
             return
         with self._database.reading() as connection:
-            seen = _store.position(connection, _FOLLOWER)
+            seen = position(connection, _FOLLOWER)
         if seen is None:
             # Things may be older than the catalog, or than what the event log still holds.
             self.rebuild()
@@ -329,7 +330,7 @@ class Catalog:
         while self._events.list(after=seen, kinds=kinds, limit=1):
             with self._database.transaction() as connection:
                 _store.lock(connection)
-                seen = _store.position(connection, _FOLLOWER) or 0
+                seen = position(connection, _FOLLOWER) or 0
                 events = self._events.list(after=seen, kinds=kinds, limit=_PAGE)
                 for event in events:
                     if event.kind.endswith("_renamed") and "former" in event.facts:
@@ -338,7 +339,7 @@ class Catalog:
                         self._look_again(connection, {str(former)})
                 self._look_again(connection, {subject for event in events for subject in _subjects(event.subject)})
                 seen = events[-1].id if events else seen
-                _store.set_position(self._database, connection, _FOLLOWER, seen)
+                set_position(self._database, connection, _FOLLOWER, seen)
 
     def _look_again(self, connection: sa.Connection, refs: set[str]) -> None:
         for text in sorted(refs):

@@ -23,6 +23,7 @@ from flyball.server.objects_api import object_routes
 from flyball.server.openapi import describe_api
 from flyball.server.protocols.mlflow import MlflowProtocol
 from flyball.server.protocols.mlflow.wire import load_endpoints
+from flyball.server.protocols.openlineage import openlineage_routes
 from flyball.server.protocols.prometheus import prometheus_routes
 from flyball.server.routes import error_response, json_response, verb_routes
 from flyball.version import __version__
@@ -44,6 +45,8 @@ _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 ]
+_TOLD = frozenset({b"host", b"origin", b"content-length"})
+_MOST_KNOWN = 100
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 ReadyCheck = Callable[[], str]
@@ -95,6 +98,7 @@ def create_app(
         Route("/api/events/stream", stream),
         *verb_routes(workspace),
         *object_routes(workspace),
+        *openlineage_routes(workspace),
         *prometheus_routes(workspace),
         Route("/", index),
         Mount("/page", StaticFiles(directory=str(page))),
@@ -115,6 +119,7 @@ class _Door:
     def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
         self._app = app
         self._hosts = hosts
+        self._known: set[bytes] = set()  # hosts as they were written, with their ports
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -135,17 +140,21 @@ class _Door:
             await self._app(scope, _limited(receive), send_with_headers)
 
     def _refusal(self, scope: Scope) -> Response | None:
-        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        host = headers.get(b"host", "")
-        if _host_name(host) not in self._hosts:
-            return error_response(InvalidInput(f"This server does not answer to the name '{host[:80]}'."))
-        origin = headers.get(b"origin")
+        told = {name: value for name, value in scope["headers"] if name in _TOLD}
+        host = told.get(b"host", b"")
+        if host not in self._known:
+            name = host.decode("latin-1")
+            if _host_name(name) not in self._hosts:
+                return error_response(InvalidInput(f"This server does not answer to the name '{name[:80]}'."))
+            if len(self._known) < _MOST_KNOWN:
+                self._known.add(host)
+        origin = told.get(b"origin")
         unsafe = scope["method"] not in ("GET", "HEAD", "OPTIONS")
-        if unsafe and origin is not None and urlsplit(origin).netloc != host:
+        if unsafe and origin is not None and urlsplit(origin.decode("latin-1")).netloc != host.decode("latin-1"):
             return json_response(
                 {"code": "permission_denied", "message": "A page of another site may not change things here."}, 403
             )
-        length = headers.get(b"content-length", "0")
+        length = told.get(b"content-length", b"0")
         if not length.isdigit() or (int(length) > _MAX_BODY and not scope["path"].startswith(_STREAMED)):
             return json_response({"code": "invalid_input", "message": _TOO_LARGE}, 413)
         return None

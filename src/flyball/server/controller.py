@@ -16,6 +16,8 @@ from flyball.loops.controller import Controller
 from flyball.settings import load_settings
 from flyball.workspace import Workspace
 
+logger = logging.getLogger(__name__)
+
 
 def main() -> int:
     """Acts for the workspace's loops until it is told to stop."""
@@ -37,9 +39,28 @@ def main() -> int:
     pause = 0.02 if settings.clock == "virtual" else 0.5
     executor = LocalExecutor(settings.workspace / "jobs")
     with Workspace(settings) as workspace:
+        if settings.openlineage:
+            threading.Thread(target=tell_openlineage, args=(workspace, stop), name="openlineage", daemon=True).start()
         Controller(workspace, executor, holder, pause=pause).run(stop)
     executor.close()
     return 0
+
+
+def tell_openlineage(workspace: Workspace, stop: threading.Event, pause: float = 2.0) -> None:
+    """Sends what happens as OpenLineage events until it is told to stop; waits longer while the receiver is down."""
+    emitter = workspace.openlineage
+    emitter.start()
+    wait = pause
+    while not stop.wait(wait):
+        try:
+            error = emitter.send().error
+        except Exception:  # a thread that ends would keep everything back until the next start
+            logger.exception("OpenLineage events could not be sent")
+            error = "see above"
+        else:
+            if error:
+                logger.warning("OpenLineage events wait", extra={"error": error})
+        wait = min(wait * 2, 60.0) if error else pause
 
 
 def _follow_parent(stop: threading.Event) -> None:
