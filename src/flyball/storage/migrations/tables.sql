@@ -833,12 +833,6 @@ CREATE TABLE data_refs (
 	CONSTRAINT pk_data_refs PRIMARY KEY (dataset, name)
 );
 
-CREATE TABLE event_followers (
-	name VARCHAR(100) NOT NULL, 
-	position BIGINT NOT NULL, 
-	CONSTRAINT pk_event_followers PRIMARY KEY (name)
-);
-
 CREATE TABLE external_runs (
 	job VARCHAR(300) NOT NULL, 
 	id VARCHAR(100) NOT NULL, 

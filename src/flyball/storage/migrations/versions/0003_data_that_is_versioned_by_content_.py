@@ -78,12 +78,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("dataset", "name", name=op.f("pk_data_refs")),
     )
     op.create_table(
-        "event_followers",
-        sa.Column("name", sa.String(length=100), nullable=False),
-        sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_event_followers")),
-    )
-    op.create_table(
         "external_runs",
         sa.Column("job", sa.String(length=300), nullable=False),
         sa.Column("id", sa.String(length=100), nullable=False),
@@ -230,7 +224,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_external_runs_started")
 
     op.drop_table("external_runs")
-    op.drop_table("event_followers")
     op.drop_table("data_refs")
     with op.batch_alter_table("data_moves", schema=None) as batch_op:
         batch_op.drop_index("ix_data_moves_dataset_ref")
