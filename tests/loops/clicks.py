@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from flyball.errors import FlyballError
@@ -44,8 +45,8 @@ def train(rows: fb.Table) -> fb.Model:
     return LogisticRegression().fit(x, y)
 
 @fb.pipeline
-def train_clicks():
-    past, recent = fb.split(fb.training_set(clicks, window="1d"), holdout="6h")
+def train_clicks(window: str = "1d"):
+    past, recent = fb.split(fb.training_set(clicks, window=window), holdout="6h")
     model = train(past)
     return fb.register("clicks", model, fb.evaluate(model, recent), reference=past)
 
@@ -160,9 +161,19 @@ class Life:
         folder.mkdir(exist_ok=True)
         pq.write_table(rows, folder / f"{len(list(folder.iterdir())):03d}.parquet")
 
-    def live(self, hours: int, *, turned: bool) -> None:
-        """So many hours go by: traffic is answered, its truth becomes known and is collected."""
+    def live(self, hours: int, *, turned: bool, moved: float = 0.0, truth: bool = True, stuck: bool = False) -> None:
+        """So many hours go by: traffic is answered, its truth becomes known and is collected.
+
+        Args:
+            moved: How far the inputs lie from where they were.
+            truth: Whether anyone tells what was true.
+            stuck: Whether the sensor that gives the inputs shows one value for ever.
+        """
         rows = self.rows(self.now, hours, turned=turned)
+        if moved:
+            rows = rows.set_column(rows.column_names.index("x"), "x", pc.add(rows["x"], moved))
+        if stuck:
+            rows = rows.set_column(rows.column_names.index("x"), "x", pa.repeat(0.5, rows.num_rows))
         manifest = from_json(self.workspace.store.get(manifest_key("clicks")), Manifest)
         runtime = Runtime.load(manifest, self.workspace.blobs)
         for first in range(0, rows.num_rows, 40):
@@ -171,9 +182,10 @@ class Life:
             self._endpoint.answer(runtime, batch.select(["x"]), ids, at=batch["at"][0].as_py())
         self._log.flush()
         until = (self.now + HOUR * hours).isoformat()
-        truth = rows["clicked"].to_pylist()
-        self.workspace.monitoring.add_ground_truth("clicks", rows["id"].to_pylist(), truth, known_at=until)
-        self.collect(rows)
+        if truth:
+            values = rows["clicked"].to_pylist()
+            self.workspace.monitoring.add_ground_truth("clicks", rows["id"].to_pylist(), values, known_at=until)
+            self.collect(rows)
         self.workspace.clock.set(until)
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from flyball.storage.objects import Blobs
 class _Pipeline:
     name = "train"
 
-    def bind(self) -> None: ...
+    def bind(self, params: dict[str, Any]) -> None: ...
 
 
 LOOP = loop("churn", _Pipeline(), cooldown="1d")

@@ -77,7 +77,9 @@ def _ask(spec: TriggerSpec, *windows: Window, **facts: Any) -> Fire | None:
 
 
 def test_every_trigger_can_be_declared() -> None:
-    declared = {spec.trigger for spec in (on.schedule("0 3 * * 1"), on.new_data("x"), on.drift(), on.decay())}
+    declared = {
+        spec.trigger for spec in (on.schedule("0 3 * * 1"), on.new_data("x"), on.drift(), on.decay(), on.bias())
+    }
     assert declared == set(TRIGGERS.names())
 
 

@@ -33,6 +33,8 @@ trainings = sa.Table(
     sa.Column("error", sa.Text, nullable=False),
     sa.Column("created", Instant, nullable=False),
     sa.Column("ended", Instant),
+    sa.Column("plan", Document(dict)),
+    sa.Column("core_seconds", sa.Float(53)),
     # One cause starts one training, whatever happens to whoever starts it.
     sa.UniqueConstraint("loop", "cause", name="uq_loop_trainings_cause"),
     sa.Index("ix_loop_trainings_loop", "loop", "id"),

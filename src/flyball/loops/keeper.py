@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flyball.data.snapshot import Snapshot
 from flyball.deployment.analysis import Worse, analyse
@@ -10,9 +10,11 @@ from flyball.deployment.deployments import Deployment
 from flyball.deployment.rollout import Rollout
 from flyball.errors import FlyballError, NotFound
 from flyball.executors.base import Executor
+from flyball.loops.acting import Acting
 from flyball.loops.evidence import gather
 from flyball.loops.loops import LoopState, Training
-from flyball.loops.restraints import Past, keeps_failing, restraint
+from flyball.loops.policies.base import Situation, choose, classify
+from flyball.loops.restraints import Past
 from flyball.loops.retraining import Retraining
 from flyball.loops.services import Services
 from flyball.loops.triggers import base as triggers
@@ -21,6 +23,9 @@ from flyball.plugins import PluginGroup
 from flyball.refs import Ref
 from flyball.registry.versions import ModelVersion
 from flyball.storage.database import Lease
+
+_JUDGE_ATTEMPTS = 4
+_JUDGE_AGAIN = timedelta(minutes=2)
 
 TRIGGERS = PluginGroup[triggers.Trigger]("trigger", "flyball.loops.triggers")
 
@@ -32,6 +37,7 @@ class LoopKeeper:
         self._workspace = workspace
         self._retraining = Retraining(workspace, executor)
         self._watch = Watch(workspace)
+        self._acting = Acting(workspace)
         self._is_new = True
 
     def act(self, state: LoopState, now: datetime, lease: Lease) -> bool:
@@ -95,18 +101,33 @@ class LoopKeeper:
             return False
         newest = fresh[0]
         if newest.verdict is None:
-            training = loops.start_training(
-                loop.name, cause=self._cause_to_judge(newest), trigger="registered", kind="judge", version=newest.version,
-                reason=f"version {newest.version} is to be judged", evidence={}, lease=lease,
-            )  # fmt: skip
-            return training.state in ("pending", "running")
+            cause = self._cause_to_judge(newest)
+            return cause is not None and self._judge(loop.name, newest, cause, lease)
         return self._act_on_verdict(state, deployment, newest)
 
-    def _cause_to_judge(self, version: ModelVersion) -> str:
-        """One judging for one version, and another when people have approved it since."""
+    def _judge(self, name: str, version: ModelVersion, cause: str, lease: Lease) -> bool:
+        training = self._workspace.loops.start_training(
+            name, cause=cause, trigger="registered", kind="judge", version=version.version,
+            reason=f"version {version.version} is to be judged", evidence={}, lease=lease,
+        )  # fmt: skip
+        return training.state in ("pending", "running")
+
+    def _cause_to_judge(self, version: ModelVersion) -> str | None:
+        """One judging for one version, another when people have approved it since, and again after one that failed.
+
+        None while the pause after one that failed is not over.
+        """
         ref = str(Ref(kind="models", name=version.model, version=str(version.version)))
         approved = self._workspace.approvals.list(ref, state="approved", limit=1)
-        return ":".join(["judge", str(version.version), *(found.id for found in approved)])
+        cause = ":".join(["judge", str(version.version), *(found.id for found in approved)])
+        tried = self._workspace.loops.list_trainings(version.model, limit=200)
+        failed = [each for each in tried if each.cause.startswith(cause) and each.state == "failed" and each.ended]
+        if not failed:
+            return cause
+        over = (failed[0].ended or failed[0].created) + _JUDGE_AGAIN * 4 ** (len(failed) - 1)
+        if len(failed) >= _JUDGE_ATTEMPTS or self._workspace.time.now() < over:
+            return None
+        return f"{cause}:again{len(failed)}"
 
     def _act_on_verdict(self, state: LoopState, deployment: Deployment | None, version: ModelVersion) -> bool:
         workspace, loop = self._workspace, state.loop
@@ -188,41 +209,28 @@ class LoopKeeper:
         return changed
 
     def _decide(self, state: LoopState, deployment: Deployment, now: datetime, lease: Lease) -> bool:
-        """Starts a training if a trigger calls for one and nothing speaks against it."""
+        """Has the policies answer what the triggers find, and acts on it; one cause is acted on once."""
         loop, loops = state.loop, self._workspace.loops
         trainings = [training for training in loops.list_trainings(loop.name, limit=50) if training.kind == "train"]
         facts = self._facts(state, deployment, trainings, now)
+        past = [_past(each) for each in trainings]
         for spec in loop.retrain:
             fire = TRIGGERS.get(spec.trigger).fires(facts, spec.params)
             if fire is None or any(training.cause == fire.cause for training in trainings):
                 continue
-            past = [Past(created=each.created, failed=each.state == "failed") for each in trainings]
-            against = restraint(loop, past, now, trigger=spec.trigger, windows=facts.windows)
-            if against:
-                loops.decide(loop.name, "wait", fire.cause, f"{fire.reason}, but {against}", fire.evidence)
-                self._ask_for_help(state, past)
-                continue
-            if loop.dry_run:
-                loops.decide(loop.name, "would retrain", fire.cause, fire.reason, fire.evidence)
-                continue
-            loops.start_training(
-                loop.name,
-                cause=fire.cause,
-                trigger=spec.trigger,
-                reason=fire.reason,
-                evidence=fire.evidence,
-                lease=lease,
-            )
-            return True
+            kind, because = classify(spec.trigger, facts, past)
+            situation = Situation(
+                kind=kind, because=because, trigger=spec.trigger, fire=fire, facts=facts, past=past,
+                champions=self._champions(deployment),
+            )  # fmt: skip
+            if self._acting.act(state, deployment, situation, choose(loop.policies, situation), now, lease):
+                return True
         return False
 
-    def _ask_for_help(self, state: LoopState, past: list[Past]) -> None:
-        if keeps_failing(past):
-            self._workspace.alerts.open(
-                severity="critical", kind="loop", subject=_ref(state), cause=f"loop:failing:{past[0].created.isoformat()}",
-                title="The last three trainings failed; the loop starts no other by itself",
-                detail="Look at why they failed, mend it, and trigger one by hand.",
-            )  # fmt: skip
+    def _champions(self, deployment: Deployment) -> tuple[int, ...]:
+        """Versions that were champion before the present one, the latest first."""
+        history = self._workspace.deployments.history(deployment.name, limit=200)
+        return tuple(dict.fromkeys(each.champion for each in history if each.champion != deployment.champion))
 
     def _facts(
         self, state: LoopState, deployment: Deployment, trainings: list[Training], now: datetime
@@ -239,6 +247,7 @@ class LoopKeeper:
             last_training=trainings[0].created if trainings else None,
             applied=state.applied,
             snapshots={name: found for name in names if (found := self._latest(name)) is not None},
+            labels_come=any(window.labelled for window in windows),
         )
 
     def _latest(self, dataset: str) -> Snapshot | None:
@@ -246,6 +255,13 @@ class LoopKeeper:
             return self._workspace.data.get_snapshot(dataset)
         except NotFound:
             return None
+
+
+def _past(training: Training) -> Past:
+    return Past(
+        created=training.created, failed=training.state == "failed", trigger=training.trigger, version=training.version,
+        core_seconds=training.core_seconds or 0.0,
+    )  # fmt: skip
 
 
 def _ref(state: LoopState) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from flyball.alerts.channels.base import ChannelSpec
@@ -26,6 +26,19 @@ class TriggerSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySpec:
+    """What is done about a cause.
+
+    Attributes:
+        on: Kinds of causes that it answers; all if empty.
+    """
+
+    policy: str
+    on: tuple[str, ...] = ()
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loop:
     """A declared loop.
 
@@ -44,6 +57,8 @@ class Loop:
         channels: Where alerts are sent.
         freeze: Times in which nothing is started by itself.
         dry_run: Whether it only says what it would have started.
+        policies: What is done about a cause, asked in their order; after them come the defaults.
+        max_core_seconds_per_week: Budget of processor time for trainings; 0 for none.
         code: Digest of the code snapshot that is run; set when the loop is applied.
         module: File of the project that declares the loop.
         source_root: Folder that the sources of datasets are relative to.
@@ -69,10 +84,14 @@ class Loop:
     paused: str = ""
     freeze: tuple[Freeze, ...] = ()
     dry_run: bool = False
+    policies: tuple[PolicySpec, ...] = ()
+    max_core_seconds_per_week: float = 0.0
 
 
 class _Named(Protocol):
     name: str
+
+    def bind(self, params: dict[str, Any]) -> Any: ...
 
 
 def loop(
@@ -92,6 +111,8 @@ def loop(
     params: dict[str, Any] | None = None,
     freeze: Sequence[Freeze] = (),
     dry_run: bool = False,
+    policies: Sequence[PolicySpec] = (),
+    max_core_seconds_per_week: float = 0.0,
 ) -> Loop:
     """Declares a loop: what is trained, when, what it must pass, how it goes live, what is watched.
 
@@ -112,6 +133,9 @@ def loop(
         freeze: Times in which nothing is started by itself, from `fb.freeze` and `fb.freeze_between`.
         dry_run: Whether it only says what it would have started ("would retrain"), and starts nothing. What is asked for by
             hand is done all the same.
+        policies: What is done about a cause, from `fb.policy`, asked in their order. After them come the defaults: what can be
+            helped by a training is retrained, a person is asked about the rest.
+        max_core_seconds_per_week: Budget of processor time for trainings; 0 sets none.
 
     Raises:
         InvalidInput: the name, a duration or the pipeline cannot be used.
@@ -122,6 +146,8 @@ def loop(
         )
     if max_trainings_per_week < 1:
         raise InvalidInput(f"Loop '{name}' may train {max_trainings_per_week} times a week.", hint="Give at least 1.")
+    if max_core_seconds_per_week < 0:
+        raise InvalidInput(f"Loop '{name}' may use {max_core_seconds_per_week} core-seconds.", hint="Give 0 or more.")
     length = parse_duration(window).total_seconds()
     if length <= 0:
         raise InvalidInput(f"Loop '{name}' has a window of '{window}'.", hint="Give a length such as '1d'.")
@@ -141,6 +167,11 @@ def loop(
         sticky_key=sticky_key,
         freeze=tuple(freeze),
         dry_run=dry_run,
+        policies=tuple(policies),
+        max_core_seconds_per_week=max_core_seconds_per_week,
     )
+    for spec in made.policies:
+        if spec.params.get("params"):
+            pipeline.bind({**made.params, **spec.params["params"]})  # now, not at three in the morning
     declare(made)
     return made

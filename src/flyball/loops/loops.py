@@ -32,6 +32,8 @@ class Training:
         attempt: How often it was started; a worker that died does not end it.
         job: The executor's name for the present attempt.
         version: The version that came of it.
+        plan: How it is to learn, where that is not as ever: `how`, `params` of the pipeline, `tune`.
+        core_seconds: Processor time that its workers used; None while that is not known.
     """
 
     id: str
@@ -48,6 +50,8 @@ class Training:
     error: str = ""
     created: datetime
     ended: datetime | None = None
+    plan: dict[str, Any] | None = None
+    core_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,8 +183,13 @@ class Loops:
     def start_training(
         self, name: str, *, cause: str, trigger: str, reason: str, evidence: dict[str, Any],
         kind: Literal["train", "judge"] = "train", version: int | None = None, lease: Lease | None = None,
+        plan: dict[str, Any] | None = None, decision: str = "retrain",
     ) -> Training:  # fmt: skip
         """Notes that a training is to be done; a cause that had one gets it again.
+
+        Args:
+            plan: How it is to learn, where that is not as ever.
+            decision: What was decided, in a word or two.
 
         Raises:
             Conflict: another one of this loop is under way.
@@ -199,13 +208,13 @@ class Loops:
                 raise Conflict(f"A training of '{name}' is under way already ({active.reason}).", training=active.id)
             training = Training(
                 id=new_id(), loop=name, kind=kind, cause=cause, trigger=trigger, reason=reason, evidence=evidence,
-                state="pending", attempt=0, version=version, created=self._clock.now(),
+                state="pending", attempt=0, version=version, created=self._clock.now(), plan=plan,
             )  # fmt: skip
             connection.execute(
                 sa.insert(table), [{field: getattr(training, field) for field in training.__dataclass_fields__}]
             )
             if kind == "train":
-                self._decide(connection, name, "retrain", cause, reason, evidence)
+                self._decide(connection, name, decision, cause, reason, evidence)
             self._tell(connection, "training_started", name, training=training.id, cause=cause, reason=reason)
             return training
 
@@ -224,6 +233,18 @@ class Loops:
                     "error": training.error,
                 }
                 self._tell(connection, "training_ended", training.loop, **facts)
+
+    def record_cost(self, training: str, core_seconds: float) -> None:
+        """Adds processor time to what a training has used."""
+        table = _store.trainings
+        total = sa.func.coalesce(table.c.core_seconds, 0.0) + core_seconds
+        self._database.execute(sa.update(table).where(table.c.id == training).values(core_seconds=total))
+
+    def has_decided(self, name: str, decision: str, cause: str) -> bool:
+        """Whether this was decided on this cause before."""
+        table = _store.decisions
+        same = sa.and_(table.c.loop == name, table.c.decision == decision, table.c.cause == cause)
+        return self._database.row(sa.select(table.c.id).where(same)) is not None
 
     def decide(self, name: str, decision: str, cause: str, reason: str, evidence: dict[str, Any]) -> bool:
         """Notes a decision; whether it is the first on this cause."""
@@ -244,7 +265,7 @@ class Loops:
         insert = self._database.insert(_store.decisions).values(row).on_conflict_do_nothing()
         is_new = connection.execute(insert.returning(_store.decisions.c.id)).first() is not None
         if is_new:
-            self._tell(connection, "decided", name, decision=decision, cause=cause, reason=reason)
+            self._tell(connection, "decided", name, decision=decision, cause=cause, reason=reason, evidence=evidence)
         return is_new
 
     def _state(self, connection: sa.Connection, name: str) -> LoopState:

@@ -52,6 +52,17 @@ def decay(metric: str = "roc_auc", *, by: float = 0.02, windows: int = 1) -> Tri
     return TriggerSpec(trigger="decay", params={"metric": metric, "by": by, "windows": _windows(windows)})
 
 
+def bias(*, windows: int = 1) -> TriggerSpec:
+    """When the champion treats a group worse than the best one, beyond chance; needs `fb.monitor.bias`.
+
+    By default a person is asked: to train again from the same data would learn the same.
+
+    Args:
+        windows: How many windows in a row must show the same group.
+    """
+    return TriggerSpec(trigger="bias", params={"windows": _windows(windows)})
+
+
 def _windows(count: int) -> int:
     if count < 1:
         raise InvalidInput(f"windows is {count}.", hint="Give at least 1.")

@@ -23,6 +23,7 @@ from flyball.evaluation.scores import METRICS
 from flyball.loops import on
 from flyball.loops.keeper import TRIGGERS
 from flyball.loops.loop import Loop, TriggerSpec
+from flyball.loops.policies.base import Situation, choose, classify
 from flyball.loops.restraints import Past, restraint
 from flyball.loops.services import Services
 from flyball.loops.triggers.base import LoopFacts
@@ -32,7 +33,7 @@ from flyball.registry.versions import ModelVersion
 _PAGE = 400
 _LEAST_WINDOWS = 5
 _SURE = 1.96
-_WORDS = ("schedule", "new_data", "drift", "decay")
+_WORDS = ("schedule", "new_data", "drift", "decay", "bias")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,19 +174,28 @@ def _decided(
         champion = next((each for each in reversed(versions) if each.created <= now), None)
         seen = tuple(each for each in reversed(known) if each.start >= since)
         facts = LoopFacts(
-            now=now, champion=champion, windows=seen, last_training=past[0].created if past else None, applied=applied
+            now=now,
+            champion=champion,
+            windows=seen,
+            last_training=past[0].created if past else None,
+            applied=applied,
+            labels_come=any(each.labelled for each in known),
         )
         for spec in policy.retrain:
             fire = TRIGGERS.get(spec.trigger).fires(facts, spec.params)
             if fire is None or fire.cause in causes:
                 continue
-            against = restraint(policy, past, now, trigger=spec.trigger, windows=seen)
+            kind, because = classify(spec.trigger, facts, past)
+            situation = Situation(kind=kind, because=because, trigger=spec.trigger, fire=fire, facts=facts, past=past)
+            action = choose(policy.policies, situation)
+            starts = action.what in ("retrain", "retune")
+            against = restraint(policy, past, now) if starts else action.reason or action.what
             if against:
                 if not any(each.reason == fire.reason for each in waits):
                     waits.append(WouldHave(at=now, trigger=spec.trigger, reason=fire.reason, waited_for=against))
                 continue
             causes.add(fire.cause)
-            past.insert(0, Past(created=now))
+            past.insert(0, Past(created=now, trigger=spec.trigger))
             started.append(WouldHave(at=now, trigger=spec.trigger, reason=fire.reason))
             since = now
             break

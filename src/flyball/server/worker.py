@@ -6,9 +6,12 @@ Started by the controller as `python -m flyball.server.worker TRAINING`, with th
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
+import time
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from flyball.loops.loop import Loop
 from flyball.loops.loops import Training
 from flyball.pipelines.code_snapshot import checkout_code, load_project
 from flyball.pipelines.engine import run_pipeline
+from flyball.pipelines.pipeline import Pipeline
 from flyball.registry.versions import ModelVersion
 from flyball.settings import load_settings
 from flyball.workspace import Workspace
@@ -78,7 +82,11 @@ def _train(workspace: Workspace, loop: Loop, training: Training) -> ModelVersion
         raise WorkFailed(f"The applied code has no pipeline '{loop.pipeline}'.", hint="Run `flyball apply` again.")
     pipeline = project.pipelines[loop.pipeline]
     services = RunServices(workspace=workspace, project_root=folder, source_root=Path(loop.source_root), code=loop.code)
-    run_pipeline(pipeline, pipeline.bind(loop.params), services=services, experiment=loop.name, run_id=training.id)
+    plan = training.plan or {}
+    params = {**loop.params, **plan.get("params", {})}
+    if "tune" in plan:
+        params = _tuned(pipeline, params, plan["tune"], services, loop, training)
+    run_pipeline(pipeline, pipeline.bind(params), services=services, experiment=loop.name, run_id=training.id)
     made = [version for version in workspace.registry.find_by_run(training.id) if version.model == loop.name]
     if not made:
         raise WorkFailed(
@@ -86,6 +94,31 @@ def _train(workspace: Workspace, loop: Loop, training: Training) -> ModelVersion
             hint=f"A loop's pipeline registers a model of the loop's name: fb.register('{loop.name}', ...).",
         )
     return made[-1]
+
+
+def _tuned(
+    pipeline: Pipeline[..., Any],
+    params: dict[str, Any],
+    asked: dict[str, Any],
+    services: Any,
+    loop: Loop,
+    training: Training,
+) -> dict[str, Any]:
+    """The best parameters that a search finds; one that was cut off goes on where it was."""
+    from flyball.tuning.tune import tune
+
+    registry = services.registry
+    before = max((version.version for version in registry.list_versions(loop.name, limit=1)), default=0)
+    found = tune(
+        pipeline, asked.get("metric", "roc_auc"), services=services, name=f"{loop.name}-{training.id}", params=params,
+        trials=int(asked.get("trials", 20)), budget=timedelta(seconds=float(asked.get("budget", 7200.0))),
+    )  # fmt: skip
+    for version in registry.list_versions(loop.name, limit=1000):
+        if version.version > before and version.stage == "candidate":
+            registry.set_stage(
+                loop.name, version.version, "archived", f"a trial of the search for training {training.id}"
+            )
+    return {**params, **found.params}
 
 
 def _to_judge(workspace: Workspace, loop: Loop, training: Training) -> ModelVersion:
@@ -105,12 +138,18 @@ def main() -> int:
     threading.current_thread().name = "worker"
     with Workspace(load_settings()) as workspace:
         training = workspace.loops.get_training(sys.argv[1])
+        began = time.process_time()
         try:
             version = work(workspace, training)
         except FlyballError as error:
             # The last line of the output is what the controller shows as the reason.
             sys.stderr.write(f"{error}\n")
             return 1
+        finally:
+            # What its own processes have used, and those of its steps that have ended.
+            spent = os.times()
+            children = spent.children_user + spent.children_system
+            workspace.loops.record_cost(training.id, time.process_time() - began + children)
         remember_libraries(libraries_file(workspace.cache, training.loop))
         logger.info("done", extra={"training": training.id, "version": version.version})
         return 0

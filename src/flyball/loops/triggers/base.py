@@ -22,6 +22,7 @@ class LoopFacts:
         last_training: When the last training of this loop was started; None before the first.
         applied: When the loop was first handed over.
         snapshots: The latest snapshot of each dataset a trigger names.
+        labels_come: Whether ground truth has ever come to this loop's predictions.
     """
 
     now: datetime
@@ -30,6 +31,7 @@ class LoopFacts:
     last_training: datetime | None
     applied: datetime
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    labels_come: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +42,13 @@ class Fire:
         cause: What called for it; one cause starts one training, however often it is seen.
         reason: The same in a sentence.
         evidence: Figures behind it.
+        confidence: How sure it is, in words.
     """
 
     cause: str
     reason: str
     evidence: dict[str, Any] = field(default_factory=dict)
+    confidence: str = ""
 
 
 class Trigger(Protocol):

@@ -44,7 +44,12 @@ class Decay:
                 "low": newest.low,
                 "high": newest.high,
             },
+            confidence=f"its 95 % interval, {_shown(newest.low)} to {_shown(newest.high)}, leaves out {before.value:.3f}",
         )
+
+
+def _shown(value: float | None) -> str:
+    return "?" if value is None else f"{value:.3f}"
 
 
 def _value(metrics: tuple[MetricValue, ...], name: str) -> MetricValue | None:

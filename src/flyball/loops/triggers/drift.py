@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flyball.loops.triggers.base import Fire, LoopFacts, Trigger
+from flyball.monitoring.evidence import ColumnDrift
 
 
 class Drift:
@@ -27,7 +28,16 @@ class Drift:
             cause=f"drift:{latest[0].end.isoformat()}",
             reason=f"{len(columns)} of {len(drift.columns)} columns drifted ({shown}{more})",
             evidence={"columns": [column.column for column in columns], "share": drift.share},
+            confidence=_sure(columns, len(latest)),
         )
+
+
+def _sure(columns: list[ColumnDrift], windows: int) -> str:
+    surest = min((column.q_value for column in columns), default=1.0)
+    chance = "less than one in a million" if surest < 1e-6 else f"{surest:.2g}"
+    return f"the chance of this without a change is {chance}" + (
+        f", in {windows} windows in a row" if windows > 1 else ""
+    )
 
 
 plugin: Trigger = Drift()
