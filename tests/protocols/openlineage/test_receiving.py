@@ -42,7 +42,8 @@ s3 = OutputDataset(namespace="s3://lake", name="revenue/2026", facets={
 for state, at in ((RunState.START, "2026-03-01T10:00:00Z"), (RunState.COMPLETE, "2026-03-01T10:05:00.123456789Z")):
     client.emit(RunEvent(eventType=state, eventTime=at, run=run, job=job, producer="https://example.org/airflow",
                          inputs=[orders], outputs=[flights, s3]))
-failed = Run(runId=str(uuid.uuid4()), facets={"errorMessage": e.ErrorMessageRunFacet(message="disk full", programmingLanguage="SQL")})
+error = e.ErrorMessageRunFacet(message="disk full", programmingLanguage="SQL")
+failed = Run(runId=str(uuid.uuid4()), facets={"errorMessage": error})
 client.emit(RunEvent(eventType=RunState.FAIL, eventTime="2026-03-02T10:00:00Z", run=failed, job=job, producer="https://x.org"))
 print("null")
 """
