@@ -34,6 +34,8 @@ class Settings:
         token: Token for the team server.
         database: SQLAlchemy URL; by default SQLite in the workspace.
         objects: Folder or `s3://bucket/prefix` that holds the bytes; by default in the workspace.
+        online: Where features for serving are kept: `sqlite:///path`, `lmdb:///folder`, `redis://host/0` or
+            `postgresql://user@host/name`; by default SQLite in the workspace.
         s3_endpoint: Address of the S3 service, where it is not Amazon's.
         s3_region: Region of the bucket.
         clock: `system`, or `virtual` for a workspace that replays history.
@@ -54,6 +56,7 @@ class Settings:
     token: str = ""
     database: str
     objects: str
+    online: str
     s3_endpoint: str = ""
     s3_region: str = "us-east-1"
     clock: ClockKind = "system"
@@ -112,6 +115,7 @@ def load_settings(
     chosen.setdefault("name", project.name)
     chosen.setdefault("database", f"sqlite:///{workspace / 'flyball.db'}")
     chosen.setdefault("objects", str(workspace / "objects"))
+    chosen.setdefault("online", f"sqlite:///{workspace / 'online.db'}")
     return Settings(project=project, **chosen)  # type: ignore[arg-type]  # each value was read by its field's type
 
 
@@ -137,10 +141,11 @@ def _absolute(name: str, value: object, folder: Path) -> object:
     is_folder = name == "workspace" or (name == "objects" and "://" not in str(value))
     if is_folder or (name in ("signing_key", "openlineage") and value and "://" not in str(value)):
         return str(folder / Path(str(value)).expanduser())
-    if name == "database" and str(value).startswith("sqlite:///"):
-        path, question, query = str(value).removeprefix("sqlite:///").partition("?")
+    scheme = str(value).partition(":///")[0]
+    if (name == "database" and scheme == "sqlite") or (name == "online" and scheme in ("sqlite", "lmdb")):
+        path, question, query = str(value).removeprefix(f"{scheme}:///").partition("?")
         if path and path != ":memory:":
-            return f"sqlite:///{folder / Path(path).expanduser()}{question}{query}"
+            return f"{scheme}:///{folder / Path(path).expanduser()}{question}{query}"
     return value
 
 

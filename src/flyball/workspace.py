@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flyball.data.versions import DataVersions
     from flyball.data.external import External
     from flyball.deployment.deployments import Deployments
+    from flyball.features.online_features import OnlineFeatures
     from flyball.features.views import Features
     from flyball.governance.openlineage import Emitter
     from flyball.lineage import Lineage
@@ -78,6 +79,7 @@ SERVICES = {
     "experiments": "flyball.tracking.experiments:Experiments",
     "external": "flyball.data.external:External",
     "features": "flyball.features.views:Features",
+    "features_online": "flyball.features.online_features:OnlineFeatures",
     "files": "flyball.tracking.files:Files",
     "lifecycle": "flyball.registry.lifecycle:Lifecycle",
     "lineage": "flyball.lineage:Lineage",
@@ -238,6 +240,16 @@ class Workspace:
         from flyball.features.views import Features
 
         return self._room("features", Features)
+
+    @property
+    def features_online(self) -> OnlineFeatures:
+        """The latest values of features, by key."""
+        from flyball.features.online_features import OnlineFeatures
+
+        def make() -> OnlineFeatures:
+            return OnlineFeatures(self.database, self.blobs, self.events, self.time, url=self.settings.online)
+
+        return self._once("features_online", make)
 
     @property
     def files(self) -> Files:
@@ -429,6 +441,9 @@ class Workspace:
         ingest = self._made.get("ingest")
         if ingest is not None:
             ingest.close()
+        online = self._made.get("features_online")
+        if online is not None:
+            online.close()
         database = self._made.get("database")
         if database is not None:
             database.close()

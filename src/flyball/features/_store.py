@@ -180,9 +180,9 @@ def materialization(connection: sa.Connection, view: str, number: int) -> sa.Row
     return connection.execute(sa.select(materializations).where(wanted)).first()
 
 
-def add_push(connection: sa.Connection, row: dict[str, Any]) -> None:
-    """Adds rows that were pushed."""
-    connection.execute(sa.insert(pushes).values(**row))
+def add_push(connection: sa.Connection, row: dict[str, Any]) -> int:
+    """Adds rows that were pushed; gives the number of the push."""
+    return int(connection.execute(sa.insert(pushes).values(**row).returning(pushes.c.id)).scalar_one())
 
 
 def pushed(connection: sa.Connection, view: str) -> list[sa.Row[Any]]:

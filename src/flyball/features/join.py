@@ -94,7 +94,7 @@ class JoinReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Matches:
+class Matches:
     """For each row, the place of its feature row, or null; and the counts of why not."""
 
     places: pa.Array
@@ -122,7 +122,7 @@ def join_features(rows: pa.Table, views: Sequence[tuple[FeatureView, pa.Table]],
             for field, column in _windows(rows, view, source, time):
                 joined = joined.append_column(field.with_name(renamed[field.name]), column)
             continue
-        matches = _match(rows, view, source, time)
+        matches = match_rows(rows, view, source, time)
         picked = source.select(list(renamed)).combine_chunks().take(matches.places)
         for feature, name in renamed.items():
             joined = joined.append_column(
@@ -134,11 +134,12 @@ def join_features(rows: pa.Table, views: Sequence[tuple[FeatureView, pa.Table]],
 def join_report(rows: pa.Table, views: Sequence[tuple[FeatureView, pa.Table]], *, time: str) -> JoinReport:
     """How many rows find values in each view, and why the others do not. The arguments are those of `join_features`."""
     # A window has an answer at every moment; what its rows miss is that of a plain view of the same source.
-    reports = tuple(_match(rows, view, source, time).report for view, source in views)
+    reports = tuple(match_rows(rows, view, source, time).report for view, source in views)
     return JoinReport(rows=rows.num_rows, views=reports)
 
 
-def _match(rows: pa.Table, view: FeatureView, source: pa.Table, time: str) -> _Matches:
+def match_rows(rows: pa.Table, view: FeatureView, source: pa.Table, time: str) -> Matches:
+    """For each row, which row of a view counts at its time."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -169,7 +170,7 @@ def _match(rows: pa.Table, view: FeatureView, source: pa.Table, time: str) -> _M
         late=_count(pc.and_(is_missed, pc.invert(is_later))),
         expired=_count(expired),
     )
-    return _Matches(places.combine_chunks(), report)
+    return Matches(places.combine_chunks(), report)
 
 
 def _windows(rows: pa.Table, view: FeatureView, source: pa.Table, time: str) -> list[tuple[pa.Field, pa.ChunkedArray]]:

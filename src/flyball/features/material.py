@@ -59,7 +59,7 @@ class Reader:
             tables.append(self._queried(view))
         elif view.source:
             tables.append(self._of_source(view))
-        tables += [_parquet(self.blobs.get(digest)) for digest in self.features.pushes(view.name)]
+        tables += [_parquet(self.blobs.get(push.digest)) for push in self.features.pushes(view.name)]
         if not tables:
             raise NotFound(
                 f"Feature view '{view.name}' has no rows.", hint="It has no source: push rows to it, or declare one."
@@ -138,9 +138,9 @@ def stored_columns(view: FeatureView, table: pa.Table) -> list[str]:
 
 
 def stored_schema(view: FeatureView, table: pa.Table) -> Schema:
-    """What is kept of a row: the entity's columns, then the values."""
+    """The columns of a view's rows that matter: entity, time, created, then the values."""
     found = Schema.of(table.schema)
-    return replace(found, columns=tuple(found.column(name) for name in (*view.entity, *stored_columns(view, table))))
+    return replace(found, columns=tuple(found.column(name) for name in (*view.roles, *stored_columns(view, table))))
 
 
 def _check(view: FeatureView, table: pa.Table) -> None:

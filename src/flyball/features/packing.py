@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from flyball.clock import parse_time
 from flyball.errors import InvalidInput
-from flyball.schema import Column, ColumnType, Schema
+from flyball.schema import Column, ColumnType
 from flyball.serialization import pack
 
 if TYPE_CHECKING:
@@ -40,20 +40,6 @@ def restores(columns: Sequence[Column]) -> list[tuple[int, Restore]]:
     """What gives unpacked values of these columns their types again; only for the columns that need it."""
     made = [(place, _restore(column)) for place, column in enumerate(columns)]
     return [(place, restore) for place, restore in made if restore is not None]
-
-
-def arrow_column(values: Sequence[Any], column: Column) -> pa.Array:
-    """Unpacked values, not restored, as an Arrow array of the column's own type."""
-    import pyarrow as pa
-
-    kind = Schema(columns=(column,)).to_arrow().field(0).type if column.type != "list" else None
-    if kind is None or column.type in ("decimal", "struct"):
-        restore = _restore(column)
-        return pa.array([value if value is None or restore is None else restore(value) for value in values])
-    if column.type in ("timestamp", "date", "time"):
-        width = pa.int32() if kind in (pa.date32(), pa.time32("s"), pa.time32("ms")) else pa.int64()
-        return pa.array(values, width).cast(kind)
-    return pa.array(values, kind)
 
 
 def packed_keys(table: pa.Table, entity: Sequence[str]) -> list[bytes]:

@@ -21,7 +21,7 @@ class PlannedView:
     """One view of a plan.
 
     Attributes:
-        schema: What is kept of a row: the entity's columns, then the features, or the columns that windows are made of.
+        schema: The columns of its rows: entity, time, created, then the features, or what windows are made of.
         names: The column that each feature became.
     """
 

@@ -19,7 +19,7 @@ from flyball.refs import Ref, check_name
 from flyball.schema import Schema
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
-from flyball.storage.objects import Blobs
+from flyball.storage.objects import Blobs, check_digest
 from flyball.verbs import change, read
 
 __all__ = ["FeatureView", "Features", "ViewVersion", "feature_view"]
@@ -30,8 +30,8 @@ class ViewVersion:
     """One version of a feature view.
 
     Attributes:
-        schema: What is kept of its rows: the entity's columns, then the features (or the columns that windows are made
-            of); None before its rows were first read.
+        schema: The columns of its rows: entity, time, created, then the features (or the columns that windows are made of);
+            None before its rows were first read.
         is_latest: Whether it is the one that the bare name means.
     """
 
@@ -61,6 +61,22 @@ class Materialization:
     keys: int = 0
     newest: datetime | None = None
     known: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """Rows that were pushed to a view at once.
+
+    Attributes:
+        id: Grows with every push.
+        digest: Of the rows, as Parquet.
+    """
+
+    id: int
+    view: str
+    at: datetime
+    digest: str
+    rows: int
 
 
 class Features:
@@ -280,15 +296,26 @@ class Features:
             row = _store.materialization(connection, view.name, view.version)
         return None if row is None else Materialization(**row._mapping)
 
-    def add_push(self, connection: sa.Connection, view: str, digest: str, rows: int) -> None:
-        """Adds rows that were pushed, in the transaction of who pushes them."""
-        _store.add_push(connection, {"view": view, "at": self._clock.now(), "digest": digest, "rows": rows})
+    @change
+    def record_push(self, name: str, digest: str, rows: int) -> Push:
+        """Notes rows that were pushed to a view.
+
+        Args:
+            digest: Of the rows, as Parquet.
+        """
+        view = self.get(name)
+        with self._database.transaction() as connection:
+            made = Push(id=0, view=view.name, at=self._clock.now(), digest=check_digest(digest), rows=rows)
+            given = {name: getattr(made, name) for name in ("view", "at", "digest", "rows")}
+            number = _store.add_push(connection, given)
+            self._events.append(connection, "features.pushed", _ref(view.name), rows=rows)
+        return replace(made, id=number)
 
     @read
-    def pushes(self, name: str) -> list[str]:
-        """Digests of the rows that were pushed to a view, as Parquet, in their order."""
+    def pushes(self, name: str) -> list[Push]:
+        """What was pushed to a view, in its order."""
         with self._database.reading() as connection:
-            return [row.digest for row in _store.pushed(connection, name)]
+            return [Push(**row._mapping) for row in _store.pushed(connection, name)]
 
     @read
     def list(self, limit: int = 100, after: str = "") -> list[FeatureView]:
@@ -323,7 +350,7 @@ def views_among(declarations: Sequence[object]) -> list[FeatureView]:
 
 def planned(view: FeatureView, schema: Schema) -> PlannedView:
     """A view as a plan of its own, in which its features keep their names."""
-    features = [made.name for made in view.windows] or [name for name in schema.names if name not in view.entity]
+    features = [made.name for made in view.windows] or [name for name in schema.names if name not in view.roles]
     return PlannedView(view=view, schema=schema, names={feature: feature for feature in features})
 
 

@@ -1,0 +1,347 @@
+"""Reads features online: the values of things by their keys, as a join at this moment would give them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from flyball.errors import InvalidInput, ServerUnreachable
+from flyball.features.functions import compute
+from flyball.features.online.base import Cell, OnlineStore
+from flyball.features.packing import key_reader, microseconds, restores
+from flyball.features.plan import FeaturePlan, PlannedView
+from flyball.features.sources import run_source
+from flyball.features.windows import Aggregate, aggregate, result_type
+from flyball.schema import Column, Schema
+from flyball.serialization import unpack
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Values = Mapping[str, Any]
+_SLOT_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class Found:
+    """What was found for several things.
+
+    Attributes:
+        rows: The features of each, in order; None where one is missing.
+        missing: For each thing, why the features of a view are missing, by the view: `unknown`, `expired`, `future` or
+            `unreachable`; empty where none are.
+    """
+
+    rows: list[dict[str, Any]]
+    missing: list[dict[str, str]]
+
+
+@dataclass(slots=True)
+class _View:
+    """A planned view, ready to be read.
+
+    Attributes:
+        names: The column that each stored value becomes.
+        nothing: The columns where nothing is found.
+    """
+
+    planned: PlannedView
+    slot: int
+    key: Callable[[Values], bytes | None]
+    ttl: int | None
+    names: tuple[str, ...]
+    nothing: dict[str, None]
+    restores: list[tuple[int, Callable[[Any], Any]]]
+    windows: list[tuple[str, Aggregate, int, int]] = field(default_factory=list)
+
+
+class OnlineReader:
+    """Reads the features of a plan from a store.
+
+    Args:
+        store: Where they are kept.
+        plan: Which features, and under which names.
+        now: Gives the present moment in microseconds since 1970; this machine's by default.
+    """
+
+    def __init__(self, store: OnlineStore, plan: FeaturePlan, *, now: Callable[[], int] | None = None) -> None:
+        self.plan = plan
+        self._store = store
+        self._now = now or _now
+        self._views = [_prepared(planned) for planned in plan.views]
+        self._functions = [(made, run_source(made.source, made.function)) for made in plan.functions]
+        self._looked = 0.0
+
+    def read(self, entity: Values, *, at: datetime | None = None) -> dict[str, Any]:
+        """The features of one thing; None where one is missing.
+
+        Args:
+            entity: The entity's columns; and what on-demand features take.
+            at: As if it were then; by default it is now. A value that came later is missing.
+
+        Raises:
+            InvalidInput: a key is of another type than the view's.
+            ServerUnreachable: the store is down.
+        """
+        now = self._now() if at is None else microseconds(at)
+        views = self._views
+        if time.monotonic() - self._looked > _SLOT_SECONDS:
+            self._find_slots()
+        wanted = []
+        for view in views:
+            key = view.key(entity)
+            wanted.append((view.slot, b"" if key is None else key))
+        found: dict[str, Any] = {}
+        for view, cell, (_, key) in zip(views, self._store.read(wanted), wanted, strict=True):
+            if view.windows:
+                found |= _windows(view, cell, now) if key else view.nothing
+            elif cell is None or cell[0] > now or (view.ttl is not None and now - cell[0] > view.ttl):
+                found |= view.nothing
+            elif view.restores:
+                found |= _restored(view, cell)
+            else:
+                found |= zip(view.names, unpack(cell[2]), strict=True)
+        if self._functions:
+            self._compute([entity], [found])
+        return found
+
+    def read_many(self, entities: Sequence[Values], *, at: datetime | None = None, strict: bool = True) -> Found:
+        """The features of several things, with the reasons of what is missing. The arguments are those of `read`.
+
+        Args:
+            strict: Without it a store that is down makes all values missing instead of an error.
+        """
+        now = self._now() if at is None else microseconds(at)
+        rows: list[dict[str, Any]] = [{} for _ in entities]
+        missing: list[dict[str, str]] = [{} for _ in entities]
+        keys = [[view.key(entity) or b"" for entity in entities] for view in self._views]
+        try:
+            if time.monotonic() - self._looked > _SLOT_SECONDS:
+                self._find_slots()
+            cells = self._cells(keys)
+        except ServerUnreachable:
+            if strict:
+                raise
+            for view in self._views:
+                for row, why in zip(rows, missing, strict=True):
+                    row |= view.nothing
+                    why[view.planned.view.name] = "unreachable"
+        else:
+            for view, own, held in zip(self._views, keys, cells, strict=True):
+                if view.windows:
+                    _take_windows(view, own, held, now, rows, missing)
+                else:
+                    _take(view, held, now, rows, missing)
+        if self._functions:
+            self._compute(entities, rows)
+        return Found(rows, missing)
+
+    def fill(self, table: pa.Table, wanted: Sequence[str], at: datetime) -> tuple[pa.Table, int]:
+        """A table with the wanted features beside its columns; a value that the table has stays.
+
+        Args:
+            wanted: Names of columns; those that the plan does not give are left alone.
+            at: The moment of the request.
+
+        Returns:
+            The table, and how many rows lack a value that was looked up. A store that is down leaves all of them missing.
+        """
+        names = [name for name in wanted if name in self.plan.outputs]
+        if table.num_rows == 0 or all(_is_whole(table, name) for name in names):
+            return table, 0
+        entities = self._given(table)
+        found = self.read_many(entities, at=at, strict=False)
+        types = self.types
+        for name in names:
+            values = [row.get(name) for row in found.rows]
+            table = _merged_column(table, name, values, types.get(name))
+        return table, sum(bool(why) for why in found.missing)
+
+    @property
+    def types(self) -> dict[str, Column]:
+        """The type of each feature that is looked up."""
+        found = {}
+        for view in self._views:
+            for column in feature_columns(view.planned).columns:
+                name = view.planned.names.get(column.name)
+                if name is not None:
+                    found[name] = column
+        return found
+
+    def _given(self, table: pa.Table) -> list[dict[str, Any]]:
+        names = {*self.plan.entities, *(name for made in self.plan.functions for name in made.inputs)}
+        there = [name for name in table.column_names if name in names or name in self.plan.outputs]
+        return table.select(there).to_pylist() if there else [{} for _ in range(table.num_rows)]
+
+    def _cells(self, keys: Sequence[Sequence[bytes]]) -> list[list[Cell | None]]:
+        # No thing has an empty key: what lacks one is asked for and not found.
+        wanted = [(view.slot, key) for view, own in zip(self._views, keys, strict=True) for key in own]
+        cells = self._store.read(wanted)
+        count = len(keys[0]) if keys else 0
+        return [cells[n * count : (n + 1) * count] for n in range(len(keys))]
+
+    def _compute(self, entities: Sequence[Values], rows: list[dict[str, Any]]) -> None:
+        import pyarrow as pa
+
+        types = self.types
+        for made, function in self._functions:
+            columns = {}
+            for name in made.inputs:
+                # What the request gives wins over what is kept.
+                values = [_first(entity.get(name), row.get(name)) for entity, row in zip(entities, rows, strict=True)]
+                kind = Schema(columns=(types[name],)).to_arrow().field(0).type if name in types else None
+                columns[name] = pa.array(values, kind)
+            given = compute(function, made.name, made.inputs, pa.table(columns))
+            for name in made.outputs:
+                for row, value in zip(rows, given[name].to_pylist(), strict=True):
+                    row[name] = value
+
+    def _find_slots(self) -> None:
+        # A version that is materialised later gets its slot then; asking for it each time would cost as much as reading.
+        for view in self._views:
+            view.slot = self._store.find(view.planned.view.label) or 0
+        self._looked = time.monotonic()
+
+
+def feature_columns(planned: PlannedView) -> Schema:
+    """The features of a view and their types."""
+    view = planned.view
+    if not view.windows:
+        return Schema(columns=tuple(column for column in planned.schema.columns if column.name not in view.roles))
+    stored = planned.schema.to_arrow()
+    import pyarrow as pa
+
+    return Schema.of(
+        pa.schema([(made.name, result_type(made.how, stored.field(made.column).type)) for made in view.windows])
+    )
+
+
+def _prepared(planned: PlannedView) -> _View:
+    view = planned.view
+    keys = [planned.schema.column(name) for name in view.entity]
+    stored = [column for column in planned.schema.columns if column.name not in view.roles]
+    made = _View(
+        planned=planned,
+        slot=0,
+        key=key_reader(view.name, keys),
+        ttl=None if view.ttl_seconds is None else round(view.ttl_seconds * 1_000_000),
+        names=tuple(planned.names.get(column.name, column.name) for column in stored),
+        nothing=dict.fromkeys(planned.names.values()),
+        restores=restores(stored),
+    )
+    places = {column.name: place for place, column in enumerate(stored)}
+    for window in view.windows:
+        length = round(window.over_seconds * 1_000_000)
+        made.windows.append((planned.names.get(window.name, window.name), window.how, length, places[window.column]))
+    return made
+
+
+def _take(
+    view: _View,
+    cells: Sequence[Cell | None],
+    now: int,
+    rows: list[dict[str, Any]],
+    missing: list[dict[str, str]],
+) -> None:
+    """Puts the values of a view into the rows, and the reasons where they are missing."""
+    names, ttl, is_plain, name = view.names, view.ttl, not view.restores, view.planned.view.name
+    for place, cell in enumerate(cells):
+        if cell is not None and cell[0] <= now and (ttl is None or now - cell[0] <= ttl):
+            rows[place].update(zip(names, unpack(cell[2]), strict=True) if is_plain else _restored(view, cell))
+            continue
+        rows[place].update(view.nothing)
+        missing[place][name] = "unknown" if cell is None else "future" if cell[0] > now else "expired"
+
+
+def _take_windows(
+    view: _View,
+    keys: Sequence[bytes],
+    cells: Sequence[Cell | None],
+    now: int,
+    rows: list[dict[str, Any]],
+    missing: list[dict[str, str]],
+) -> None:
+    """The same for a view of windows, which have an answer for every thing that has a name."""
+    for place, (key, cell) in enumerate(zip(keys, cells, strict=True)):
+        rows[place].update(_windows(view, cell, now) if key else view.nothing)
+        if cell is None:
+            missing[place][view.planned.view.name] = "unknown"
+
+
+def _restored(view: _View, cell: Cell) -> dict[str, Any]:
+    held = unpack(cell[2])
+    for place, restore in view.restores:
+        held[place] = restore(held[place])
+    return dict(zip(view.names, held, strict=True))
+
+
+def _windows(view: _View, cell: Cell | None, now: int) -> dict[str, Any]:
+    """The windows at a moment, of a cell that holds events `[time, created, arrived, values]` in their order."""
+    known = [] if cell is None else [event for event in unpack(cell[2]) if event[0] <= now and event[1] <= now]
+    given = dict(view.restores)
+    found = {}
+    for name, how, length, place in view.windows:
+        value = aggregate(how, [event[3][place] for event in known if event[0] > now - length])
+        restore = given.get(place) if how in ("min", "max", "last") else None
+        found[name] = value if restore is None or value is None else restore(value)
+    return found
+
+
+def _is_whole(table: pa.Table, name: str) -> bool:
+    return name in table.column_names and table[name].null_count == 0
+
+
+def _merged_column(table: pa.Table, name: str, values: list[Any], column: Column | None) -> pa.Table:
+    import pyarrow as pa
+
+    made = _arrow(values, column)
+    place = table.schema.get_field_index(name)
+    if place < 0:
+        return table.append_column(name, made)
+    given = table.column(place)
+    if pa.types.is_null(given.type):
+        return table.set_column(place, name, made)
+    if given.null_count == 0:
+        return table
+    try:
+        filled = _coalesced(given, made)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        raise InvalidInput(
+            f"The values given for '{name}' do not go with those that are kept: {error}.", column=name
+        ) from error
+    return table.set_column(place, name, filled)
+
+
+def _coalesced(given: pa.ChunkedArray, made: pa.Array) -> pa.ChunkedArray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not given.type.equals(made.type):
+        wide = (
+            pa.unify_schemas(
+                [pa.schema([("x", given.type)]), pa.schema([("x", made.type)])], promote_options="permissive"
+            )
+            .field(0)
+            .type
+        )
+        given, made = given.cast(wide), made.cast(wide)
+    return pc.coalesce(given, made)
+
+
+def _arrow(values: list[Any], column: Column | None) -> pa.Array:
+    import pyarrow as pa
+
+    if column is None or column.type in ("list", "struct"):
+        return pa.array(values)
+    return pa.array(values, Schema(columns=(column,)).to_arrow().field(0).type)
+
+
+def _first(given: Any, kept: Any) -> Any:
+    return kept if given is None else given
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000
