@@ -773,8 +773,8 @@ CREATE TABLE "runs" (
 	heartbeats SMALLINT DEFAULT '1' NOT NULL, 
 	user VARCHAR(250) DEFAULT ('') NOT NULL, 
 	CONSTRAINT pk_runs PRIMARY KEY (number), 
-	CONSTRAINT fk_runs_experiment FOREIGN KEY(experiment) REFERENCES experiments (number), 
-	CONSTRAINT uq_runs_id UNIQUE (id)
+	CONSTRAINT uq_runs_id UNIQUE (id), 
+	CONSTRAINT fk_runs_experiment FOREIGN KEY(experiment) REFERENCES experiments (number)
 );
 
 CREATE TABLE catalog_accesses (
@@ -896,6 +896,54 @@ CREATE TABLE feature_view_versions (
 	CONSTRAINT pk_feature_view_versions PRIMARY KEY (name, version)
 );
 
+CREATE TABLE label_items (
+	number INTEGER NOT NULL, 
+	label_set VARCHAR(128) NOT NULL, 
+	"key" VARCHAR(500) NOT NULL, 
+	data TEXT NOT NULL, 
+	ref VARCHAR(300) NOT NULL, 
+	digest VARCHAR(64) NOT NULL, 
+	prediction TEXT NOT NULL, 
+	priority FLOAT NOT NULL, 
+	source VARCHAR(300) NOT NULL, 
+	labels INTEGER NOT NULL, 
+	needed INTEGER NOT NULL, 
+	is_open BOOLEAN NOT NULL, 
+	CONSTRAINT pk_label_items PRIMARY KEY (number), 
+	CONSTRAINT uq_label_items_label_set UNIQUE (label_set, "key")
+);
+
+CREATE TABLE label_sets (
+	name VARCHAR(128) NOT NULL, 
+	made BIGINT NOT NULL, 
+	label_set TEXT NOT NULL, 
+	secret VARCHAR(70) NOT NULL, 
+	CONSTRAINT pk_label_sets PRIMARY KEY (name)
+);
+
+CREATE TABLE label_turns (
+	item BIGINT NOT NULL, 
+	annotator VARCHAR(200) NOT NULL, 
+	label_set VARCHAR(128) NOT NULL, 
+	state VARCHAR(10) NOT NULL, 
+	until FLOAT NOT NULL, 
+	CONSTRAINT pk_label_turns PRIMARY KEY (item, annotator)
+);
+
+CREATE TABLE labels (
+	number INTEGER NOT NULL, 
+	label_set VARCHAR(128) NOT NULL, 
+	item BIGINT NOT NULL, 
+	annotator VARCHAR(200) NOT NULL, 
+	value TEXT, 
+	at BIGINT NOT NULL, 
+	source VARCHAR(100) NOT NULL, 
+	confidence FLOAT, 
+	origin VARCHAR(200) NOT NULL, 
+	is_last BOOLEAN NOT NULL, 
+	CONSTRAINT pk_labels PRIMARY KEY (number)
+);
+
 CREATE TABLE lineage_columns (
 	target VARCHAR(300) NOT NULL, 
 	target_column VARCHAR(300) NOT NULL, 
@@ -970,6 +1018,16 @@ CREATE INDEX ix_events_subject ON events (subject, id);
 CREATE INDEX ix_external_runs_started ON external_runs (started);
 
 CREATE INDEX ix_feature_pushes_view ON feature_pushes ("view", id);
+
+CREATE INDEX ix_label_items_set ON label_items (label_set, number);
+
+CREATE INDEX ix_label_turns_set ON label_turns (label_set, annotator, state);
+
+CREATE INDEX ix_labels_annotator ON labels (label_set, annotator, number);
+
+CREATE INDEX ix_labels_item ON labels (item, annotator, number);
+
+CREATE INDEX ix_labels_set ON labels (label_set, is_last, number);
 
 CREATE INDEX ix_lineage_columns_source ON lineage_columns (source);
 

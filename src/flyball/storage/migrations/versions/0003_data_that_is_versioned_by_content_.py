@@ -147,6 +147,65 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", "version", name=op.f("pk_feature_view_versions")),
     )
     op.create_table(
+        "label_items",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("label_set", sa.String(length=128), nullable=False),
+        sa.Column("key", sa.String(length=500), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("ref", sa.String(length=300), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("prediction", sa.Text(), nullable=False),
+        sa.Column("priority", sa.Float(precision=53), nullable=False),
+        sa.Column("source", sa.String(length=300), nullable=False),
+        sa.Column("labels", sa.Integer(), nullable=False),
+        sa.Column("needed", sa.Integer(), nullable=False),
+        sa.Column("is_open", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_label_items")),
+        sa.UniqueConstraint("label_set", "key", name=op.f("uq_label_items_label_set")),
+    )
+    with op.batch_alter_table("label_items", schema=None) as batch_op:
+        batch_op.create_index("ix_label_items_set", ["label_set", "number"], unique=False)
+
+    op.create_table(
+        "label_sets",
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("made", sa.BigInteger(), nullable=False),
+        sa.Column("label_set", sa.Text(), nullable=False),
+        sa.Column("secret", sa.String(length=70), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_label_sets")),
+    )
+    op.create_table(
+        "label_turns",
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.Column("annotator", sa.String(length=200), nullable=False),
+        sa.Column("label_set", sa.String(length=128), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("until", sa.Float(precision=53), nullable=False),
+        sa.PrimaryKeyConstraint("item", "annotator", name=op.f("pk_label_turns")),
+    )
+    with op.batch_alter_table("label_turns", schema=None) as batch_op:
+        batch_op.create_index("ix_label_turns_set", ["label_set", "annotator", "state"], unique=False)
+
+    op.create_table(
+        "labels",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("label_set", sa.String(length=128), nullable=False),
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.Column("annotator", sa.String(length=200), nullable=False),
+        sa.Column("value", sa.Text(), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.String(length=100), nullable=False),
+        sa.Column("confidence", sa.Float(precision=53), nullable=True),
+        sa.Column("origin", sa.String(length=200), nullable=False),
+        sa.Column("is_last", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_labels")),
+    )
+    with op.batch_alter_table("labels", schema=None) as batch_op:
+        batch_op.create_index("ix_labels_annotator", ["label_set", "annotator", "number"], unique=False)
+        batch_op.create_index("ix_labels_item", ["item", "annotator", "number"], unique=False)
+        batch_op.create_index("ix_labels_set", ["label_set", "is_last", "number"], unique=False)
+
+    op.create_table(
         "lineage_columns",
         sa.Column("target", sa.String(length=300), nullable=False),
         sa.Column("target_column", sa.String(length=300), nullable=False),
@@ -211,6 +270,21 @@ def downgrade() -> None:
         batch_op.drop_index("ix_lineage_columns_source")
 
     op.drop_table("lineage_columns")
+    with op.batch_alter_table("labels", schema=None) as batch_op:
+        batch_op.drop_index("ix_labels_set")
+        batch_op.drop_index("ix_labels_item")
+        batch_op.drop_index("ix_labels_annotator")
+
+    op.drop_table("labels")
+    with op.batch_alter_table("label_turns", schema=None) as batch_op:
+        batch_op.drop_index("ix_label_turns_set")
+
+    op.drop_table("label_turns")
+    op.drop_table("label_sets")
+    with op.batch_alter_table("label_items", schema=None) as batch_op:
+        batch_op.drop_index("ix_label_items_set")
+
+    op.drop_table("label_items")
     op.drop_table("feature_view_versions")
     op.drop_table("feature_uses")
     op.drop_table("feature_sets")
