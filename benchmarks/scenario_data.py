@@ -231,7 +231,7 @@ def _window(
     start = FIRST + day * DAY
     n = int(random.poisson(size))
     is_prior = name == "prior shift" and step >= 0
-    rows = _draw(random, 3 * n if is_prior else n)
+    rows = _draw(random, 4 * n if is_prior else n)
     if weekly and start.weekday() >= 5:
         rows["temperature"] = rows["temperature"].astype(float) + 5
         fewer = random.random(len(rows["carrier"])) < 0.4
@@ -239,10 +239,8 @@ def _window(
     log_odds = _log_odds(rows, age_weight=-0.6 if name == "concept drift" and step >= 0 else 0.6)
     truth = random.random(len(log_odds)) < _chance(log_odds)
     if is_prior:  # half of the rows are positive, those of each class are what they were
-        kept = np.concatenate([
-            random.choice(np.flatnonzero(truth), n - n // 2), random.choice(np.flatnonzero(~truth), n // 2, replace=False)
-        ])  # fmt: skip
-        kept = random.permutation(kept)
+        positive, negative = np.flatnonzero(truth)[: n - n // 2], np.flatnonzero(~truth)[: n // 2]
+        kept = random.permutation(np.concatenate([positive, negative]))
         rows, truth = {key: values[kept] for key, values in rows.items()}, truth[kept]
     moments = np.sort(random.integers(0, 86_400, n)) * 1_000_000
     at = np.datetime64(start.replace(tzinfo=None), "us") + moments.astype("timedelta64[us]")

@@ -20,9 +20,10 @@ import pyarrow.parquet as pq
 
 from benchmarks import scenario_data as data
 from benchmarks.peers import peer_or_none
-from flyball.monitoring import monitor
+from flyball.monitoring import joint, monitor
 from flyball.monitoring.estimation import fit_calibration
 from flyball.monitoring.monitor import MonitorSpec
+from flyball.monitoring.outcome_reference import fit_outcomes, outcome_table
 from flyball.monitoring.profile import Reference
 from flyball.monitoring.reference import fit_reference
 from flyball.monitoring.tables import Roles, examine_series
@@ -30,9 +31,13 @@ from flyball.monitoring.tables import Roles, examine_series
 _CLIENTS = Path(__file__).parent / "clients"
 _MONITORS: tuple[MonitorSpec, ...] = (
     monitor.drift(),
+    monitor.multivariate(),
     monitor.quality(),
+    monitor.prediction_drift(),
+    monitor.target_drift(),
     monitor.performance(),
     monitor.estimate(),
+    monitor.freshness("observed_at", max_age="4h"),
 )
 _PREDICTED = ("prediction", "probability", "truth", "at")
 
@@ -71,11 +76,10 @@ def streams(*, small: bool) -> Iterator[data.Stream]:
 
 def ours(stream: data.Stream, reference: Reference) -> list[bool]:
     """Which of the windows alarm."""
-    spans = [(data.FIRST + place * data.DAY, data.FIRST + (place + 1) * data.DAY) for place in range(len(stream.windows))]
-    windows = examine_series(
-        [window.drop_columns(["at"]) for window in stream.windows],
-        reference, monitors=_MONITORS, roles=Roles(), spans=spans,
-    )  # fmt: skip
+    spans = [
+        (data.FIRST + place * data.DAY, data.FIRST + (place + 1) * data.DAY) for place in range(len(stream.windows))
+    ]
+    windows = examine_series(stream.windows, reference, monitors=_MONITORS, roles=Roles(time="at"), spans=spans)
     return [bool(window.causes) for window in windows]
 
 
@@ -86,9 +90,13 @@ def our_reference(size: int, *, weekly: bool) -> Reference:
     windows = data.reference_windows(size, weekly=weekly)
     inputs = [window.drop_columns(list(_PREDICTED)) for window in windows]
     whole = pa.concat_tables(windows)
-    fitted = fit_reference(pa.concat_tables(inputs), windows=inputs)
+    fitted = fit_reference(pa.concat_tables(inputs), windows=inputs, joint=joint.USUAL)
     calibration = fit_calibration(whole["probability"].to_numpy(), whole["truth"].to_numpy(zero_copy_only=False))
-    return replace(fitted, calibration=calibration)
+    outcomes = outcome_table(
+        whole["probability"].to_numpy(), whole["truth"].to_numpy(zero_copy_only=False), is_classifier=True
+    )
+    learned = fit_outcomes(outcomes, times=whole["at"].combine_chunks(), period=data.DAY)
+    return replace(fitted, calibration=calibration, outcomes=learned)
 
 
 def score(rule: str, alarms: Sequence[tuple[data.Stream, Sequence[bool]]]) -> Score:
@@ -165,10 +173,10 @@ def report(scores: Sequence[Score]) -> str:
         "| rule | faults found | false alarms per 100 quiet windows | per 100 of a harmless season | delay, windows |",
         "|---|---|---|---|---|",
     ]
-    for each in scores:
-        lines.append(
-            f"| {each.rule} | {each.found} of {each.faults} | {each.false_alarms:.1f} | {each.seasonal:.1f} | {each.delay:.2f} |"
-        )
+    lines += [
+        f"| {each.rule} | {each.found} of {each.faults} | {each.false_alarms:.1f} | {each.seasonal:.1f} | {each.delay:.2f} |"
+        for each in scores
+    ]
     lines += [f"\n{each.rule} missed: {', '.join(each.missed)}" for each in scores if each.missed]
     return "\n".join(lines)
 

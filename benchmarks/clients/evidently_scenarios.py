@@ -25,10 +25,14 @@ def dataset(rows, presets):
     if presets == "quality":
         rows = rows[[*given.columns, "prediction", "probability", "truth"]]
         definition = DataDefinition(
-            numerical_columns=[c for c in NUMBERS if c in rows.columns], categorical_columns=CATEGORIES, classification=[ROLES]
+            numerical_columns=[c for c in NUMBERS if c in rows.columns],
+            categorical_columns=CATEGORIES,
+            classification=[ROLES],
         )
         return Dataset.from_pandas(rows, definition)
-    definition = DataDefinition(numerical_columns=[c for c in NUMBERS if c in given.columns], categorical_columns=CATEGORIES)
+    definition = DataDefinition(
+        numerical_columns=[c for c in NUMBERS if c in given.columns], categorical_columns=CATEGORIES
+    )
     return Dataset.from_pandas(given, definition)
 
 
@@ -44,7 +48,11 @@ def failed(presets, reference, rows, kind):
 def main():
     plan = json.loads((FOLDER / "plan.json").read_text())
     references = {}
-    answers = {"Evidently, share of drifted columns": [], "Evidently, any drifted column": [], "Evidently, all generated tests": []}
+    answers = {
+        "Evidently, share of drifted columns": [],
+        "Evidently, any drifted column": [],
+        "Evidently, all generated tests": [],
+    }
     for entry in plan:
         if entry["reference"] not in references:
             rows = pd.read_parquet(FOLDER / entry["reference"])
@@ -59,7 +67,9 @@ def main():
             window = rows[rows["window"] == number].dropna(axis=1, how="all")
             drift = failed([DataDriftPreset()], whole, window, "drift")
             rest = failed([DataSummaryPreset(), ClassificationPreset()], alike, window, "quality")
-            flags["Evidently, share of drifted columns"].append(any("Share of Drifted" in t or t == "an error" for t in drift))
+            flags["Evidently, share of drifted columns"].append(
+                any("Share of Drifted" in t or t == "an error" for t in drift)
+            )
             flags["Evidently, any drifted column"].append(bool(drift))
             flags["Evidently, all generated tests"].append(bool(drift or rest))
         for rule, found in flags.items():

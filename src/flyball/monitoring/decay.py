@@ -86,9 +86,7 @@ def _compare(
     variance = _error(now) ** 2 + between / windows + (chance + between) * math.pi / 2 / len(values)
     gap = (usual - now.value) * (1.0 if METRICS.get(now.name).greater_is_better else -1.0)
     p_value = NormalDist().cdf(-gap / math.sqrt(variance)) if variance > 0 else float(gap <= 0)
-    loss = Loss(
-        name=now.name, usual=usual, now=now.value, low=now.low, high=now.high, windows=windows, p_value=p_value
-    )
+    loss = Loss(name=now.name, usual=usual, now=now.value, low=now.low, high=now.high, windows=windows, p_value=p_value)
     return loss, gap >= share * abs(usual) and gap > 0
 
 

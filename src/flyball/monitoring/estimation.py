@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flyball.errors import InvalidInput
+from flyball.evaluation.intervals import quantile
 from flyball.evaluation.sample import Sample
 from flyball.evaluation.scores import MetricValue, find_metric
 
@@ -29,12 +30,17 @@ if TYPE_CHECKING:
 USUAL = ("roc_auc", "log_loss", "brier", "accuracy")
 """The metrics that are estimated where none are named."""
 
+OF_CLASSES = ("log_loss", "brier", "accuracy", "f1")
+"""The same for more than two classes."""
+
 LEAST_ROWS = 100
 """Labelled rows that a calibration needs at least."""
 
 _BINS = 100
 _LEAST_OF_BIN = 50
 _MOST_ROWS = 20_000
+_MANY_ROWS = 4_000
+_LEAST_FOR_TAILS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +114,7 @@ def estimate(
     metrics: Sequence[str] = USUAL,
     threshold: float = 0.5,
     level: float = 0.95,
-    draws: int = 200,
+    draws: int = 0,
     seed: int = 0,
 ) -> tuple[MetricValue, ...]:
     """What the metrics will be once the truth of these rows is known, if scores still mean what they meant.
@@ -121,7 +127,7 @@ def estimate(
         metrics: Names of metrics of two classes.
         threshold: The probability from which a row counts as predicted to be of class 1.
         level: Level of the intervals.
-        draws: How often the truth is drawn.
+        draws: How often the truth is drawn; by default 200 times, of many rows 60.
 
     Raises:
         InvalidInput: there is no such metric, or it is not for classification.
@@ -142,13 +148,79 @@ def estimate(
         said = said[random.choice(n, _MOST_ROWS, replace=False)]
     values: dict[str, list[float]] = {name: [] for name in wanted}
     rows, positives = np.asarray(calibration.rows, dtype=np.float64), np.asarray(calibration.positives)
-    for _ in range(draws):
+    for _ in range(draws or (200 if len(said) <= _MANY_ROWS else 60)):
         # Jeffreys' prior: what so many rows of a bin leave open about its share.
         shares = _isotonic(random.beta(positives + 0.5, rows - positives + 0.5), rows)
         truth = (random.random(len(said)) < _between(calibration, shares, said)).astype(np.float64)
         sample = Sample(task="classification", truth=truth, prediction=said)
         for name, metric in wanted.items():
             values[name].append(metric.compute(truth, sample.predicted_for(metric, threshold=threshold)))
+    return tuple(_summed_up(name, np.array(found), n, level) for name, found in values.items())
+
+
+def fit_classes(scores: npt.ArrayLike, truth: npt.ArrayLike) -> tuple[Calibration, ...]:
+    """How often the probability of each class came true, one calibration for each (one against the rest).
+
+    Args:
+        scores: Probabilities, shape (n, classes).
+        truth: The number of the class of each row.
+
+    Raises:
+        InvalidInput: there are too few rows, or scores are no probabilities.
+    """
+    import numpy as np
+
+    said, known = np.asarray(scores, dtype=np.float64), np.asarray(truth)
+    if said.ndim != 2 or len(said) != len(known):
+        raise InvalidInput(f"Classes need a matrix of probabilities and a truth for each row, not {said.shape}.")
+    return tuple(fit_calibration(said[:, place], (known == place).astype(float)) for place in range(said.shape[1]))
+
+
+def estimate_classes(
+    calibrations: Sequence[Calibration],
+    scores: npt.ArrayLike,
+    *,
+    metrics: Sequence[str] = OF_CLASSES,
+    level: float = 0.95,
+    draws: int = 100,
+    seed: int = 0,
+) -> tuple[MetricValue, ...]:
+    """What the metrics of several classes will be once the truth is known, if scores still mean what they meant.
+
+    Args:
+        calibrations: As `fit_classes` gives them.
+        scores: Probabilities, shape (n, classes).
+        metrics: Names of metrics for several classes.
+
+    Raises:
+        InvalidInput: there is no such metric, or it is not for several classes.
+    """
+    import numpy as np
+
+    wanted = {name: find_metric(name) for name in metrics}
+    for name, metric in wanted.items():
+        if metric.kind != "classification" or not metric.multiclass:
+            raise InvalidInput(f"The metric '{name}' cannot be estimated for several classes.")
+    said = np.asarray(scores, dtype=np.float64)
+    said = said[np.isfinite(said).all(axis=1)]
+    n, random = len(said), np.random.default_rng(seed)
+    if not n:
+        return ()
+    if n > _MOST_ROWS:
+        said = said[random.choice(n, _MOST_ROWS, replace=False)]
+    known = [(np.asarray(c.rows, dtype=np.float64), np.asarray(c.positives)) for c in calibrations]
+    values: dict[str, list[float]] = {name: [] for name in wanted}
+    for _ in range(draws):
+        columns = [
+            _between(each, _isotonic(random.beta(hits + 0.5, rows - hits + 0.5), rows), said[:, place])
+            for place, (each, (rows, hits)) in enumerate(zip(calibrations, known, strict=True))
+        ]
+        chances = np.stack(columns, axis=1)
+        ends = np.cumsum(chances / chances.sum(axis=1, keepdims=True), axis=1)
+        truth = (random.random(len(said))[:, None] > ends[:, :-1]).sum(axis=1).astype(np.float64)
+        sample = Sample(task="classification", truth=truth, prediction=said)
+        for name, metric in wanted.items():
+            values[name].append(metric.compute(truth, sample.predicted_for(metric, threshold=0.5)))
     return tuple(_summed_up(name, np.array(found), n, level) for name, found in values.items())
 
 
@@ -159,7 +231,11 @@ def _summed_up(name: str, values: Floats, n: int, level: float) -> MetricValue:
     if len(known) < len(values) / 2:  # undefined more often than not
         return MetricValue(name=name, value=None, low=None, high=None, n=n)
     tail = (1 - level) / 2
-    low, high = np.quantile(known, [tail, 1 - tail]).tolist()
+    if len(known) >= _LEAST_FOR_TAILS:
+        low, high = np.quantile(known, [tail, 1 - tail]).tolist()
+    else:  # too few for their tails, enough for their spread
+        reach = quantile(level) * float(known.std(ddof=1))
+        low, high = float(known.mean()) - reach, float(known.mean()) + reach
     return MetricValue(name=name, value=float(known.mean()), low=low, high=high, n=n)
 
 

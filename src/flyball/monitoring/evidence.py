@@ -91,7 +91,7 @@ def drift(
     """
     profiles.require_same_cells(reference, current)
     asked = DRIFT_METRICS.get(metric)
-    p_values = [_p_value(reference, current, cells) for cells in reference.columns]
+    p_values = [p_value_of(reference, current, cells) for cells in reference.columns]
     columns = []
     for cells, p, q in zip(reference.columns, p_values, significance.false_discovery(p_values), strict=True):
         fits = cells.kind in asked.kinds
@@ -135,7 +135,8 @@ def _both(
     return reference.profile.columns[cells.column], current.columns[cells.column]
 
 
-def _p_value(reference: Reference, current: Profile, cells: NumericBins | CategoryLevels) -> float:
+def p_value_of(reference: Reference, current: Profile, cells: NumericBins | CategoryLevels) -> float:
+    """The chance of a column's counts if nothing has changed."""
     was, now = _both(reference, current, cells)
     counts = [readings.cell_counts(cells, sample) for sample in (was, now)]
     if isinstance(cells, CategoryLevels):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flyball.alerts.alert import Alerts
 from flyball.errors import NotFound
+from flyball.monitoring.grouping import grouped
 from flyball.monitoring.monitor import MonitorSpec
 from flyball.monitoring.monitoring import Monitoring
 from flyball.monitoring.monitors.base import MONITORS, Contribution, Finding, Material
@@ -114,7 +115,7 @@ def examine_material(
     assert material.start is not None
     assert material.end is not None
     parts = [MONITORS.get(spec.monitor).examine(material, spec.params) for spec in monitors]
-    findings = _by_cause([finding for part in parts for finding in part.findings])
+    findings = grouped(_by_cause([finding for part in parts for finding in part.findings]))
     rows = material.rows
     blank = Window(
         deployment=name, start=material.start, end=material.end, predictions=rows.num_rows, versions=_versions(rows),
@@ -277,6 +278,8 @@ def _window(parts: list[Contribution], findings: list[Finding], told: Sequence[s
         estimated=tuple({m.name: m for part in parts for m in part.estimated}.values()),
         attribution=next((part.attribution for part in parts if part.attribution), ()),
         bias=tuple(rates for part in parts for rates in part.bias),
+        outcomes=tuple(column for part in parts if part.outcomes for column in part.outcomes.columns),
+        multivariate=tuple(dict.fromkeys(found for part in parts for found in part.multivariate)),
         findings=tuple(dict.fromkeys([*sentences, *notes])),
         causes=tuple(finding.cause for finding in findings if finding.sentences),
     )

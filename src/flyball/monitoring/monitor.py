@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
+from flyball.clock import parse_duration
 from flyball.errors import InvalidInput, did_you_mean
 from flyball.evaluation.scores import find_metric
 from flyball.monitoring.drift.base import DRIFT_METRICS
+from flyball.monitoring.loss_model import USUAL as LOSSES
+from flyball.monitoring.multivariate.base import MULTIVARIATE
 from flyball.monitoring.windows import GroupMetric
 
 
@@ -51,6 +54,59 @@ def drift(
     return MonitorSpec(monitor="drift", params=params)
 
 
+def multivariate(*metrics: str, alpha: float = 0.001) -> MonitorSpec:
+    """Whether rows as wholes, embeddings, texts and images are those that the champion was trained on.
+
+    Args:
+        metrics: Names of multivariate metrics that the reference was fitted with; all of them by default.
+        alpha: Share of quiet windows that may alarm.
+
+    Raises:
+        InvalidInput: there is no such metric, or the share is none.
+    """
+    for name in metrics:
+        if name not in MULTIVARIATE.names():
+            known = MULTIVARIATE.names()
+            raise InvalidInput(f"There is no multivariate metric '{name}'.", hint=did_you_mean(name, known))
+    if not 0 < alpha < 1:
+        raise InvalidInput(f"alpha is {alpha}.", hint="Give a share between 0 and 1, such as 0.001.")
+    return MonitorSpec(monitor="multivariate", params={"metrics": list(dict.fromkeys(metrics)), "alpha": alpha})
+
+
+def prediction_drift(*, threshold: float | None = None, alpha: float = 0.002) -> MonitorSpec:
+    """Whether the champion still says what it said on held-out rows.
+
+    Args:
+        threshold: The Jensen-Shannon distance that matters; 0.1 by default.
+        alpha: Share of quiet windows that may alarm.
+
+    Raises:
+        InvalidInput: a number is out of range.
+    """
+    return MonitorSpec(monitor="prediction_drift", params=_outcome_params(threshold, alpha))
+
+
+def target_drift(*, threshold: float | None = None, alpha: float = 0.002) -> MonitorSpec:
+    """Whether the truth is spread as it was on held-out rows: classes as frequent, values as large.
+
+    Args:
+        threshold: The Jensen-Shannon distance that matters; 0.1 by default.
+        alpha: Share of quiet windows that may alarm.
+
+    Raises:
+        InvalidInput: a number is out of range.
+    """
+    return MonitorSpec(monitor="target_drift", params=_outcome_params(threshold, alpha))
+
+
+def _outcome_params(threshold: float | None, alpha: float) -> dict[str, Any]:
+    if threshold is not None and not 0 < threshold < math.inf:
+        raise InvalidInput(f"threshold is {threshold}.", hint="Give a number above 0, or leave it out.")
+    if not 0 < alpha < 1:
+        raise InvalidInput(f"alpha is {alpha}.", hint="Give a share between 0 and 1, such as 0.002.")
+    return {"threshold": threshold, "alpha": alpha}
+
+
 def quality(*, floor: float = 0.005) -> MonitorSpec:
     """Faults of the data: missing, misspelt, out of range, stuck, too few.
 
@@ -63,6 +119,26 @@ def quality(*, floor: float = 0.005) -> MonitorSpec:
     if not 0 <= floor < 1:
         raise InvalidInput(f"floor is {floor}.", hint="Give a share from 0 to below 1, such as 0.005.")
     return MonitorSpec(monitor="quality", params={"floor": floor})
+
+
+def freshness(column: str, *, max_age: str, share: float = 0.01) -> MonitorSpec:
+    """Whether rows, or values joined to them, are older than they may be.
+
+    Args:
+        column: An input that holds the time at which a row or its values were true.
+        max_age: The age that is still fresh, such as `2h`: up to the time of the prediction, or to the window's end.
+        share: Share of the rows that may be older.
+
+    Raises:
+        InvalidInput: the age or the share is none.
+    """
+    if not isinstance(column, str) or not column:
+        raise InvalidInput(f"{column!r} is no column.", hint="Give the name of an input.")
+    if parse_duration(max_age).total_seconds() <= 0:
+        raise InvalidInput(f"max_age is '{max_age}'.", hint="Give a time above 0, such as '2h'.")
+    if not 0 <= share < 1:
+        raise InvalidInput(f"share is {share}.", hint="Give a share from 0 to below 1, such as 0.01.")
+    return MonitorSpec(monitor="freshness", params={"column": column, "max_age": max_age, "share": share})
 
 
 def performance(*metrics: str, loss: float = 0.05) -> MonitorSpec:
@@ -89,19 +165,21 @@ def performance(*metrics: str, loss: float = 0.05) -> MonitorSpec:
 def estimate(*metrics: str, loss: float = 0.05) -> MonitorSpec:
     """How good the champion's predictions probably were, before their truth is known.
 
-    For classifiers of two classes that give probabilities; it sees what a change of the inputs does to the performance, and not
-    a change of what the inputs mean.
+    For classifiers that give probabilities, and for regressions. It sees what a change of the inputs does to the performance,
+    and not a change of what the inputs mean.
 
     Args:
-        metrics: Names of metrics of classification; ROC AUC, log loss, Brier score and accuracy by default.
+        metrics: Names of metrics of classification, or `mae` and `rmse`; by default those usual for the task.
         loss: Share of a metric's usual value that must be lost, beyond chance, to be told.
 
     Raises:
-        InvalidInput: there is no such metric, or it is not for classification.
+        InvalidInput: there is no such metric, or it cannot be estimated.
     """
     for name in metrics:
-        if find_metric(name).kind != "classification":
-            raise InvalidInput(f"The metric '{name}' cannot be estimated.", hint="Name metrics of classification.")
+        if find_metric(name).kind != "classification" and name not in LOSSES:
+            raise InvalidInput(
+                f"The metric '{name}' cannot be estimated.", hint="Name metrics of classification, or mae and rmse."
+            )
     if not 0 < loss < math.inf:
         raise InvalidInput(f"loss is {loss}.", hint="Give a share above 0, such as 0.05.")
     return MonitorSpec(monitor="estimate", params={"metrics": list(dict.fromkeys(metrics)), "loss": loss})

@@ -11,12 +11,15 @@ import bisect
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from flyball.errors import InvalidInput, did_you_mean
 from flyball.monitoring.estimation import Calibration
+from flyball.monitoring.joint import Joint
+from flyball.monitoring.loss_model import LossModels
+from flyball.monitoring.rows import RowSample, identifying, merge_samples, sample_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +34,7 @@ _BLOCK = 1 << 15  # values that stay in the processor's cache while all edges pa
 _CLIP_STEPS = 1 << 18  # with blocks of 2^15, sums of squares stay below 2^53: exact in any order
 _UNSEEN_KEPT = 20
 _LONGEST_LEVEL = 80
+_MOST_EIGHTHS = 8 * 120  # octaves that are told apart: what lies farther is as far
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +90,7 @@ class ColumnCounts:
             Values farther than 2^18 steps (32 standard deviations or more) count as that far.
         buckets: Rows by a hash of their value: one that repeats stands out, even if no one knows it yet.
         unseen_levels: Rows by unseen category, for the first twenty in alphabetical order.
+        outside: Rows below and above the edges by eighths of an octave, named by `outside_key`: how far out they are.
     """
 
     column: str
@@ -103,6 +108,7 @@ class ColumnCounts:
     maximum: float | None = None
     buckets: tuple[int, ...] = ()
     unseen_levels: dict[str, int] = field(default_factory=dict)
+    outside: dict[str, int] = field(default_factory=dict)
 
     @property
     def valued(self) -> int:
@@ -131,11 +137,16 @@ class Profile:
     Attributes:
         n: Rows.
         reference: Fingerprint of the cells it was counted on; only profiles over the same cells can be compared.
+        rows: A sample of its rows, by which rows that repeat are told; None if it is not known.
+        types: Arrow type of each column of the table, also of those that are not counted; of parts that differ all, by
+            name. Empty if it is not known.
     """
 
     n: int
     reference: str
     columns: dict[str, ColumnCounts]
+    rows: RowSample | None = None
+    types: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +160,12 @@ class Reference:
         trend_dispersion: The same for location and spread of the numeric columns.
         window_rows: Rows of those windows; empty if none were given.
         calibration: What the scores of the model are worth, by which performance is estimated; None if it is not known.
+        class_calibrations: The same for each of more than two classes; empty if it is not known.
         losses: How wrong the model was on held-out rows, by column and cell; empty if it is not known.
+        joint: What is normal of whole rows; None if it was not learned.
+        outcomes: What is normal of predictions and truth; None if it was not learned.
+        loss_models: How wrong a regression is on which rows, by which its performance is estimated; None if it was not
+            learned.
     """
 
     numeric: tuple[NumericBins, ...]
@@ -159,7 +175,11 @@ class Reference:
     trend_dispersion: dict[str, float] = field(default_factory=dict)
     window_rows: tuple[int, ...] = ()
     calibration: Calibration | None = None
+    class_calibrations: tuple[Calibration, ...] = ()
     losses: dict[str, CellLosses] = field(default_factory=dict)
+    joint: Joint | None = None
+    outcomes: Reference | None = None
+    loss_models: LossModels | None = None
 
     @property
     def n(self) -> int:
@@ -191,7 +211,13 @@ def profile(table: pa.Table, reference: Reference) -> Profile:
     passed over.
     """
     counted = {cells.column: _count(table, cells) for cells in reference.columns}
-    return Profile(n=table.num_rows, reference=reference.profile.reference, columns=counted)
+    return Profile(
+        n=table.num_rows,
+        reference=reference.profile.reference,
+        columns=counted,
+        rows=sample_rows(table, row_columns(reference.numeric)),
+        types={each.name: str(each.type) for each in sorted(table.schema, key=lambda each: each.name)},
+    )
 
 
 def empty(cells: Sequence[NumericBins | CategoryLevels]) -> Profile:
@@ -212,7 +238,26 @@ def merge(profiles: Sequence[Profile]) -> Profile:
     if any(p.reference != first.reference for p in profiles):
         raise InvalidInput("Profiles of different references cannot be merged.", hint="Profile the rows again.")
     columns = {name: _merge_columns([p.columns[name] for p in profiles]) for name in first.columns}
-    return Profile(n=sum(p.n for p in profiles), reference=first.reference, columns=columns)
+    return Profile(
+        n=sum(p.n for p in profiles),
+        reference=first.reference,
+        columns=columns,
+        rows=merge_samples(p.rows for p in profiles),
+        types=_merge_types([p.types for p in profiles if p.n or len(profiles) == 1]),
+    )
+
+
+def row_columns(numeric: Sequence[NumericBins]) -> tuple[str, ...]:
+    """The columns by whose values rows are told apart."""
+    return identifying([cells.column for cells in numeric if cells.has_buckets])
+
+
+def _merge_types(parts: Sequence[dict[str, str]]) -> dict[str, str]:
+    found: dict[str, set[str]] = {}
+    for part in parts:
+        for name, types in part.items():
+            found.setdefault(name, set()).update(types.split(" | "))
+    return {name: " | ".join(sorted(found[name])) for name in sorted(found)}
 
 
 def require_same_cells(reference: Reference, current: Profile) -> None:
@@ -344,6 +389,7 @@ class _BinTally:
         self._finite = self._over = self._not_a_number = self._minus_infinite = self._infinite = 0
         self._sum = self._squares = 0
         self._low, self._high = math.inf, -math.inf
+        self._outside: Counter[str] = Counter()
 
     def add(self, block: npt.NDArray[np.number]) -> None:
         import numpy as np
@@ -365,6 +411,9 @@ class _BinTally:
                 self._under[place] += np.count_nonzero(np.less(values, edge, out=is_so))
         if high > self._cells.edges[-1]:
             self._over += int(np.count_nonzero(np.greater(values, self._cells.edges[-1], out=is_so)))
+        if low < self._cells.edges[0] or high > self._cells.edges[-1]:
+            odd = values[(values < self._cells.edges[0]) | (values > self._cells.edges[-1])]
+            self._outside.update(dict(_outside_counts(odd)))
         for place, value in enumerate(self._cells.repeated):
             self._repeated[place] += np.count_nonzero(np.equal(values, value, out=is_so))
         self._add_moments(values)
@@ -389,6 +438,7 @@ class _BinTally:
             minimum=self._low if self._finite else None,
             maximum=self._high if self._finite else None,
             buckets=tuple(self._buckets.tolist()),
+            outside={key: self._outside[key] for key in sorted(self._outside)},
         )
 
     def _without_odd_ones(self, values: Floats) -> Floats:
@@ -424,10 +474,36 @@ def bucket_of(values: Floats) -> Ints:
     return mixed.view(np.int64)
 
 
+def _outside_counts(values: Floats) -> Iterator[tuple[str, int]]:
+    import numpy as np
+
+    with np.errstate(divide="ignore"):
+        octaves = np.clip(np.floor(8 * np.log2(np.abs(values))), -_MOST_EIGHTHS, _MOST_EIGHTHS).astype(np.int64)
+    signed = np.where(values < 0, -1, 1)
+    keys, rows = np.unique(np.stack([signed, octaves]), axis=1, return_counts=True)
+    for sign, eighth, count in zip(keys[0].tolist(), keys[1].tolist(), rows.tolist(), strict=True):
+        yield f"{'-' if sign < 0 else '+'}{eighth}", count
+
+
+def outside_range(key: str) -> tuple[float, float]:
+    """The least and the greatest value that a key of `ColumnCounts.outside` stands for.
+
+    >>> outside_range("+80")[0], outside_range("-80")[1]
+    (1024.0, -1024.0)
+    """
+    eighth = int(key[1:])
+    low, high = 2.0 ** (eighth / 8), 2.0 ** ((eighth + 1) / 8)
+    if eighth <= -_MOST_EIGHTHS:
+        low = 0.0
+    return (low, high) if key[0] == "+" else (-high, -low)
+
+
 def _merge_columns(parts: Sequence[ColumnCounts]) -> ColumnCounts:
     unseen: Counter[str] = Counter()
+    outside: Counter[str] = Counter()
     for part in parts:
         unseen.update(part.unseen_levels)
+        outside.update(part.outside)
     return ColumnCounts(
         column=parts[0].column,
         counts=_added([part.counts for part in parts]),
@@ -444,6 +520,7 @@ def _merge_columns(parts: Sequence[ColumnCounts]) -> ColumnCounts:
         maximum=max((part.maximum for part in parts if part.maximum is not None), default=None),
         buckets=_added([part.buckets for part in parts]),
         unseen_levels=_first_levels(unseen),
+        outside={key: outside[key] for key in sorted(outside)},
     )
 
 

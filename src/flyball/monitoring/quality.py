@@ -8,14 +8,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from flyball.monitoring import causes, evidence, readings, significance
+from flyball.monitoring import causes, evidence, factors, readings, significance, spelling
 from flyball.monitoring import profile as profiles
 from flyball.monitoring.profile import CategoryLevels, ColumnCounts, NumericBins, Profile, Reference
 
-QualityKind = Literal["missing", "unreadable", "unseen", "below", "above", "repeated", "volume"]
+QualityKind = Literal[
+    "missing", "unreadable", "unseen", "misspelt", "below", "above", "repeated", "volume", "duplicated", "late", "unit",
+    "gone", "new_column",
+]  # fmt: skip
 _LEAST_ROWS = 3
 _LEAST_WINDOWS = 3
-_STUCK = 0.05
+_FLOORS = {"repeated": 0.05, "duplicated": 0.02}
 _VOLUME = math.log(1.5)
 
 
@@ -54,14 +57,18 @@ def quality(
     """
     profiles.require_same_cells(reference, current)
     looked_at = [found for cells in reference.columns for found in _shares(reference, current, cells)]
+    looked_at += _duplicated(reference, current)
     q_values = significance.false_discovery([found.p_value for found in looked_at])
     faults = [
         found
         for found, q_value in zip(looked_at, q_values, strict=True)
-        if q_value <= alpha
-        and found.current - found.reference >= (max(floor, _STUCK) if found.kind == "repeated" else floor)
+        if q_value <= alpha and found.current - found.reference >= max(floor, _FLOORS.get(found.kind, 0.0))
     ]
-    return (*_volume(reference, current), *sorted(faults, key=lambda found: found.p_value))
+    schema = tuple(_schema(reference, current))
+    gone = {found.column for found in schema if found.kind == "gone"}
+    told = [found for found in faults if found.column not in gone or found.kind != "missing"]
+    units = tuple(_units(reference, current, alpha))
+    return (*_volume(reference, current), *schema, *units, *sorted(told, key=lambda found: found.p_value))
 
 
 def _shares(reference: Reference, current: Profile, cells: NumericBins | CategoryLevels) -> Iterator[QualityFinding]:
@@ -88,7 +95,9 @@ def _shares(reference: Reference, current: Profile, cells: NumericBins | Categor
     if isinstance(cells, CategoryLevels):
         if cells.is_complete:
             by_chance = readings.unseen_by_chance(cells, was)
-            yield finding("unseen", by_chance, now.unseen, causes.new_levels(now))
+            alike = spelling.near(now.unseen_levels, cells.levels)
+            kind: QualityKind = "misspelt" if alike else "unseen"
+            yield finding(kind, by_chance, now.unseen, causes.new_levels(now) + spelling.words(alike))
         return
     # The reference's own ends were outside the range of all its other rows: one row each is to be expected.
     low, high = causes.number(cells.edges[0]), causes.number(cells.edges[-1])
@@ -100,6 +109,48 @@ def _shares(reference: Reference, current: Profile, cells: NumericBins | Categor
     if stuck:
         before, after, where = stuck
         yield finding("repeated", before, after, f"{where} repeats: {change(before, after)}", tests=profiles.BUCKETS)
+
+
+def _duplicated(reference: Reference, current: Profile) -> Iterator[QualityFinding]:
+    was, now = reference.profile.rows, current.rows
+    if was is None or now is None or not was.rows or not now.rows:
+        return
+    before, after = was.repeated / was.rows, now.repeated / now.rows
+    yield QualityFinding(
+        column="",
+        kind="duplicated",
+        reference=before,
+        current=after,
+        detail=f"rows that repeat another {100 * before:.1f} % -> {100 * after:.1f} %",
+        p_value=_p_value((was.repeated, was.rows), (now.repeated, now.rows), 1.0),
+    )
+
+
+def _units(reference: Reference, current: Profile, alpha: float) -> Iterator[QualityFinding]:
+    for column, conversion, p_value in factors.changed_units(reference, current, alpha=alpha):
+        detail = f"values are {conversion.words}: another unit?"
+        yield QualityFinding(
+            column=column, kind="unit", reference=1.0, current=conversion.factor, detail=detail, p_value=p_value
+        )
+
+
+def _schema(reference: Reference, current: Profile) -> Iterator[QualityFinding]:
+    """Columns that are gone or new; a change of type shows in the rows that cannot be read."""
+    if not current.types or not current.n:
+        return
+    watched = [cells.column for cells in reference.columns]
+    for name in sorted({*watched, *reference.profile.types} - {*current.types}):
+        if name in watched:
+            yield QualityFinding(
+                column=name, kind="gone", reference=0.0, current=1.0, detail="the column is gone", p_value=0.0
+            )
+    if not reference.profile.types:
+        return
+    for name in sorted({*current.types} - {*reference.profile.types}):
+        yield QualityFinding(
+            column=name, kind="new_column", reference=0.0, current=1.0,
+            detail=f"a column that was not there before ({current.types[name]})", p_value=0.0,
+        )  # fmt: skip
 
 
 def _p_value(before: tuple[int, int], after: tuple[int, int], inflated: float) -> float:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flyball.errors import InvalidInput, did_you_mean
 from flyball.monitoring import profile as profiles
 from flyball.monitoring import readings, significance
+from flyball.monitoring.joint import fit_joint
 from flyball.monitoring.profile import BUCKETS, CategoryLevels, ColumnCounts, NumericBins, Reference
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def fit_reference(
     bins: int = 20,
     max_levels: int = 100,
     windows: Sequence[pa.Table] | int = (),
+    joint: Sequence[str] = (),
 ) -> Reference:
     """The reference that windows are compared with, learned from a table.
 
@@ -42,6 +44,7 @@ def fit_reference(
         max_levels: Categories counted by themselves, the most frequent ones.
         windows: Windows of normal operation, as tables (see `windows_of`) or as the number of equal runs of rows to
             cut the table into. How much they differ from each other is then no drift: give at least one whole cycle.
+        joint: Names of multivariate metrics to learn from whole rows, such as `correlation` and `mmd`; none by default.
 
     Raises:
         InvalidInput: there is no such column, no row, or nothing to watch.
@@ -60,7 +63,8 @@ def fit_reference(
             "The table has no column to watch.", hint="Numbers, booleans and texts that repeat can be watched."
         )
     blank = Reference(numeric=numeric, categorical=categorical, profile=profiles.empty((*numeric, *categorical)))
-    own = [profiles.profile(window, blank) for window in _own_windows(table, windows)]
+    tables = _own_windows(table, windows)
+    own = [profiles.profile(window, blank) for window in tables]
     by_column = {cells.column: [window.columns[cells.column] for window in own] for cells in blank.columns}
     return Reference(
         numeric=numeric,
@@ -70,6 +74,7 @@ def fit_reference(
         dispersion={cells.column: _dispersion(cells, by_column[cells.column]) for cells in blank.columns},
         trend_dispersion={cells.column: _trend_dispersion(cells, by_column[cells.column]) for cells in numeric},
         window_rows=tuple(window.n for window in own),
+        joint=fit_joint(table, windows=tables, metrics=joint, columns=columns or ()) if joint else None,
     )
 
 

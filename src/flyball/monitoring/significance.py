@@ -155,11 +155,16 @@ def excess_variance(
         value, degrees = statistic(others, window)
         if degrees:
             ratios.append((value, effective_rows(others.sum(), window.sum()), degrees))
+    return excess_of([(value / degrees, rows, degrees) for value, rows, degrees in ratios])
+
+
+def excess_of(ratios: Sequence[tuple[float, float, float]]) -> float:
+    """The same from each window's statistic over its degrees of freedom, its effective rows, and the degrees."""
     if len(ratios) < 2:
         return 0.0
-    mean = sum(g / df - 1 for g, _, df in ratios) / sum(rows for _, rows, _ in ratios)
+    mean = sum(ratio - 1 for ratio, _, _ in ratios) / sum(rows for _, rows, _ in ratios)
     farthest = 0.5 ** (1 / len(ratios))
-    largest = max((g / chi_square_quantile(farthest, df) - 1) / rows for g, rows, df in ratios)
+    largest = max((ratio * df / chi_square_quantile(farthest, df) - 1) / rows for ratio, rows, df in ratios)
     # Few windows show less than the whole of the variation that there is.
     return float(max(mean, largest, 0.0) * (1 + 2 / len(ratios)))
 

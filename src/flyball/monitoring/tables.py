@@ -160,7 +160,7 @@ def _examined(
     complete: bool,
 ) -> tuple[Window, list[Finding]]:
     rows = _rows(table, roles)
-    known = {roles.prediction, roles.probability, roles.truth, roles.version}
+    known = {roles.prediction, roles.probability, roles.truth, roles.version, roles.time}
     inputs = table.select([column for column in table.column_names if column not in known])
     start, end = _span(rows, span, bool(roles.time))
     material = Material(

@@ -8,7 +8,8 @@ from typing import Literal
 
 from flyball.evaluation.scores import MetricValue
 from flyball.monitoring.attribution import Attribution
-from flyball.monitoring.evidence import DriftReport
+from flyball.monitoring.evidence import ColumnDrift, DriftReport
+from flyball.monitoring.joint import JointDrift
 from flyball.monitoring.profile import Profile
 from flyball.monitoring.quality import QualityFinding
 
@@ -56,6 +57,8 @@ class Window:
         complete: Whether the time that truth is waited for is over; before, performance is that of the truth so far.
         drift: Whether the inputs are those of the reference; None without predictions or reference.
         quality: Faults of the data.
+        multivariate: Whether rows as wholes are those of the reference, by group of columns and metric.
+        outcomes: Whether predictions, and truth, are spread as on held-out rows, by column.
         performance: Metrics over the labelled predictions.
         performance_by_version: The same by model version, for those with enough labelled predictions.
         estimated: Metrics of the champion's predictions as they probably are, from what its scores were worth on
@@ -78,6 +81,8 @@ class Window:
     complete: bool = False
     drift: DriftReport | None = None
     quality: tuple[QualityFinding, ...] = ()
+    multivariate: tuple[JointDrift, ...] = ()
+    outcomes: tuple[ColumnDrift, ...] = ()
     performance: tuple[MetricValue, ...] = ()
     performance_by_version: dict[str, tuple[MetricValue, ...]] = field(default_factory=dict)
     estimated: tuple[MetricValue, ...] = ()

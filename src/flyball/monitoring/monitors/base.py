@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from flyball.evaluation.scores import MetricValue
 from flyball.monitoring.attribution import Attribution
 from flyball.monitoring.evidence import DriftReport
+from flyball.monitoring.joint import JointDrift
 from flyball.monitoring.profile import Profile, Reference
 from flyball.monitoring.quality import QualityFinding
 from flyball.monitoring.windows import GroupRates, Window
@@ -84,6 +85,8 @@ class Contribution:
     estimated: tuple[MetricValue, ...] = ()
     attribution: tuple[Attribution, ...] = ()
     bias: tuple[GroupRates, ...] = ()
+    multivariate: tuple[JointDrift, ...] = ()
+    outcomes: DriftReport | None = None
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
 
