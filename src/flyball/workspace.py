@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from flyball.features.online_features import OnlineFeatures
     from flyball.features.views import Features
     from flyball.governance.openlineage import Emitter
+    from flyball.labels.labels import Labels
     from flyball.lineage import Lineage
     from flyball.loops.loops import Loops
     from flyball.monitoring.monitoring import Monitoring
@@ -81,6 +82,7 @@ SERVICES = {
     "features": "flyball.features.views:Features",
     "features_online": "flyball.features.online_features:OnlineFeatures",
     "files": "flyball.tracking.files:Files",
+    "labels": "flyball.labels.labels:Labels",
     "lifecycle": "flyball.registry.lifecycle:Lifecycle",
     "lineage": "flyball.lineage:Lineage",
     "logged_models": "flyball.tracking.logged_models:LoggedModels",
@@ -264,6 +266,13 @@ class Workspace:
         from flyball.tracking.ingest import Ingest
 
         return self._once("ingest", lambda: Ingest(self.database, self.events, self.time))
+
+    @property
+    def labels(self) -> Labels:
+        """What people label, and what they said."""
+        from flyball.labels.labels import Labels
+
+        return self._room("labels", Labels)
 
     @property
     def lifecycle(self) -> Lifecycle:
