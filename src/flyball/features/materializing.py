@@ -126,7 +126,10 @@ def _known(view: FeatureView, table: pa.Table, now: datetime) -> tuple[pa.Chunke
     import pyarrow.compute as pc
 
     times = as_moments(table[view.time])
-    known = pc.max_element_wise(times, as_moments(table[view.created]), skip_nulls=False) if view.created else times
+    known = times
+    if view.created:
+        created = as_moments(table[view.created])
+        known = pc.if_else(pc.greater(created, times), created, times)
     latest: datetime | None = pc.max(known.filter(pc.less_equal(known, now))).as_py()
     return known, latest
 

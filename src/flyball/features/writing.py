@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -136,11 +137,13 @@ def rows_as_table(
             raise InvalidInput(
                 f"Feature view '{view.name}' has no column '{name[:80]}'.", hint=did_you_mean(name, known), column=name
             )
-    for name in (*view.entity, view.time):
-        if name not in names:
-            raise InvalidInput(
-                f"The rows for feature view '{view.name}' have no '{name}'.", hint=did_you_mean(name, names)
-            )
+    for place, row in enumerate(rows):
+        for name in (*view.entity, view.time):
+            if name not in row:
+                hint = did_you_mean(name, row)
+                raise InvalidInput(
+                    f"Row {place} for feature view '{view.name}' has no '{name}'.", hint=hint, column=name
+                )
     types = {} if schema is None else dict(zip(known, schema.to_arrow(), strict=True))
     columns = {}
     for name in known or names:
@@ -335,6 +338,8 @@ def _stored_array(values: Sequence[Any], column: Column) -> pa.Array:
         kind = Schema(columns=(column,)).to_arrow().field(0).type
         width = pa.int32() if kind.bit_width == 32 else pa.int64()
         return pa.array(values, width).cast(kind)
-    if column.type in ("list", "struct", "decimal"):
+    if column.type == "decimal":
+        return pa.array([None if value is None else Decimal(value) for value in values])
+    if column.type in ("list", "struct"):
         return pa.array(values)
     return pa.array(values, Schema(columns=(column,)).to_arrow().field(0).type)
