@@ -7,7 +7,7 @@ users wrote, so the connection can reach the files of the table and no others.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _ROWS = "rows"
 _MEMORY = "1GB"
+_PIECE = 1 << 16
 
 
 class Scan:
@@ -155,6 +156,21 @@ class Scan:
             first += count
         found = pa.concat_tables(parts, promote_options="permissive") if parts else self.arrow_schema.empty_table()
         return to_arrow(found.select(names)).take(pa.array(again))
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """All rows of some columns, in pieces; a column that a file lacks is lacking in its pieces."""
+        import pyarrow.parquet as pq
+
+        if self._table is not None:
+            yield from self._table.select(list(columns)).to_batches()
+            return
+        for path in self.paths:
+            # Not mapped into memory: what was read would count as ours until the file is closed.
+            with pq.ParquetFile(path, memory_map=False) as file:
+                own = [name for name in columns if name in file.schema_arrow.names]
+                # Group by group: asked for all at once, the reader takes three times the processor and keeps them all.
+                for group in range(file.num_row_groups if own else 0):
+                    yield from file.iter_batches(_PIECE, row_groups=[group], columns=own, use_threads=False)
 
     def sample(self, rows: int, *, seed: int = 0) -> pa.Table:
         """So many rows drawn at random without repetition, in their order; all, where there are no more."""

@@ -42,13 +42,10 @@ class Unique:
             sizes = _sql.select("count(*) AS n", f"WHERE {known} GROUP BY {refs}")
             query = _sql.select("coalesce(sum(n), 0), count(*)", of=f"({sizes})")
             return Plan(aggregates={"known": "", "different": ""}, query=query, read=read, bad=bad, shown=shown)
-        is_plain = "isnan" not in known
-        condition = "" if is_plain else f" FILTER ({known})"
-        return Plan(
-            aggregates={"known": f"count({refs}){condition}", "different": f"count(DISTINCT {refs}){condition}"},
-            read=read,
-            bad=bad,
-        )
+        condition = f"WHERE {known}" if "isnan" in known else ""
+        # Of its own: beside other aggregates, DuckDB keeps all rows for a distinct one.
+        query = _sql.select(f"count({refs}), count(DISTINCT {refs})", condition)
+        return Plan(aggregates={"known": "", "different": ""}, query=query, read=read, bad=bad)
 
     def run(self, table: pa.Table, column: str, params: Mapping[str, JsonValue]) -> Finding:
         """Counts the rows that repeat an earlier one."""

@@ -1,0 +1,147 @@
+"""Counts the values of a numeric column, block by block: ends, moments, bins.
+
+A block stays in the processor's cache while all edges pass over it, which is ten times as fast as asking a database for
+as many counts. All that adds up over parts of a table is a whole number, so that it does so to the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from flyball.data.profile import BUCKETS, CLIP_STEPS, Bins, bin_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+    Ints = npt.NDArray[np.int64]
+
+_BLOCK = 1 << 15
+
+
+class NumberTally:
+    """What is counted of one column.
+
+    Args:
+        cuts: Where its bins are cut, without the outer edges; None counts no bins.
+    """
+
+    def __init__(self, cuts: Bins | None) -> None:
+        import numpy as np
+
+        self._cuts = cuts
+        self._under: Ints = np.zeros(len(cuts.edges) if cuts else 0, dtype=np.int64)
+        self._repeated: Ints = np.zeros(len(cuts.repeated) if cuts else 0, dtype=np.int64)
+        self._buckets: Ints = np.zeros(BUCKETS if cuts and cuts.is_many else 0, dtype=np.int64)
+        self._is_so = np.empty(_BLOCK, dtype=np.bool_)
+        self._scratch = np.empty(_BLOCK, dtype=np.float64)
+        self._sum = self._squares = 0
+        self._spread = 0.0
+        self.finite = self.not_numbers = self.below = self.above = self.zeros = 0
+        self.mean = 0.0
+        self.low: float | None = None
+        self.high: float | None = None
+
+    def add(self, values: npt.NDArray[np.number]) -> None:
+        """Counts values, which are numbers of any type, none missing."""
+        for start in range(0, len(values), _BLOCK):
+            self._add(values[start : start + _BLOCK])
+
+    @property
+    def std(self) -> float | None:
+        """Standard deviation, of a sample."""
+        if self.finite < 2:
+            return None
+        found = math.sqrt(self._spread / (self.finite - 1))
+        return found if math.isfinite(found) else None
+
+    def bins(self) -> Bins | None:
+        """The bins with their rows."""
+        import numpy as np
+
+        if self._cuts is None or self.low is None or self.high is None:
+            return None
+        low, high = float(self.low), float(self.high)
+        kept = [place for place, edge in enumerate(self._cuts.edges) if low < edge <= high]
+        edges = (low, *(self._cuts.edges[place] for place in kept), high)
+        counts = np.diff(np.concatenate([[0], self._under[kept], [self.finite]])).tolist()
+        for value, rows in zip(self._cuts.repeated, self._repeated.tolist(), strict=True):
+            counts[bin_of(edges, value)] -= rows
+        return replace(
+            self._cuts,
+            edges=edges,
+            counts=tuple(counts),
+            repeated_counts=tuple(self._repeated.tolist()),
+            below=self.below,
+            above=self.above,
+            sum=self._sum,
+            sum_squares=self._squares,
+            buckets=tuple(self._buckets.tolist()),
+        )
+
+    def _add(self, block: npt.NDArray[np.number]) -> None:
+        import numpy as np
+
+        low, high = block.min(), block.max()
+        if block.dtype.kind == "f" and not (math.isfinite(low) and math.isfinite(high)):
+            block = self._without_odd_ones(block)
+            if not len(block):
+                return
+            low, high = block.min(), block.max()
+        self.low = low.item() if self.low is None else min(self.low, low.item())
+        self.high = high.item() if self.high is None else max(self.high, high.item())
+        self.zeros += len(block) - int(np.count_nonzero(block))
+        values = block.astype(np.float64, copy=False)
+        self._add_moments(values)
+        if self._cuts is not None:
+            self._add_bins(values, float(low), float(high))
+
+    def _without_odd_ones(self, values: npt.NDArray[np.number]) -> npt.NDArray[np.number]:
+        import numpy as np
+
+        self.not_numbers += int(np.count_nonzero(np.isnan(values)))
+        self.below += int(np.count_nonzero(values == -math.inf))
+        self.above += int(np.count_nonzero(values == math.inf))
+        finite: npt.NDArray[np.number] = values[np.isfinite(values)]
+        return finite
+
+    def _add_moments(self, values: Floats) -> None:
+        import numpy as np
+
+        # Blocks are put together as in Chan, Golub and LeVeque 1979.
+        n, scratch = len(values), self._scratch[: len(values)]
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = float(values.mean())
+            np.subtract(values, mean, out=scratch)
+            spread = float(np.square(scratch, out=scratch).sum())
+            gap, total = mean - self.mean, self.finite + n
+            self._spread += spread + gap * gap * self.finite * n / total
+            self.mean += gap * n / total
+        self.finite = total
+
+    def _add_bins(self, values: Floats, low: float, high: float) -> None:
+        import numpy as np
+
+        assert self._cuts is not None
+        is_so, steps = self._is_so[: len(values)], self._scratch[: len(values)]
+        for place, edge in enumerate(self._cuts.edges):
+            if high < edge:
+                self._under[place] += len(values)
+            elif low < edge:
+                self._under[place] += np.count_nonzero(np.less(values, edge, out=is_so))
+        for place, value in enumerate(self._cuts.repeated):
+            self._repeated[place] += np.count_nonzero(np.equal(values, value, out=is_so))
+        with np.errstate(over="ignore"):
+            np.subtract(values, self._cuts.center, out=steps)
+            np.multiply(steps, 1 / self._cuts.step, out=steps)
+        np.clip(steps, -CLIP_STEPS, CLIP_STEPS, out=steps)
+        np.rint(steps, out=steps)
+        self._sum += int(steps.sum())
+        self._squares += int(np.square(steps, out=steps).sum())
+        if len(self._buckets):
+            np.add(values, 0.0, out=steps)  # minus zero becomes zero
+            mixed = steps.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+            self._buckets += np.bincount((mixed >> np.uint64(59)).view(np.int64), minlength=BUCKETS)
