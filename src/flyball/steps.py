@@ -23,8 +23,9 @@ from flyball.evaluation.importance import Importance
 from flyball.evaluation.scores import Evaluation
 from flyball.evaluation.scores import evaluate as score
 from flyball.evaluation.weak_slices import find_weak_slices
-from flyball.features.join import join_features
-from flyball.features.views import FeatureView
+from flyball.features.material import Reader
+from flyball.features.plan import FeatureSet, FeatureSource
+from flyball.features.training import join_for_training
 from flyball.models.explaining import measure_importance
 from flyball.models.package import LoadedModel, load_model, save_model
 from flyball.monitoring.attribution import measure
@@ -77,7 +78,12 @@ class Scored:
 
 
 @step(cache=False)
-def training_set(dataset: Dataset, features: Sequence[FeatureView] = (), window: str = "", until: str = "") -> Table:
+def training_set(
+    dataset: Dataset,
+    features: FeatureSet | Sequence[FeatureSource | FeatureSet] = (),
+    window: str = "",
+    until: str = "",
+) -> Table:
     """The labelled rows of a dataset as they were known, with features joined point in time.
 
     Takes a snapshot of the dataset and of each feature view's source (nothing happens where nothing changed). Rows whose label
@@ -85,7 +91,8 @@ def training_set(dataset: Dataset, features: Sequence[FeatureView] = (), window:
 
     Args:
         dataset: Where rows and labels come from.
-        features: Views whose latest values at each row's time are joined.
+        features: A set of features, or views (also by name, `weather@2`) and on-demand features. The run remembers which, so
+            that a model server looks up what a request does not give.
         window: Only the rows of this long before the run, such as `90d`; all by default.
         until: As if the run were at this moment; by default it is now.
 
@@ -101,13 +108,18 @@ def training_set(dataset: Dataset, features: Sequence[FeatureView] = (), window:
             f"Dataset '{dataset.name}' has no row whose label was known by {now:%Y-%m-%d %H:%M}.",
             hint="Check its time and label_time columns, and the window.",
         )
-    views = [
-        (view, _load(Dataset(name=view.name, source=view.source, time=view.time), view.source)) for view in features
-    ]
-    for view in features:
-        services.features.declare(view)
-    if views:
-        rows = join_features(rows, views, time=dataset.time)
+    if features:
+        run = current_run()
+        reader = Reader(
+            data=services.data,
+            features=services.features,
+            blobs=services.blobs,
+            root=services.source_root,
+            cache=services.cache,
+            note=run.use_snapshot,
+        )
+        rows, plan = join_for_training(rows, features, time=dataset.time, reader=reader, catalog=services.features)
+        services.features.record_use(run.pipeline_run, plan)
     return Table(rows, key=dataset.key, time=dataset.time, label=dataset.label, label_time=dataset.label_time)
 
 

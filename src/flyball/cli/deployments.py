@@ -145,7 +145,7 @@ def tell_model_servers(workspace: Any, name: str) -> None:
         return
     from flyball.deployment.manifest import publish
 
-    publish(workspace.store, workspace.deployments.get(name), workspace.registry)
+    publish(workspace.store, workspace.deployments.get(name), workspace.registry, workspace.features)
 
 
 def _say(noun: object, as_json: bool, words: str) -> None:

@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 from flyball.deployment.deployments import Deployment
+from flyball.features.plan import FeaturePlan
+from flyball.features.views import Features
 from flyball.registry.versions import ModelVersion, Registry
 from flyball.serialization import from_json, to_json
 from flyball.serving.manifest import Arm, FollowerReport, Manifest, Role, follower_prefix, manifest_key
 from flyball.storage.object_store import ObjectStore
 
 
-def build_manifest(deployment: Deployment, registry: Registry) -> Manifest:
-    """The manifest of a deployment's present generation."""
+def build_manifest(deployment: Deployment, registry: Registry, features: Features | None = None) -> Manifest:
+    """The manifest of a deployment's present generation.
+
+    Args:
+        features: Knows which features each version was trained with; without it none are looked up.
+    """
     rollout = deployment.rollout
     share = rollout.percent / 100 if rollout else 0.0
     champion = registry.get_version(f"models:/{deployment.model}/{deployment.champion}")
-    arms = [_arm(champion, "champion", 1.0 - share)]
+    arms = [_arm(champion, "champion", 1.0 - share, _plan(champion, features))]
     if rollout is not None:
         version = registry.get_version(f"models:/{deployment.model}/{rollout.to_version}")
-        arms.append(_arm(version, "shadow" if rollout.spec.strategy == "shadow" else "challenger", share))
+        role: Role = "shadow" if rollout.spec.strategy == "shadow" else "challenger"
+        arms.append(_arm(version, role, share, _plan(version, features)))
     return Manifest(
         deployment=deployment.name, generation=deployment.generation, arms=tuple(arms), key=deployment.sticky_key
     )
 
 
-def publish(store: ObjectStore, deployment: Deployment, registry: Registry) -> bool:
+def publish(store: ObjectStore, deployment: Deployment, registry: Registry, features: Features | None = None) -> bool:
     """Writes the manifest if the store holds an earlier generation; whether it did."""
     key = manifest_key(deployment.name)
     if store.stat(key) is not None and from_json(store.get(key), Manifest).generation >= deployment.generation:
         return False
-    store.put(key, to_json(build_manifest(deployment, registry)))
+    store.put(key, to_json(build_manifest(deployment, registry, features)))
     return True
 
 
@@ -42,7 +49,11 @@ def followers(store: ObjectStore, name: str) -> list[FollowerReport]:
     return [from_json(store.get(item.key), FollowerReport) for item in store.list(follower_prefix(name))]
 
 
-def _arm(version: ModelVersion, role: Role, weight: float) -> Arm:
+def _plan(version: ModelVersion, features: Features | None) -> FeaturePlan | None:
+    return features.used_by(version.run) if features is not None and version.run else None
+
+
+def _arm(version: ModelVersion, role: Role, weight: float, features: FeaturePlan | None) -> Arm:
     return Arm(
         revision=f"{version.model}-{version.version}",
         model=version.model,
@@ -50,4 +61,5 @@ def _arm(version: ModelVersion, role: Role, weight: float) -> Arm:
         package=version.package,
         role=role,
         weight=weight,
+        features=features,
     )

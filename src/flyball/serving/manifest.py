@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from flyball.features.plan import FeaturePlan
 from flyball.models.package import ModelPackage
 from flyball.refs import check_name
 
@@ -24,6 +25,7 @@ class Arm:
         version: Registered version.
         role: A champion and challengers share the answers by weight; a shadow also scores, off the answer.
         weight: Share of the keys it answers; without meaning for a shadow.
+        features: What its training set was made with, to look up what a request does not give; None for nothing.
     """
 
     revision: str
@@ -32,6 +34,7 @@ class Arm:
     package: ModelPackage
     role: Role
     weight: float
+    features: FeaturePlan | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
