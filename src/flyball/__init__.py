@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from flyball.loops.freeze import freeze_between as freeze_between
     from flyball.loops.loop import Loop as Loop
     from flyball.loops.loop import loop as loop
+    from flyball.models.rules import rules as rules
     from flyball.monitoring import monitor as monitor
     from flyball.pipelines.command import command as command
     from flyball.pipelines.pipeline import pipeline as pipeline
@@ -84,6 +85,7 @@ _NAMES = {
     "step": "flyball.pipelines.step:step",
     "pipeline": "flyball.pipelines.pipeline:pipeline",
     "Model": "flyball.pipelines.values:Model",
+    "rules": "flyball.models.rules:rules",
     "space": "flyball.tuning.space",
     "tune": "flyball.session:tune",
     "training_set": "flyball.steps:training_set",

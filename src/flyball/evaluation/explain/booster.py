@@ -10,6 +10,7 @@ Source: Lundberg et al., Nat. Mach. Intell. 2, 2020.
 from __future__ import annotations
 
 import importlib
+import json
 from typing import TYPE_CHECKING, Any
 
 from flyball.evaluation.explain._columns import Derived, derive
@@ -102,9 +103,20 @@ def _of_target(found: Values, question: Question) -> Values | None:
 def _scale(model: Any, question: Question) -> Scale:
     if question.target is not None:
         return "log-odds" if question.classes == 2 else "margin"
-    objective = getattr(model, "objective", None)
-    is_plain = isinstance(objective, str) and objective.startswith(("reg:squared", "reg:absolute", "regression"))
-    return "value" if is_plain or (objective is None and hasattr(model, "booster_")) else "margin"
+    is_plain = _objective(model).startswith(("reg:squared", "reg:absolute", "regression"))
+    return "value" if is_plain else "margin"
+
+
+def _objective(model: Any) -> str:
+    """What a booster was trained for, as its library calls it; empty where it does not say."""
+    if hasattr(model, "save_config"):  # XGBoost's booster itself
+        return str(json.loads(model.save_config())["learner"]["objective"]["name"])
+    if hasattr(model, "dump_model"):  # LightGBM's
+        return str(model.dump_model(num_iteration=1).get("objective", ""))
+    found = getattr(model, "objective", None)
+    if found is None and hasattr(model, "booster_"):
+        return "regression"  # LightGBM's default for its regressor
+    return found if isinstance(found, str) else ""
 
 
 plugin: Explainer = Booster()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _FILE = "model.pickle"
+_OF_THEIR_OWN = frozenset({"catboost", "lightgbm", "xgboost"})
 _OF_A_SCRIPT = b"\x8c\x08__main__"  # how a pickle names the module of something it refers to
 # Their `predict` is the class of the highest probability, so one pass gives both. Others may have their own threshold.
 _HIGHEST_WINS = frozenset(
@@ -40,7 +41,9 @@ class ScikitLearn:
     distributions = ("scikit-learn", "numpy", "scipy", "pandas", "joblib")
 
     def matches(self, model: object) -> bool:
-        """Whether it is an estimator."""
+        """Whether it is an estimator, and not one of a library with a safer form of its own."""
+        if type(model).__module__.partition(".")[0] in _OF_THEIR_OWN:
+            return False
         sklearn = sys.modules.get("sklearn.base")  # who made one has imported it
         return sklearn is not None and isinstance(model, sklearn.BaseEstimator)
 
