@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flyball.alerts.webhooks import Webhooks
     from flyball.data.catalog import Catalog
     from flyball.data.datasets import Data
+    from flyball.data.quality import Quality
     from flyball.data.versions import DataVersions
     from flyball.data.external import External
     from flyball.deployment.deployments import Deployments
@@ -90,6 +91,7 @@ SERVICES = {
     "model_cards": "flyball.registry.card:ModelCards",
     "model_versions": "flyball.registry.model_versions:ModelVersions",
     "monitoring": "flyball.monitoring.monitoring:Monitoring",
+    "quality": "flyball.data.quality:Quality",
     "registered_models": "flyball.registry.registered_models:RegisteredModels",
     "registry": "flyball.registry.versions:Registry",
     "run_inputs": "flyball.tracking.inputs:RunInputs",
@@ -333,6 +335,13 @@ class Workspace:
         return self._once("openlineage", self._open_openlineage)
 
     @property
+    def quality(self) -> Quality:
+        """Profiles of data, what checks found in it, and which columns are personal."""
+        from flyball.data.quality import Quality
+
+        return self._room("quality", Quality)
+
+    @property
     def registered_models(self) -> RegisteredModels:
         """Names of models, with or without versions."""
         from flyball.registry.registered_models import RegisteredModels
@@ -505,7 +514,7 @@ class Workspace:
             self.external,
             ExternalJobs(self.external),
         )
-        return Catalog(self.database, self.blobs, self.events, self.time, shelves=found)
+        return Catalog(self.database, self.blobs, self.events, self.time, shelves=found, quality=self.quality.badge)
 
     def _open_database(self) -> Database:
         from flyball.storage.database import Database

@@ -1,0 +1,113 @@
+"""The SQL of what is known of the quality of datasets, and of personal data in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from flyball.data.validate import ValidationReport
+from flyball.storage.database import Database
+from flyball.storage.tables import Document, Instant, RowNumber, metadata
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PiiClasses:
+    """What people have said of the columns of a dataset.
+
+    Attributes:
+        declared: Kind of personal data by column.
+        cleared: Columns that hold none, whatever they look like.
+    """
+
+    declared: dict[str, str] = field(default_factory=dict)
+    cleared: tuple[str, ...] = ()
+
+
+profiles = sa.Table(
+    "data_profiles",
+    metadata,
+    sa.Column("number", RowNumber, primary_key=True, autoincrement=True),
+    sa.Column("dataset", sa.String(128), nullable=False),
+    sa.Column("snapshot", sa.String(64), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("profile", sa.String(64), nullable=False),
+    sa.UniqueConstraint("dataset", "snapshot"),
+)
+reports = sa.Table(
+    "data_reports",
+    metadata,
+    sa.Column("number", RowNumber, primary_key=True, autoincrement=True),
+    sa.Column("dataset", sa.String(128), nullable=False),
+    sa.Column("snapshot", sa.String(64), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("report", Document(ValidationReport), nullable=False),
+    sa.Index("ix_data_reports_dataset", "dataset", "number"),
+)
+classes = sa.Table(
+    "data_pii_classes",
+    metadata,
+    sa.Column("dataset", sa.String(128), primary_key=True),
+    sa.Column("classes", Document(PiiClasses), nullable=False),
+)
+
+
+def write_profile(
+    database: Database, connection: sa.Connection, dataset: str, snapshot: str, digest: str, now: datetime
+) -> None:
+    """Keeps where the profile of a snapshot is; a new one takes the place of the old."""
+    insert = database.insert(profiles).values(dataset=dataset, snapshot=snapshot, at=now, profile=digest)
+    connection.execute(
+        insert.on_conflict_do_update(index_elements=["dataset", "snapshot"], set_={"at": now, "profile": digest})
+    )
+
+
+def profile_digests(connection: sa.Connection, dataset: str, snapshots: list[str]) -> dict[str, str]:
+    """Digests of the profiles of some snapshots."""
+    query = sa.select(profiles.c.snapshot, profiles.c.profile).where(
+        profiles.c.dataset == dataset, profiles.c.snapshot.in_(snapshots)
+    )
+    return {snapshot: digest for snapshot, digest in connection.execute(query)}
+
+
+def delete_profiles(connection: sa.Connection, dataset: str, snapshots: list[str]) -> None:
+    """Lets the profiles and reports of snapshots go."""
+    for table in (profiles, reports):
+        connection.execute(sa.delete(table).where(table.c.dataset == dataset, table.c.snapshot.in_(snapshots)))
+
+
+def write_report(
+    connection: sa.Connection, dataset: str, snapshot: str, report: ValidationReport, now: datetime
+) -> None:
+    """Keeps a report."""
+    row = {"dataset": dataset, "snapshot": snapshot, "at": now, "report": report}
+    connection.execute(sa.insert(reports), [row])
+
+
+def latest_reports(
+    connection: sa.Connection, dataset: str, limit: int, before: int
+) -> list[tuple[int, str, datetime, ValidationReport]]:
+    """A page of the reports of a dataset, the latest first."""
+    query = sa.select(reports.c.number, reports.c.snapshot, reports.c.at, reports.c.report)
+    query = query.where(reports.c.dataset == dataset)
+    if before:
+        query = query.where(reports.c.number < before)
+    found = connection.execute(query.order_by(reports.c.number.desc()).limit(limit))
+    return [(row.number, row.snapshot, row.at, row.report) for row in found]
+
+
+def pii_classes(connection: sa.Connection, dataset: str) -> PiiClasses:
+    """What people have said of a dataset's columns."""
+    found: PiiClasses | None = connection.execute(
+        sa.select(classes.c.classes).where(classes.c.dataset == dataset)
+    ).scalar_one_or_none()
+    return found or PiiClasses()
+
+
+def write_classes(database: Database, connection: sa.Connection, dataset: str, said: PiiClasses) -> None:
+    """Keeps what people have said."""
+    insert = database.insert(classes).values(dataset=dataset, classes=said)
+    connection.execute(
+        insert.on_conflict_do_update(index_elements=["dataset"], set_={"classes": insert.excluded.classes})
+    )
