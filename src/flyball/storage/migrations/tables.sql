@@ -773,8 +773,8 @@ CREATE TABLE "runs" (
 	heartbeats SMALLINT DEFAULT '1' NOT NULL, 
 	user VARCHAR(250) DEFAULT ('') NOT NULL, 
 	CONSTRAINT pk_runs PRIMARY KEY (number), 
-	CONSTRAINT uq_runs_id UNIQUE (id), 
-	CONSTRAINT fk_runs_experiment FOREIGN KEY(experiment) REFERENCES experiments (number)
+	CONSTRAINT fk_runs_experiment FOREIGN KEY(experiment) REFERENCES experiments (number), 
+	CONSTRAINT uq_runs_id UNIQUE (id)
 );
 
 CREATE TABLE catalog_accesses (
@@ -824,6 +824,22 @@ CREATE TABLE data_moves (
 	CONSTRAINT pk_data_moves PRIMARY KEY (number)
 );
 
+CREATE TABLE data_pii_classes (
+	dataset VARCHAR(128) NOT NULL, 
+	classes TEXT NOT NULL, 
+	CONSTRAINT pk_data_pii_classes PRIMARY KEY (dataset)
+);
+
+CREATE TABLE data_profiles (
+	number INTEGER NOT NULL, 
+	dataset VARCHAR(128) NOT NULL, 
+	snapshot VARCHAR(64) NOT NULL, 
+	at BIGINT NOT NULL, 
+	profile VARCHAR(64) NOT NULL, 
+	CONSTRAINT pk_data_profiles PRIMARY KEY (number), 
+	CONSTRAINT uq_data_profiles_dataset UNIQUE (dataset, snapshot)
+);
+
 CREATE TABLE data_refs (
 	dataset VARCHAR(128) NOT NULL, 
 	name VARCHAR(128) NOT NULL, 
@@ -831,6 +847,15 @@ CREATE TABLE data_refs (
 	snapshot VARCHAR(64) NOT NULL, 
 	moved BIGINT NOT NULL, 
 	CONSTRAINT pk_data_refs PRIMARY KEY (dataset, name)
+);
+
+CREATE TABLE data_reports (
+	number INTEGER NOT NULL, 
+	dataset VARCHAR(128) NOT NULL, 
+	snapshot VARCHAR(64) NOT NULL, 
+	at BIGINT NOT NULL, 
+	report TEXT NOT NULL, 
+	CONSTRAINT pk_data_reports PRIMARY KEY (number)
 );
 
 CREATE TABLE external_runs (
@@ -1006,6 +1031,8 @@ CREATE INDEX ix_catalog_entries_kind ON catalog_entries (kind, ref);
 CREATE INDEX ix_comments_ref ON comments (ref, id);
 
 CREATE INDEX ix_data_moves_dataset_ref ON data_moves (dataset, ref, number);
+
+CREATE INDEX ix_data_reports_dataset ON data_reports (dataset, number);
 
 CREATE INDEX ix_evaluation_records_created ON evaluation_records ("set", created, id);
 

@@ -69,6 +69,22 @@ def upgrade() -> None:
         batch_op.create_index("ix_data_moves_dataset_ref", ["dataset", "ref", "number"], unique=False)
 
     op.create_table(
+        "data_pii_classes",
+        sa.Column("dataset", sa.String(length=128), nullable=False),
+        sa.Column("classes", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("dataset", name=op.f("pk_data_pii_classes")),
+    )
+    op.create_table(
+        "data_profiles",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("dataset", sa.String(length=128), nullable=False),
+        sa.Column("snapshot", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("profile", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_data_profiles")),
+        sa.UniqueConstraint("dataset", "snapshot", name=op.f("uq_data_profiles_dataset")),
+    )
+    op.create_table(
         "data_refs",
         sa.Column("dataset", sa.String(length=128), nullable=False),
         sa.Column("name", sa.String(length=128), nullable=False),
@@ -77,6 +93,18 @@ def upgrade() -> None:
         sa.Column("moved", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("dataset", "name", name=op.f("pk_data_refs")),
     )
+    op.create_table(
+        "data_reports",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("dataset", sa.String(length=128), nullable=False),
+        sa.Column("snapshot", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("report", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_data_reports")),
+    )
+    with op.batch_alter_table("data_reports", schema=None) as batch_op:
+        batch_op.create_index("ix_data_reports_dataset", ["dataset", "number"], unique=False)
+
     op.create_table(
         "external_runs",
         sa.Column("job", sa.String(length=300), nullable=False),
@@ -298,7 +326,13 @@ def downgrade() -> None:
         batch_op.drop_index("ix_external_runs_started")
 
     op.drop_table("external_runs")
+    with op.batch_alter_table("data_reports", schema=None) as batch_op:
+        batch_op.drop_index("ix_data_reports_dataset")
+
+    op.drop_table("data_reports")
     op.drop_table("data_refs")
+    op.drop_table("data_profiles")
+    op.drop_table("data_pii_classes")
     with op.batch_alter_table("data_moves", schema=None) as batch_op:
         batch_op.drop_index("ix_data_moves_dataset_ref")
 
