@@ -21,12 +21,12 @@ from tests.protocols.mlflow import proof
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "mlflow-conformance.md"
-VERSIONS = {"mlflow3": "3.18.0", "mlflow2": "2.22.5", "ray": "3.17.2 below Ray Tune 2.60"}
+VERSIONS = {"mlflow3": "3.18.0", "mlflow2": "2.22.5", "ray": "3.17.2 under Ray"}
 _HEAD = """# MLflow's protocol: what is answered
 
-The real, unmodified clients of MLflow are driven against Flyball's server by the test suite: {versions}. This page is written
-by `python -m tools.write_conformance` from what they were answered, and a test holds it to that. Each script of
-`tests/protocols/mlflow/scripts` was first run against MLflow's own server, so that what it expects is what that does.
+The real, unmodified clients of MLflow are driven against Flyball's server by the test suite: {versions}.
+This page is written by `python -m tools.write_conformance` from what they were answered, and a test holds it to that. Each
+script of `tests/protocols/mlflow/scripts` was first run against MLflow's own server, so that what it expects is what that does.
 
 Of the {all} endpoints of MLflow 3.18's protocol, {by_client} were answered to a real client in these tests, {more} more are
 answered, and {refused} are not: a call gets MLflow's own form of error, `ENDPOINT_NOT_FOUND`. They belong to

@@ -21,7 +21,16 @@ from tests.servers.absent import found
 from tools import environments
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-WHOLE = {"experiments": 2, "runs": 3, "logged models": 1, "registered models": 1, "versions": 2}
+WHOLE = {
+    "experiments": 2,
+    "runs": 3,
+    "logged models": 1,
+    "registered models": 1,
+    "versions": 2,
+    "traces": 2,
+    "spans": 3,
+    "assessments": 4,
+}
 LOOK = """
 import json, sys, mlflow
 mlflow.set_tracking_uri(sys.argv[1])
@@ -34,6 +43,11 @@ for run in client.search_runs([experiment.experiment_id], run_view_type=3):
         [one.dataset.name for one in run.inputs.dataset_inputs]]
 found["champion"] = mlflow.pyfunc.load_model("models:/line@champion").predict([[3.0]]).round(6).tolist()
 found["tags"] = experiment.tags
+for trace in mlflow.search_traces(locations=[experiment.experiment_id], return_type="list"):
+    judged = sorted([one.name, str(one.value), one.valid is not False] for one in trace.info.assessments)
+    found[trace.info.tags["mlflow.traceName"]] = [
+        trace.info.state.value, [[span.name, span.outputs] for span in trace.data.spans], judged
+    ]
 print(json.dumps(found))
 """
 SEEN = {
@@ -48,6 +62,17 @@ SEEN = {
     "gone": ["KILLED", "deleted", {}, [], []],
     "champion": [3.0],
     "tags": {"kind": "fruit"},
+    "answer": [
+        "OK",
+        [["answer", {"answer": 42, "deep": {"er": [0.5]}}], ["look up", [1, None, "é"]]],
+        [
+            ["answer", "{'deep': [1, {'x': 2}]}", True],
+            ["good", "0.5", True],
+            ["short", "False", True],
+            ["short", "True", False],
+        ],
+    ],
+    "fail": ["ERROR", [["fail", None]], []],
 }
 
 
@@ -55,7 +80,7 @@ def check(workspace: Workspace, report: Report) -> None:
     """Looks at all that the script has left."""
     assert report.problems == []
     assert report.copied == WHOLE
-    assert (report.points, report.verified) == (304, 4)
+    assert (report.points, report.verified) == (304, 6)
     runs = {run.name: run for run in workspace.run_search.search(deleted="all").runs}
     parent, child, gone = runs["parent"], runs["child: '1'"], runs["gone"]
     assert parent.params == {"a": "1", "b/c": "x y\nz", "yes": "no", "long": "w " * 200}
@@ -75,6 +100,32 @@ def check(workspace: Workspace, report: Report) -> None:
     version = workspace.registry.get_version("models:/line@champion")
     assert (version.run, version.logged_model, version.tags["n"]) == (parent.id, model.id, "3")
     assert not version.is_external
+    check_traces(workspace, parent.id)
+
+
+def check_traces(workspace: Workspace, run: str) -> None:
+    """Looks at the traces that the script has left."""
+    traces = {trace.name: workspace.traces.get(trace.id) for trace in workspace.traces.search().traces}
+    answered, failed = traces["answer"], traces["fail"]
+    assert (answered.state, answered.session, answered.tags["team"]) == ("ok", "talk", "growth")
+    assert answered.metadata["mlflow.sourceRun"] == run
+    whole, part = answered.spans
+    assert (whole.type, whole.attributes["model"], whole.attributes["at"]) == ("LLM", "small", [1, 2])
+    assert (whole.inputs, whole.outputs) == ({"question": "what is it?"}, {"answer": 42, "deep": {"er": [0.5]}})
+    assert (part.parent, part.name, part.outputs) == (whole.id, "look up", [1, None, "é"])
+    judged = [(one.name, one.kind, one.value, one.valid) for one in answered.assessments]
+    assert sorted(judged, key=repr) == [
+        ("answer", "expectation", {"deep": [1, {"x": 2}]}, True),
+        ("good", "feedback", 0.5, True),
+        ("short", "feedback", False, True),
+        ("short", "feedback", True, False),
+    ]
+    good = next(one for one in answered.assessments if one.name == "good")
+    assert (good.rationale, good.source_type, good.source, good.metadata["a"]) == ("why", "HUMAN", "ann", "b")
+    assert (failed.state, failed.spans[0].status) == ("error", "error")
+    assert failed.spans[0].events[0].attributes["exception.message"] == "on purpose"
+    found = workspace.traces.search(f"run_id = '{run}'").traces
+    assert [trace.name for trace in found] == ["answer"]
 
 
 def test_a_folder_comes_over(workspace: Workspace, mlruns: Path) -> None:
@@ -90,7 +141,7 @@ def test_a_database_comes_over(workspace: Workspace, mlflow_database: Path) -> N
 def test_what_came_over_does_not_come_twice(workspace: Workspace, mlruns: Path) -> None:
     import_from(workspace, str(mlruns))
     again = import_from(workspace, str(mlruns))
-    assert again.present == {"runs": 3, "logged models": 1, "versions": 2}
+    assert again.present == {"runs": 3, "logged models": 1, "versions": 2, "traces": 2}
     assert (again.points, again.files, again.problems) == (0, 0, [])
 
 

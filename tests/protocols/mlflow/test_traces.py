@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flyball.server.protocols.mlflow._trace_json import duration_of, duration_text
+from flyball.server.protocols.mlflow.trace_json import duration_of, duration_text
 from flyball.workspace import Workspace
 from tests.servers.mlflow_api import START, Answer, Api
 from tests.servers.mlflow_traces import (

@@ -13,6 +13,8 @@ from typing import Literal, Protocol
 from flyball.tracking.inputs import LoggedDataset
 from flyball.tracking.logged_models import ModelMetric
 from flyball.tracking.nouns import Series
+from flyball.tracking.spans import Span
+from flyball.tracking.trace_nouns import Trace
 
 FileOwner = Literal["run", "model"]
 GREATEST = 1.7976931348623157e308
@@ -170,6 +172,18 @@ class Source(Protocol):
         """The versions of a registered model, by number."""
         ...
 
+    def traces(self, experiment: str) -> Iterable[Trace]:
+        """The traces of an experiment with their assessments, without their spans."""
+        ...
+
+    def spans(self, trace: Trace) -> list[Span]:
+        """The spans of a trace."""
+        ...
+
+    def traces_of_run(self, run: RunContent) -> list[str]:
+        """Ids of the traces that were tied to a run."""
+        ...
+
 
 class Destination(Protocol):
     """Something that content is written to. All of it can be repeated and then changes nothing."""
@@ -213,6 +227,14 @@ class Destination(Protocol):
 
     def put_file(self, owner: FileOwner, here: str, name: str, file: Path) -> None:
         """Writes a file of a run or a logged model."""
+        ...
+
+    def put_trace(self, trace: Trace, experiment: str) -> Trace:
+        """Writes a trace with its spans and assessments; gives it as it is kept there."""
+        ...
+
+    def tie_traces(self, run: str, traces: list[str]) -> None:
+        """Ties traces to a run."""
         ...
 
     def put_registered(self, model: RegisteredContent) -> None:

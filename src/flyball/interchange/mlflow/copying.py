@@ -25,8 +25,10 @@ from flyball.interchange.mlflow.content import (
     Source,
     VersionContent,
 )
+from flyball.interchange.mlflow.traces import SOURCE_RUN, mark_of, seen_in
 from flyball.storage.objects import digest_file
 from flyball.tracking.nouns import Series
+from flyball.tracking.trace_nouns import Trace
 
 Progress = Callable[[str, int, int], None]
 """Is told what is being copied, how many of it are done, and how many there are in all (0 where that is not known)."""
@@ -39,7 +41,7 @@ class Report:
     Attributes:
         copied: How many of each kind were copied; `present`: were there already, unchanged.
         points: Metric points copied. `files`, `size`: files copied, and their bytes.
-        verified: Runs and logged models that were read back and are the same.
+        verified: Runs, logged models and traces that were read back and are the same.
         problems: What could not be copied, or is not the same, and why.
     """
 
@@ -161,7 +163,42 @@ class Copy:
                 with _Noted(self._report, f"run '{run.id}'"):
                     self._run(run, here)
         self._tell(f"runs of {experiment.name}", len(runs), len(runs))
+        self._traces(experiment, here, runs)
         self._destination.close_experiment(experiment, here)
+
+    def _traces(self, experiment: ExperimentContent, here: str, runs: list[RunContent]) -> None:
+        count = 0
+        for trace in self._source.traces(experiment.id):
+            count += 1
+            self._tell(f"traces of {experiment.name}", count, 0)
+            if self._is_news(f"trace:{trace.id}", mark_of(trace), "traces"):
+                with _Noted(self._report, f"trace '{trace.id}'"):
+                    self._trace(trace, here)
+        for run in runs if count else ():
+            tied = self._source.traces_of_run(run)
+            if tied and self._run_here(run.id):
+                with _Noted(self._report, f"traces of run '{run.id}'"):
+                    self._destination.tie_traces(self._run_here(run.id), tied)
+
+    def _trace(self, trace: Trace, experiment: str) -> None:
+        metadata = dict(trace.metadata)
+        if SOURCE_RUN in metadata:
+            metadata[SOURCE_RUN] = self._run_here(metadata[SOURCE_RUN]) or metadata[SOURCE_RUN]
+        judged = [replace(one, run=self._run_here(one.run) or one.run) for one in trace.assessments]
+        whole = replace(trace, metadata=metadata, assessments=judged, spans=self._source.spans(trace))
+        back = self._destination.put_trace(whole, experiment)
+        _count(self._report.copied, "traces")
+        for kind, found in (("spans", whole.spans), ("assessments", whole.assessments)):
+            if found:
+                self._report.copied[kind] = self._report.copied.get(kind, 0) + len(found)
+        for kind, wanted, kept in zip(("spans", "assessments"), seen_in(whole), seen_in(back), strict=True):
+            if wanted != kept:
+                self._report.problems.append(
+                    f"trace '{trace.id}': not the same after copying: {len(kept)} of {len(wanted)} {kind}."
+                )
+                return
+        self._report.verified += 1
+        self._journal.note(f"trace:{trace.id}", mark_of(trace), trace.id)
 
     def _is_news(self, key: str, mark: str, kind: str) -> bool:
         if self._journal.is_done(key, mark):

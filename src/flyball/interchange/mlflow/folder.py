@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flyball.errors import Corrupt, InvalidInput
+from flyball.errors import Corrupt, FlyballError, InvalidInput
 from flyball.interchange.mlflow.content import (
     ExperimentContent,
     FileContent,
@@ -20,10 +21,15 @@ from flyball.interchange.mlflow.content import (
 )
 from flyball.interchange.mlflow.meta import read_meta
 from flyball.interchange.mlflow.places import copy_file, files_in, local_folder, plain_source
+from flyball.interchange.mlflow.traces import trace_from
+from flyball.server.protocols.mlflow.trace_json import duration_text
 from flyball.tracking.inputs import LoggedDataset
 from flyball.tracking.limits import from_micros
 from flyball.tracking.logged_models import ModelMetric, ModelStatus
 from flyball.tracking.nouns import Series
+from flyball.tracking.span_files import spans_in
+from flyball.tracking.spans import Span
+from flyball.tracking.trace_nouns import Trace
 
 RUN_STATUS = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
 MODEL_STATUS: dict[int, ModelStatus] = {0: "unspecified", 1: "pending", 2: "ready", 3: "failed"}
@@ -155,6 +161,28 @@ class FolderSource:
                 tags=_texts(self._folder / "models" / model / f"version-{meta['version']}" / "tags"),
             )
 
+    def traces(self, experiment: str) -> Iterator[Trace]:
+        """The traces of an experiment with their assessments, without their spans."""
+        for path in sorted((self._home(experiment) / "traces").glob("*/trace_info.yaml")):
+            try:
+                yield _trace(path, experiment)
+            except (FlyballError, KeyError, TypeError, ValueError) as error:
+                self.problems.append(f"{path.parent}: cannot be read: {error}")
+
+    def spans(self, trace: Trace) -> list[Span]:
+        """The spans of a trace, which a client kept in a file beside it."""
+        file = self._home(trace.experiment) / "traces" / trace.id / "artifacts" / "traces.json"
+        return spans_in(file.read_bytes(), trace.id) if file.is_file() else []
+
+    def one_trace(self, trace: str, experiment: str) -> Trace:
+        """A trace with its spans, as it stands there now."""
+        found = _trace(self._home(experiment) / "traces" / trace / "trace_info.yaml", experiment)
+        return replace(found, spans=self.spans(found))
+
+    def traces_of_run(self, run: RunContent) -> list[str]:
+        """None: a folder ties traces to runs by their metadata alone."""
+        return []
+
     def _run(self, path: Path, experiment: str) -> RunContent | None:
         meta = read_meta(path)
         if "run_id" not in meta and "run_uuid" not in meta:
@@ -182,6 +210,17 @@ class FolderSource:
         # A folder that was moved keeps its former place in what it says of itself.
         home = self._home(of.experiment) / ("" if owner == "run" else "models") / of.id / "artifacts"
         return home if home.exists() or not of.artifacts else local_folder(of.artifacts, self._proxied)
+
+
+def _trace(path: Path, experiment: str) -> Trace:
+    home, info = path.parent, read_meta(path)
+    took = info.get("execution_duration_ms")
+    info["request_time"] = str(info["request_time"])
+    info["execution_duration"] = None if took is None else duration_text(int(took))
+    info["assessments"] = [read_meta(file) for file in sorted((home / "assessments").glob("*.yaml"))]
+    return trace_from(
+        {**info, "tags": _texts(home / "tags"), "trace_metadata": _texts(home / "request_metadata")}, experiment
+    )
 
 
 def _files(folder: Path) -> list[Path]:

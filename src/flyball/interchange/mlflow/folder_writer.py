@@ -17,8 +17,12 @@ from flyball.interchange.mlflow.content import (
 )
 from flyball.interchange.mlflow.folder import MODEL_STATUS, RUN_STATUS, FolderSource
 from flyball.interchange.mlflow.meta import write_meta
+from flyball.interchange.mlflow.traces import info_for
+from flyball.serialization import to_json
+from flyball.server.protocols.mlflow.trace_json import ARTIFACT_LOCATION, stored_json
 from flyball.tracking.limits import to_micros
 from flyball.tracking.nouns import Series
+from flyball.tracking.trace_nouns import Trace
 
 _STATUS = {name: number for number, name in RUN_STATUS.items()}
 _MODEL_STATUS = {name: number for number, name in MODEL_STATUS.items()}
@@ -156,6 +160,28 @@ class FolderDestination:
         target = self._homes[here] / "artifacts" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
+
+    def put_trace(self, trace: Trace, experiment: str) -> Trace:
+        """Writes a trace with its spans and assessments; gives it as it is kept there."""
+        home = self._folder / experiment / "traces" / trace.id
+        shutil.rmtree(home, ignore_errors=True)
+        info = info_for(trace, experiment)
+        tags, metadata, judged = (info.pop(name, None) or {} for name in ("tags", "trace_metadata", "assessments"))
+        if "execution_duration" in info:
+            del info["execution_duration"]
+            info["execution_duration_ms"] = trace.milliseconds
+        write_meta(home / "trace_info.yaml", info)
+        _write_texts(home / "tags", {**tags, ARTIFACT_LOCATION: (home / "artifacts").as_uri()})
+        _write_texts(home / "request_metadata", metadata)
+        for one in judged:
+            write_meta(home / "assessments" / f"{one['assessment_id']}.yaml", one)
+        (home / "artifacts").mkdir(parents=True)
+        spans = to_json({"spans": [stored_json(span) for span in trace.spans]})
+        (home / "artifacts" / "traces.json").write_bytes(spans)
+        return self.reader.one_trace(trace.id, experiment)
+
+    def tie_traces(self, run: str, traces: list[str]) -> None:
+        """Does nothing: a folder ties traces to runs by their metadata alone."""
 
     def put_registered(self, model: RegisteredContent) -> None:
         """Makes a registered model, with description and tags."""

@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from flyball.errors import Corrupt
-from flyball.serialization import to_json
+from flyball.errors import Corrupt, InvalidInput
+from flyball.serialization import from_json, to_json
 
 _KEY = re.compile(
     r"""( *)('(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^\s'"#\-\[\]{},&*!|>%@`][^:]*?|-[^\s:][^:]*?):(?: (.*)|$)"""
@@ -35,7 +35,7 @@ def read_meta(path: Path) -> dict[str, Any]:
     lines = [] if text.strip() == "{}" else text.split("\n")
     try:
         found, _ = _mapping(lines, 0, 0)
-    except (ValueError, IndexError, RecursionError) as error:
+    except (ValueError, IndexError, RecursionError, InvalidInput) as error:
         raise Corrupt(f"{path} is none of MLflow's own files: {error}.") from error
     return found
 
@@ -130,8 +130,8 @@ def _scalar(text: str) -> Any:
         return None
     if text in _BOOLEANS:
         return _BOOLEANS[text]
-    if text in ("{}", "[]"):
-        return {} if text == "{}" else []
+    if text[:1] in ("{", "["):
+        return from_json(text, object)
     if re.fullmatch(r"[-+]?\d+", text):
         return int(text)
     if re.fullmatch(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]\d+)?", text):

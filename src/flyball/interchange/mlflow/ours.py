@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,14 @@ from flyball.interchange.mlflow.content import (
     VersionContent,
 )
 from flyball.interchange.mlflow.places import plain_source
+from flyball.interchange.mlflow.traces import SOURCE_RUN
 from flyball.tracking.curves import place_of
 from flyball.tracking.inputs import ModelOutput
 from flyball.tracking.limits import from_micros, to_micros
 from flyball.tracking.nouns import Run, RunState, Series
+from flyball.tracking.spans import Span
+from flyball.tracking.trace_nouns import Trace
+from flyball.tracking.traces import MOST_LINKS
 
 if TYPE_CHECKING:
     from flyball.client import RemoteWorkspace
@@ -41,6 +46,7 @@ _PAGE = 1_000
 _HISTORY = 50_000
 _POINTS = 5_000
 _PAIRS = 500
+_TRACES = 500
 _NAME, _NOTE, _PARENT = "mlflow.runName", "mlflow.note.content", "mlflow.parentRunId"
 
 
@@ -134,6 +140,31 @@ class WorkspaceSource:
                 raise NotFound(f"Run '{of.id}' has no artifact '{name}'.")
             digest = found[0].digest
         shutil.copyfile(self._workspace.blobs.path(digest), target)
+
+    def traces(self, experiment: str) -> Iterator[Trace]:
+        """The traces of an experiment with their assessments, without their spans."""
+        token = ""
+        while True:
+            page = self._workspace.traces.search(experiments=[experiment], limit=_TRACES, page_token=token)
+            yield from page.traces
+            token = page.next_page_token
+            if not token:
+                return
+
+    def spans(self, trace: Trace) -> list[Span]:
+        """The spans of a trace."""
+        return list(self._workspace.traces.get(trace.id).spans)
+
+    def traces_of_run(self, run: RunContent) -> list[str]:
+        """Ids of the traces that were tied to a run."""
+        found: list[str] = []
+        token = ""
+        while True:
+            page = self._workspace.traces.search(f"run_id = '{run.id}'", limit=_TRACES, page_token=token)
+            found += [one.id for one in page.traces if one.metadata.get(SOURCE_RUN) != run.id]
+            token = page.next_page_token
+            if not token:
+                return found
 
     def registered(self) -> Iterator[RegisteredContent]:
         """The registered models, prompts among them."""
@@ -304,6 +335,17 @@ class WorkspaceDestination:
             self._workspace.tracking.log_artifact(here, name, digest, file.stat().st_size)
         else:
             self._workspace.files.put(model_folder(self._homes[here], here), name, digest, file.stat().st_size)
+
+    def put_trace(self, trace: Trace, experiment: str) -> Trace:
+        """Writes a trace with its spans and assessments; gives it as it is kept here."""
+        self._workspace.traces.record(replace(trace, experiment=experiment))
+        found: Trace = self._workspace.traces.get(trace.id)
+        return found
+
+    def tie_traces(self, run: str, traces: list[str]) -> None:
+        """Ties traces to a run."""
+        for start in range(0, len(traces), MOST_LINKS):
+            self._workspace.traces.link_to_run(traces[start : start + MOST_LINKS], run)
 
     def put_registered(self, model: RegisteredContent) -> None:
         """Makes a registered model if it is not there, with description and tags."""

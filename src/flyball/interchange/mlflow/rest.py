@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -25,10 +28,14 @@ from flyball.interchange.mlflow.content import (
 )
 from flyball.interchange.mlflow.folder import SERIES
 from flyball.interchange.mlflow.places import plain_source
+from flyball.interchange.mlflow.traces import SOURCE_RUN, span_from, trace_from
 from flyball.tracking.inputs import LoggedDataset
 from flyball.tracking.limits import from_micros
 from flyball.tracking.logged_models import ModelMetric, ModelStatus
 from flyball.tracking.nouns import Series
+from flyball.tracking.span_files import spans_in
+from flyball.tracking.spans import Span
+from flyball.tracking.trace_nouns import Trace
 
 _MODEL_STATUS: dict[str, ModelStatus] = {
     "LOGGED_MODEL_PENDING": "pending",
@@ -61,7 +68,7 @@ class Connection:
         self._pool = urllib3.PoolManager(headers=headers, retries=retries, timeout=120)
 
     def ask(self, method: str, path: str, /, body: object = None, **query: object) -> dict[str, Any]:
-        """The answer to a call of the protocol; `path` follows `/api/2.0/mlflow/`.
+        """The answer to a call of the protocol; `path` follows `/api/2.0/mlflow/`, unless it begins with a slash.
 
         Raises:
             NotFound: MLflow says that it is not there.
@@ -72,12 +79,19 @@ class Connection:
             (key, str(one)) for key, value in query.items() for one in (value if isinstance(value, list) else [value])
         ]
         encoded = "&".join(f"{key}={quote(value, safe='')}" for key, value in fields)
-        address = f"{self.url}/api/2.0/mlflow/{path}" + (f"?{encoded}" if encoded else "")
+        whole = path if path.startswith("/") else f"/api/2.0/mlflow/{path}"
+        return self._asked(method, f"{whole}?{encoded}" if encoded else whole, body, {})
+
+    def tell(self, path: str, body: object, headers: dict[str, str]) -> None:
+        """Posts to an address of the server, with headers; raises as `ask` does."""
+        self._asked("POST", path, body, headers)
+
+    def _asked(self, method: str, path: str, body: object, headers: dict[str, str]) -> dict[str, Any]:
         try:
-            answer = self._pool.request(method, address, json=body)
+            answer = self._pool.request(method, self.url + path, json=body, headers={**self._pool.headers, **headers})
         except urllib3.exceptions.HTTPError as error:
             raise ServerUnreachable(f"{self.url} cannot be reached: {error}.") from error
-        return _understood(answer, address)
+        return _understood(answer, self.url + path)
 
     def fetch(self, path: str, target: Path) -> None:
         """Brings what lies at an address of the server.
@@ -247,6 +261,47 @@ class RestSource:
                 stage=one.get("current_stage", "None"),
                 tags=_pairs(one.get("tags")),
             )
+
+    def traces(self, experiment: str) -> Iterator[Trace]:
+        """The traces of an experiment with their assessments, without their spans."""
+        yield from self._found_traces(experiment)
+
+    def spans(self, trace: Trace) -> list[Span]:
+        """The spans of a trace; those that a client kept in a file beside it are read from there."""
+        asked = {"trace_id": trace.id, "allow_partial": "true"}
+        with suppress(NotFound):
+            found = self._connection.ask("GET", "/api/3.0/mlflow/traces/get", **asked).get("trace", {}).get("spans")
+            if found:
+                return [span_from(one, trace.id) for one in found]
+        with tempfile.TemporaryDirectory(prefix="flyball-trace-") as folder, suppress(NotFound):
+            target = Path(folder) / "spans"
+            self._connection.fetch(f"/ajax-api/2.0/mlflow/get-trace-artifact?request_id={quote(trace.id)}", target)
+            return spans_in(target.read_bytes(), trace.id)
+        return []
+
+    def traces_of_run(self, run: RunContent) -> list[str]:
+        """Ids of the traces that were tied to a run."""
+        found = self._found_traces(run.experiment, f"attributes.run_id = '{run.id}'")
+        return [one.id for one in found if one.metadata.get(SOURCE_RUN) != run.id]
+
+    def one_trace(self, trace: str, experiment: str) -> Trace:
+        """A trace with its spans, as the server has it now."""
+        info = self._connection.ask("GET", f"/api/3.0/mlflow/traces/{quote(trace)}")["trace"]["trace_info"]
+        found = trace_from(info, experiment)
+        return replace(found, spans=self.spans(found))
+
+    def _found_traces(self, experiment: str, text: str = "") -> Iterator[Trace]:
+        place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment}}
+        asked = {"locations": [place], "max_results": 500, **({"filter": text} if text else {})}
+        try:
+            for info in self._pages("/api/3.0/mlflow/traces/search", "traces", asked):
+                yield trace_from(info, experiment)
+        except NotFound:
+            # A server before 3.0 knows traces in another form only.
+            with suppress(NotFound):
+                asked = {"experiment_ids": [experiment], "max_results": 1}
+                if self._connection.ask("GET", "traces", **asked).get("traces"):
+                    self.problems.append(f"experiment {experiment}: its traces are those of a server before 3.0.")
 
     def _run(self, found: dict[str, Any]) -> RunContent:
         info, data = found["info"], found.get("data", {})

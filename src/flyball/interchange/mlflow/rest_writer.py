@@ -17,8 +17,11 @@ from flyball.interchange.mlflow.content import (
     VersionContent,
 )
 from flyball.interchange.mlflow.rest import Connection, RestSource
+from flyball.interchange.mlflow.traces import info_for, otlp_of
+from flyball.server.protocols.mlflow.trace_json import assessment_json
 from flyball.tracking.limits import to_micros
 from flyball.tracking.nouns import Series
+from flyball.tracking.trace_nouns import Trace
 
 FORMER_ID = "flyball.id"
 """The tag that holds the id which a run or logged model had before."""
@@ -164,6 +167,40 @@ class RestDestination:
             )
         inner = urlsplit(uri).path.strip("/")
         self._connection.send(f"/api/2.0/mlflow-artifacts/artifacts/{quote(f'{inner}/{name}')}", file)
+
+    def put_trace(self, trace: Trace, experiment: str) -> Trace:
+        """Writes a trace with its spans and assessments under its own id; gives it as the server keeps it.
+
+        Raises:
+            InvalidInput: the server has one of that id elsewhere.
+        """
+        ask, reader = self._connection.ask, self.reader
+        info = info_for(trace, experiment)
+        try:
+            home = ask("GET", f"/api/3.0/mlflow/traces/{quote(trace.id)}")["trace"]["trace_info"]["trace_location"]
+        except NotFound:
+            ask("POST", "/api/3.0/mlflow/traces", {"trace": {"trace_info": info}})
+        else:
+            if home.get("mlflow_experiment", {}).get("experiment_id") != experiment:
+                raise InvalidInput(f"The server has a trace '{trace.id}' in another experiment.")
+        if trace.spans:
+            self._connection.tell("/v1/traces", otlp_of(trace.spans), {"x-mlflow-experiment-id": experiment})
+        self._judge(trace, reader.one_trace(trace.id, experiment))
+        return reader.one_trace(trace.id, experiment)
+
+    def tie_traces(self, run: str, traces: list[str]) -> None:
+        """Ties traces to a run."""
+        for start in range(0, len(traces), _PAIRS):
+            given = {"run_id": run, "trace_ids": traces[start : start + _PAIRS]}
+            self._connection.ask("POST", "traces/link-to-run", given)
+
+    def _judge(self, trace: Trace, there: Trace) -> None:
+        """Writes the assessments that the server does not have yet."""
+        known = {one.id for one in there.assessments}
+        for given in trace.assessments:
+            if given.id not in known:
+                address = f"/api/3.0/mlflow/traces/{quote(trace.id)}/assessments"
+                self._connection.ask("POST", address, {"assessment": assessment_json(given)})
 
     def put_registered(self, model: RegisteredContent) -> None:
         """Makes a registered model if it is not there, with description and tags."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,16 @@ from flyball.interchange.mlflow.content import (
 )
 from flyball.interchange.mlflow.folder import MODEL_STATUS, RUN_STATUS, SERIES
 from flyball.interchange.mlflow.places import copy_file, files_in, local_folder, plain_source
+from flyball.server.protocols.mlflow.trace_json import ARTIFACT_LOCATION, free_tags, state_of, told_in
+from flyball.tracking.assessments import Assessment
+from flyball.tracking.conventions import NAME, SESSION, TRACE_COST, TRACE_TOKENS
 from flyball.tracking.inputs import LoggedDataset
 from flyball.tracking.limits import from_micros
 from flyball.tracking.logged_models import ModelMetric
 from flyball.tracking.nouns import Series
+from flyball.tracking.span_files import spans_in, spans_of
+from flyball.tracking.spans import Span
+from flyball.tracking.trace_nouns import Trace
 
 _NAMES = {name: name for name in RUN_STATUS.values()}
 
@@ -190,6 +197,46 @@ class SqlSource:
                 tags={tag["key"]: tag["value"] for tag in found},
             )
 
+    def traces(self, experiment: str) -> Iterator[Trace]:
+        """The traces of an experiment with their assessments, without their spans."""
+        for row in self._rows("trace_info", order="timestamp_ms", experiment_id=int(experiment)):
+            trace = row["request_id"]
+            tags = self._pairs("trace_tags", "request_id", trace).get(trace, {})
+            told = {**self._pairs("trace_request_metadata", "request_id", trace).get(trace, {}), **_told(row)}
+            judged = [
+                _assessment(found) for found in self._rows("assessments", order="created_timestamp", trace_id=trace)
+            ]
+            yield Trace(
+                id=trace,
+                experiment=experiment,
+                name=row.get("trace_name") or tags.get(NAME, ""),
+                state=state_of(row["status"].replace("TRACE_STATUS_", "STATE_")),
+                started=from_micros(row["timestamp_ms"] * 1000),
+                milliseconds=row["execution_time_ms"],
+                client_request_id=row.get("client_request_id"),
+                request_preview=row.get("request_preview"),
+                response_preview=row.get("response_preview"),
+                tags=free_tags(tags),
+                location=tags.get(ARTIFACT_LOCATION, ""),
+                assessments=judged,
+                told=True,
+                **told_in(told),
+            )
+
+    def spans(self, trace: Trace) -> list[Span]:
+        """The spans of a trace; those that a client kept in a file beside it are read from there."""
+        rows = self._rows("spans", trace_id=trace.id)
+        if rows:
+            return spans_of([json.loads(row["content"]) for row in rows], trace.id)
+        folder = local_folder(trace.location, self._proxied) if trace.location else None
+        file = folder / "traces.json" if folder else None
+        return spans_in(file.read_bytes(), trace.id) if file and file.is_file() else []
+
+    def traces_of_run(self, run: RunContent) -> list[str]:
+        """Ids of the traces that were tied to a run."""
+        ties = {"source_type": "trace", "destination_type": "run", "destination_id": run.id}
+        return [row["source_id"] for row in self._rows("entity_associations", **ties)]
+
     def _rows(self, table: str, order: str = "", **wanted: object) -> list[dict[str, Any]]:
         if table not in self._tables:
             return []
@@ -207,6 +254,36 @@ class SqlSource:
         for row in self._rows(table, **wanted):
             found.setdefault(row[of], {})[row["key"]] = row["value"] or ""
         return found
+
+
+def _told(row: dict[str, Any]) -> dict[str, str]:
+    """What newer releases keep in columns of a trace, as the entries of its metadata that it was told by."""
+    tokens = {name: row[name] for name in row if name.endswith(("_tokens", "_above_1hr")) and row[name] is not None}
+    cost = {name: row[name] for name in row if name.endswith("_cost") and row[name] is not None}
+    found = {SESSION: row.get("session_id")}
+    found |= {TRACE_TOKENS: json.dumps(tokens) if tokens else None, TRACE_COST: json.dumps(cost) if cost else None}
+    return {key: text for key, text in found.items() if text}
+
+
+def _assessment(row: dict[str, Any]) -> Assessment:
+    return Assessment(
+        id=row["assessment_id"],
+        trace=row["trace_id"],
+        name=row["name"],
+        kind=row["assessment_type"],
+        value=json.loads(row["value"]),
+        error=json.loads(row["error"]) if row["error"] else None,
+        source_type=row["source_type"],
+        source=row["source_id"] or "default",
+        created=from_micros(row["created_timestamp"] * 1000),
+        updated=from_micros(row["last_updated_timestamp"] * 1000),
+        rationale=row["rationale"] or None,
+        metadata=json.loads(row["assessment_metadata"]) if row["assessment_metadata"] else {},
+        span=row["span_id"] or "",
+        run=row["run_id"] or "",
+        overrides=row["overrides"] or "",
+        valid=bool(row["valid"]),
+    )
 
 
 def _model_metric(row: dict[str, Any]) -> ModelMetric:

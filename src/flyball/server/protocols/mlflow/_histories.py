@@ -6,11 +6,10 @@ import base64
 import binascii
 import itertools
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyball.errors import InvalidInput
 from flyball.serialization import from_json, to_json
-from flyball.server.protocols.mlflow.conversions import number
 from flyball.server.protocols.mlflow.wire import MlflowError
 from flyball.tracking.points import read_points
 
@@ -24,7 +23,7 @@ Point = tuple[int, int, float, bool]
 _After = tuple[int, int, float, bool]
 
 
-def page(workspace: Workspace, run: str, key: str, size: int | None, token: str) -> tuple[list[dict[str, Any]], str]:
+def page(workspace: Workspace, run: str, key: str, size: int | None, token: str) -> tuple[list[Point], str]:
     """Points by time, and the token of the next page; all of them where no size is given."""
     start = _read_token(token)
     if isinstance(start, tuple):
@@ -38,22 +37,20 @@ def page(workspace: Workspace, run: str, key: str, size: int | None, token: str)
     is_in_order = all(one[1] <= other[1] for one, other in itertools.pairwise(points))
     if not is_in_order:
         points.sort(key=_by_time)
-    found = [as_json(key, point) for point in points[start:end]]
+    found = points[start:end]
     if end >= len(points):
         return found, ""
     return found, _token(points[end - 1] if is_in_order and not start else end)
 
 
-def first_by_time(workspace: Workspace, run: str, key: str, most: int) -> list[dict[str, Any]]:
-    """The first points of a run by time, with its id."""
+def first_by_time(workspace: Workspace, run: str, key: str, most: int) -> list[Point]:
+    """The first points of a run by time."""
     points = read_points(workspace.database, run, key, LONG)
     points.sort(key=_by_time)
-    return [as_json(key, point, run) for point in points[:most]]
+    return points[:most]
 
 
-def sampled(
-    workspace: Workspace, run: str, key: str, most: int, first: int | None, last: int | None
-) -> list[dict[str, Any]]:
+def sampled(workspace: Workspace, run: str, key: str, most: int, first: int | None, last: int | None) -> list[Point]:
     """At most so many of the points between two steps, evenly taken, and always the last one."""
     points = read_points(workspace.database, run, key, LONG + 1)
     if len(points) > LONG:
@@ -68,22 +65,13 @@ def sampled(
         taken = [points[place * size + min(place, more)] for place in range(most)]
         taken[-1] = points[-1]
         points = taken
-    return [as_json(key, point, run) for point in points]
+    return points
 
 
-def as_json(key: str, point: Point, run: str = "") -> dict[str, Any]:
-    """A point as MLflow writes it, with the id of its run if it is given."""
-    step, at, value, is_undefined = point
-    found = {"key": key, "value": number(None if is_undefined else value), "timestamp": at // 1000, "step": step}
-    return {**found, "run_id": run} if run else found
-
-
-def _page_by_step(
-    workspace: Workspace, run: str, key: str, size: int, after: _After | None
-) -> tuple[list[dict[str, Any]], str]:
+def _page_by_step(workspace: Workspace, run: str, key: str, size: int, after: _After | None) -> tuple[list[Point], str]:
     points = read_points(workspace.database, run, key, size + 1, after)
     token = _token(points[size - 1]) if len(points) > size else ""
-    return [as_json(key, point) for point in points[:size]], token
+    return points[:size], token
 
 
 def _by_time(point: Point) -> tuple[int, int, float]:

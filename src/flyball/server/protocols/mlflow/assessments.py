@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from flyball.server.protocols.mlflow._trace_json import GivenAssessment, assessment_json, assessment_of, judgement
+from flyball.server.protocols.mlflow.trace_json import GivenAssessment, assessment_json, assessment_of, judgement
 from flyball.server.protocols.mlflow.wire import MlflowError, endpoint
 from flyball.workspace import Workspace
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from flyball.errors import InvalidInput, NotFound
 from flyball.server.protocols.mlflow.wire import MlflowError
 from flyball.tracking.places import ExperimentPlace, places_of
-from flyball.tracking.points import latest_points
 
 if TYPE_CHECKING:
-    from flyball.tracking.inputs import InputsOfRun
     from flyball.tracking.logged_models import LoggedModel
-    from flyball.tracking.nouns import Experiment, MetricPoint, Run, RunState
+    from flyball.tracking.nouns import Experiment, Run, RunState
+    from flyball.tracking.plain_runs import PlainRun
     from flyball.workspace import Workspace
 
 Deleted = Literal["active", "deleted", "all"]
@@ -164,47 +163,16 @@ def experiment_json(experiment: Experiment) -> dict[str, Any]:
 
 def info_json(run: Run, experiment: Placed) -> dict[str, Any]:
     """What a run is, apart from what it logged."""
-    found: dict[str, Any] = {
-        "run_uuid": run.id,
-        "experiment_id": experiment.id,
-        "run_name": run.name,
-        "user_id": run.user,
-        "status": STATUS[run.state],
-        "start_time": milliseconds(run.started),
-    }
-    if run.ended is not None:
-        found["end_time"] = milliseconds(run.ended)
-    return {
-        **found,
-        "artifact_uri": artifact_uri(experiment, run.id),
-        "lifecycle_stage": "deleted" if run.deleted else "active",
-        "run_id": run.id,
-    }
+    ended = None if run.ended is None else milliseconds(run.ended)
+    return _info(run, experiment, milliseconds(run.started), ended)
 
 
-def runs_json(workspace: Workspace, runs: Iterable[Run], *, searched: bool = False) -> list[dict[str, Any]]:
-    """Runs as MLflow writes them, with all that belongs to them.
-
-    Args:
-        searched: In what was searched for, MLflow leaves out the models that went in.
-    """
-    given = list(runs)
-    ids = [run.id for run in given]
-    latest = latest_points(workspace.database, ids)
-    uses = {found.run: found for found in workspace.run_inputs.get(ids)}
-    experiments = places_of(workspace.database, {run.experiment_id for run in given})
-    return [
-        {
-            "info": info_json(run, experiments[run.experiment_id]),
-            "data": _data_json(run, latest.get(run.id, [])),
-            "inputs": _inputs_json(uses.get(run.id), searched=searched),
-            "outputs": _outputs_json(uses.get(run.id)),
-        }
-        for run in given
-    ]
+def plain_info_json(run: PlainRun, experiment: Placed) -> dict[str, Any]:
+    """What a run is, apart from what it logged."""
+    return _info(run, experiment, run.started // 1000, None if run.ended is None else run.ended // 1000)
 
 
-def tags_of(run: Run) -> dict[str, str]:
+def tags_of(run: Run | PlainRun) -> dict[str, str]:
     """A run's tags, with those by which MLflow tells what we keep in fields of its own."""
     found = dict(run.tags)
     if run.name:
@@ -214,11 +182,6 @@ def tags_of(run: Run) -> dict[str, str]:
     if run.notes:
         found[NOTE] = run.notes
     return found
-
-
-def point_json(point: MetricPoint) -> dict[str, Any]:
-    """A metric's value at one step."""
-    return {"key": point.key, "value": number(point.value), "timestamp": milliseconds(point.at), "step": point.step}
 
 
 def logged_model_json(model: LoggedModel, experiment: Placed) -> dict[str, Any]:
@@ -307,41 +270,20 @@ def check_active(run: Run) -> Run:
     return run
 
 
-def _data_json(run: Run, latest: list[MetricPoint]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if latest:
-        found["metrics"] = [point_json(point) for point in latest]
-    if run.params:
-        found["params"] = pairs(run.params)
-    tags = tags_of(run)
-    if tags:
-        found["tags"] = pairs(tags)
-    return found
-
-
-def _inputs_json(uses: InputsOfRun | None, *, searched: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if uses is None:
-        return found
-    if uses.datasets:
-        found["dataset_inputs"] = [_dataset_json(dataset) for dataset in uses.datasets]
-    if uses.models and not searched:
-        found["model_inputs"] = [{"model_id": model} for model in uses.models]
-    return found
-
-
-def _dataset_json(dataset: Any) -> dict[str, Any]:
-    kept = {
-        "name": dataset.name,
-        "digest": dataset.digest,
-        "source_type": dataset.source_type,
-        "source": dataset.source,
+def _info(run: Run | PlainRun, experiment: Placed, started: int, ended: int | None) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "run_uuid": run.id,
+        "experiment_id": experiment.id,
+        "run_name": run.name,
+        "user_id": run.user,
+        "status": STATUS[run.state],
+        "start_time": started,
     }
-    kept |= {name: text for name, text in (("schema", dataset.schema), ("profile", dataset.profile)) if text}
-    return {**({"tags": pairs(dataset.tags)} if dataset.tags else {}), "dataset": kept}
-
-
-def _outputs_json(uses: InputsOfRun | None) -> dict[str, Any]:
-    if uses is None or not uses.outputs:
-        return {}
-    return {"model_outputs": [{"model_id": output.model, "step": output.step} for output in uses.outputs]}
+    if ended is not None:
+        found["end_time"] = ended
+    return {
+        **found,
+        "artifact_uri": artifact_uri(experiment, run.id),
+        "lifecycle_stage": "active" if run.deleted is None else "deleted",
+        "run_id": run.id,
+    }

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from flyball.errors import Conflict, FlyballError, NotFound
 from flyball.server.protocols.mlflow import _checks, _histories
+from flyball.server.protocols.mlflow._run_json import points_json
 from flyball.server.protocols.mlflow.conversions import (
     LATEST_TIME,
     NOTE,
@@ -170,7 +171,7 @@ async def log_batch(workspace: Workspace, given: LogBatch) -> None:
 
 
 @endpoint("GET", "mlflow/metrics/get-history")
-def get_history(workspace: Workspace, given: GetHistory) -> dict[str, Any]:
+def get_history(workspace: Workspace, given: GetHistory) -> bytes:
     """The points of one metric by time, page by page where a size is given."""
     run = given.run_id or given.run_uuid or _no_run_given()
     size = given.max_results
@@ -179,34 +180,35 @@ def get_history(workspace: Workspace, given: GetHistory) -> dict[str, Any]:
     if size is None and given.page_token:
         size = MOST_HISTORY
     points, token = _histories.page(workspace, run, given.metric_key, size, given.page_token)
-    found: dict[str, Any] = {"metrics": points} if points else {}
-    return {**found, "next_page_token": token} if token else found
+    found = [f'"metrics":[{points_json(given.metric_key, points)}]'] if points else []
+    if token:
+        found.append(f'"next_page_token":"{token}"')
+    return f"{{{','.join(found)}}}".encode()
 
 
 @endpoint("GET", "/ajax-api/2.0/mlflow/metrics/get-history-bulk")
-def get_history_bulk(workspace: Workspace, given: GetBulk) -> dict[str, Any]:
+def get_history_bulk(workspace: Workspace, given: GetBulk) -> bytes:
     """The points of one metric of many runs, by run and time."""
     _check_runs(given.run_id, "GetMetricHistoryBulk")
     if given.metric_key is None:
         raise MlflowError("GetMetricHistoryBulk request must specify a metric_key.")
     left = min(given.max_results, MOST_HISTORY)
-    found: list[dict[str, Any]] = []
+    found: list[str] = []
     for run in sorted(set(given.run_id)):
-        if left > len(found):
-            found += _histories.first_by_time(workspace, run, given.metric_key, left - len(found))
-    return {"metrics": found}
+        points = _histories.first_by_time(workspace, run, given.metric_key, left) if left else []
+        left -= len(points)
+        found += [points_json(given.metric_key, points, run)] if points else []
+    return f'{{"metrics":[{",".join(found)}]}}'.encode()
 
 
 @endpoint("GET", "mlflow/metrics/get-history-bulk-interval")
-def get_history_interval(workspace: Workspace, given: GetInterval) -> dict[str, Any]:
+def get_history_interval(workspace: Workspace, given: GetInterval) -> bytes | None:
     """One metric of many runs, at most so many points each, evenly taken by step."""
     _check_interval(given)
-    found: list[dict[str, Any]] = []
-    for run in given.run_ids:
-        found += _histories.sampled(
-            workspace, run, given.metric_key, given.max_results, given.start_step, given.end_step
-        )
-    return {"metrics": found} if found else {}
+    key, most, start, end = given.metric_key, given.max_results, given.start_step, given.end_step
+    sampled = {run: _histories.sampled(workspace, run, key, most, start, end) for run in given.run_ids}
+    found = [points_json(key, sampled[run], run) for run in given.run_ids if sampled[run]]
+    return f'{{"metrics":[{",".join(found)}]}}'.encode() if found else None
 
 
 async def _write(workspace: Workspace, batch: Batch, *, alone: bool = False) -> None:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from flyball.errors import FlyballError
 from flyball.server.protocols.mlflow import _otlp
-from flyball.server.protocols.mlflow._trace_json import MANAGED_TAGS
+from flyball.server.protocols.mlflow.trace_json import MANAGED_TAGS
 from flyball.server.protocols.mlflow.traces import check_experiment
 from flyball.server.protocols.mlflow.wire import MlflowError, Request, endpoint
 from flyball.tracking.conventions import NAME

@@ -10,6 +10,7 @@ import msgspec
 
 from flyball.errors import InvalidInput, NotFound
 from flyball.server.protocols.mlflow import _checks
+from flyball.server.protocols.mlflow._run_json import runs_json
 from flyball.server.protocols.mlflow.conversions import (
     NOTE,
     PARENT_RUN,
@@ -19,14 +20,15 @@ from flyball.server.protocols.mlflow.conversions import (
     experiment_of,
     info_json,
     moment,
+    no_run,
     run_by_id,
-    runs_json,
     state_of,
     tags_of,
     view,
 )
 from flyball.server.protocols.mlflow.experiments import Tag
 from flyball.server.protocols.mlflow.wire import MlflowError, endpoint
+from flyball.tracking.plain_runs import read_run
 from flyball.workspace import Workspace
 
 _LOGGED_MODELS = "mlflow.log-model.history"
@@ -123,10 +125,13 @@ def create_run(workspace: Workspace, given: CreateRun) -> dict[str, Any]:
 
 
 @endpoint("GET", "mlflow/runs/get")
-def get_run(workspace: Workspace, given: RunId) -> dict[str, Any]:
+def get_run(workspace: Workspace, given: RunId) -> bytes:
     """One run with all that it logged, also one in the trash."""
-    run = run_by_id(workspace, _named(given))
-    return {"run": runs_json(workspace, [run])[0]}
+    name = _named(given)
+    run = read_run(workspace.database, name)
+    if run is None:
+        raise no_run(name)
+    return f'{{"run":{runs_json(workspace, [run])[1:-1]}}}'.encode()
 
 
 @endpoint("POST", "mlflow/runs/update")
@@ -176,28 +181,20 @@ def delete_tag(workspace: Workspace, given: DeleteTag) -> None:
 
 
 @endpoint("POST", "mlflow/runs/search")
-def search_runs(workspace: Workspace, given: SearchRuns) -> dict[str, Any]:
+def search_runs(workspace: Workspace, given: SearchRuns) -> bytes | None:
     """Runs that fit, page by page."""
     size = _checks.check_results(given.max_results, hinted=True)
     experiments = [_experiment_id(experiment) for experiment in given.experiment_ids]
     deleted = view(given.run_view_type)
     if not experiments:
-        return {}
-    page = workspace.run_search.search(
-        filter=given.filter,
-        experiments=experiments,
-        order_by=given.order_by,
-        limit=size,
-        page_token=given.page_token,
-        deleted=deleted,
-        native=False,
+        return None
+    runs, token = workspace.run_search.search_plainly(
+        given.filter, experiments, given.order_by, size, given.page_token, deleted
     )
-    found: dict[str, Any] = {}
-    if page.runs:
-        found["runs"] = runs_json(workspace, page.runs, searched=True)
-    if page.next_page_token:
-        found["next_page_token"] = page.next_page_token
-    return found
+    found = [f'"runs":{runs_json(workspace, runs, searched=True)}'] if runs else []
+    if token:
+        found.append(f'"next_page_token":"{token}"')
+    return f"{{{','.join(found)}}}".encode()
 
 
 @endpoint("POST", "mlflow/runs/log-model")

@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from flyball.errors import NotFound
 from flyball.serialization import to_json
-from flyball.server.protocols.mlflow._trace_json import (
+from flyball.server.protocols.mlflow.conversions import moment
+from flyball.server.protocols.mlflow.trace_json import (
     MANAGED_TAGS,
     GivenTraceInfo,
     TraceLocation,
@@ -19,7 +20,6 @@ from flyball.server.protocols.mlflow._trace_json import (
     trace_json,
     trace_of,
 )
-from flyball.server.protocols.mlflow.conversions import moment
 from flyball.server.protocols.mlflow.wire import MlflowError, endpoint
 from flyball.tracking.conventions import NAME
 from flyball.tracking.trace_nouns import Trace

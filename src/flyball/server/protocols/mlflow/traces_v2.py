@@ -11,7 +11,8 @@ from starlette.responses import Response
 from flyball.serialization import to_json
 from flyball.server.protocols.mlflow import traces as v3
 from flyball.server.protocols.mlflow._places import find_file, find_place
-from flyball.server.protocols.mlflow._trace_json import (
+from flyball.server.protocols.mlflow.conversions import moment
+from flyball.server.protocols.mlflow.trace_json import (
     free_tags,
     info_json_v2,
     state_of,
@@ -19,7 +20,6 @@ from flyball.server.protocols.mlflow._trace_json import (
     told_in,
     uri_of,
 )
-from flyball.server.protocols.mlflow.conversions import moment
 from flyball.server.protocols.mlflow.wire import MlflowError, endpoint
 from flyball.tracking.conventions import NAME
 from flyball.tracking.trace_nouns import Trace

@@ -30,7 +30,7 @@ from urllib.parse import parse_qs
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -78,6 +78,7 @@ _CODES = {
 }
 _OURS_TO_MEND = frozenset({"error", "work_failed"})
 _STATUS_CODES = {405: "BAD_REQUEST", 413: "INVALID_PARAMETER_VALUE"}
+_JSON = (b"content-type", b"application/json")
 _SEE = " See the API docs for more information about request parameters."
 _ROOTS = ("/api/", "/ajax-api/")
 # Other addresses that belong to MLflow's protocol.
@@ -117,7 +118,7 @@ def endpoint(methods: str, path: str, *, version: str = "2.0") -> Callable[[F], 
 
     The function takes `workspace`, then `given` (a `msgspec.Struct` class as its hint: the query of a GET, else the
     body, or `dict` for JSON as it is), `request` (Starlette's, for streams and headers) and the path's parameters, each
-    if it has a parameter of that name. It gives plain values or a struct, None for `{}`, or a `Response` as it is. A
+    if it has a parameter of that name. It gives plain values or a struct, JSON in bytes, None for `{}`, or a `Response`. A
     coroutine function runs on the event loop and may not block; another one runs on a thread.
 
     Args:
@@ -171,7 +172,12 @@ class MlflowProtocol:
             await self._app(scope, receive, send)
             return
         answer = await _answer(self._workspace, found, parameters, Request(scope, receive))
-        await answer(scope, receive, send)
+        if isinstance(answer, Response):
+            await answer(scope, receive, send)
+            return
+        headers = [(b"content-length", b"%d" % len(answer)), _JSON]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
 
 
 @lru_cache(maxsize=1)
@@ -217,7 +223,10 @@ def _nothing_there(method: str, path: str) -> Response:
     return error_response(message, "ENDPOINT_NOT_FOUND")
 
 
-async def _answer(workspace: Workspace, made: _Endpoint, parameters: dict[str, str], request: Request) -> Response:
+async def _answer(
+    workspace: Workspace, made: _Endpoint, parameters: dict[str, str], request: Request
+) -> Response | bytes:
+    """What is answered; bytes are JSON, and all is well."""
     try:
         arguments: dict[str, Any] = dict(parameters)
         if made.takes_request:
@@ -227,7 +236,7 @@ async def _answer(workspace: Workspace, made: _Endpoint, parameters: dict[str, s
         if made.asynchronous:
             answer = await made.call(workspace, **arguments)
         else:
-            answer = await run_in_threadpool(made.call, workspace, **arguments)
+            return await run_in_threadpool(_call, made, workspace, arguments)
     except MlflowError as error:
         return error_response(error.message, error.error_code)
     except FlyballError as error:
@@ -240,9 +249,18 @@ async def _answer(workspace: Workspace, made: _Endpoint, parameters: dict[str, s
     except Exception:
         logger.exception("a request failed: %s %s", request.method, request.url.path)
         return error_response("The server failed at this; its log says why.", "INTERNAL_ERROR")
-    if isinstance(answer, Response):
-        return answer
-    return Response(to_json({} if answer is None else answer), media_type="application/json")
+    return _written(answer)
+
+
+def _call(made: _Endpoint, workspace: Workspace, arguments: dict[str, Any]) -> Response | bytes:
+    # A long answer is written here as well, not on the loop that others wait for.
+    return _written(made.call(workspace, **arguments))
+
+
+def _written(answer: Any) -> Response | bytes:
+    if answer is None:
+        return b"{}"
+    return answer if isinstance(answer, Response | bytes) else to_json(answer)
 
 
 def _flyball_error(error: FlyballError) -> Response:
@@ -259,7 +277,7 @@ async def _given(made: _Endpoint, request: Request) -> Any:
     if request.method in ("GET", "HEAD", "DELETE") and query:
         raw: Any = _from_query(query, made.given)
     else:
-        body = await request.body() or b"{}"
+        body = await (request.body() if made.takes_request else _body(request)) or b"{}"
         try:
             found = made.decoder.decode(body)
         except msgspec.ValidationError:
@@ -271,6 +289,18 @@ async def _given(made: _Endpoint, request: Request) -> Any:
     if made.given is dict:
         return raw
     return _checked(_convert(raw, made.given))
+
+
+async def _body(request: Request) -> bytes:
+    """The body, of which nearly always all is there at once."""
+    pieces = []
+    while True:
+        message = await request.receive()
+        if message["type"] != "http.request":
+            raise ClientDisconnect
+        pieces.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _plain(body: bytes) -> Any:

@@ -347,6 +347,7 @@ def assessment_of(given: GivenAssessment, trace: str, now: datetime) -> Assessme
         span=given.span_id,
         run=given.metadata.get("mlflow.assessment.sourceRunId", ""),
         overrides=given.overrides,
+        valid=given.valid,
     )
 
 
