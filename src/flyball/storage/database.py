@@ -193,6 +193,13 @@ class Database:
         self.engine.dispose()
 
 
+def plain_rows(connection: sa.Connection, statement: sa.Select[Any]) -> list[tuple[Any, ...]]:
+    """All rows of a SELECT as the driver gives them, untouched by the types of the columns: a moment is a number."""
+    cursor = connection.execute(statement).cursor
+    assert cursor is not None
+    return list(cursor.fetchall())
+
+
 @contextmanager
 def _unkeepable_refused() -> Iterator[None]:
     """Tells a value that no column can hold (too large a number, too long a text, half a character) as what it is: bad input."""

@@ -35,6 +35,7 @@ _runs, _experiments = _store.runs, _store.experiments
 _PAIRS = {"metric": _store.latest, "parameter": _store.params, "tag": _store.tags}
 _NULLABLE = ("ended", "seconds")
 _MOST_PROBES = 20
+_MANY_TIMES = 4
 # What `param_text` makes of any text that is too long for it.
 _LONG_TEXT = len(_store.param_text("x" * 10_000))
 
@@ -258,10 +259,12 @@ class RunQuery:
         return found
 
     def _probed(self, asked: Sequence[Comparison]) -> dict[Comparison, bool]:
-        """Whether many runs fit each comparison that has an index to look it up in."""
+        """Whether many runs fit each comparison that has an index to look it up in: many at all, or beside another one."""
         known = ("=", "!=", ">", ">=", "<", "<=", "IN", "NOT IN")
         worth = [one for one in asked if one.group in _PAIRS and one.operator in known]
-        return {one: self._count(self._fitting(one)) >= FEW for one in worth[:_MOST_PROBES]}
+        counts = {one: self._count(self._fitting(one)) for one in worth[:_MOST_PROBES]}
+        many = min(FEW, _MANY_TIMES * min(counts.values(), default=FEW))
+        return {one: count >= max(1, many) for one, count in counts.items()}
 
     def _by_parts(self) -> bool:
         """Whether the pairs of one key are ordered by, of many runs, and have an index for it."""

@@ -12,6 +12,8 @@ import importlib.util
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import lt
 from typing import Any
 
 import sqlalchemy as sa
@@ -63,10 +65,8 @@ def history(connection: sa.Connection, run: int, key: int, limit: int, after: Pl
             opened += to_places(open_chunk(data))
         done = upto
         end = heads[done].first_step if done < len(heads) else None
-        places = _between(opened, after, end)
-        places.update(_rows(connection, run, key, limit + 1, after, end))
-        if len(places) > limit or end is None:
-            found = sorted(places)
+        found = _in_order([*_between(opened, after, end), *_rows(connection, run, key, limit + 1, after, end)])
+        if len(found) > limit or end is None:
             return Page(found[:limit], len(found) > limit or end is not None)
         wanted *= 2
 
@@ -149,9 +149,14 @@ def _rows(
     return [(step, at, value, bool(undefined)) for step, at, value, undefined in rows]
 
 
-def _between(places: list[Place], after: Place | None, end: int | None) -> set[Place]:
-    found = iter(places) if after is None else (place for place in places if place > after)
-    return set(found) if end is None else {place for place in found if place[0] < end}
+def _between(places: list[Place], after: Place | None, end: int | None) -> list[Place]:
+    found = places if after is None else [place for place in places if place > after]
+    return found if end is None else [place for place in found if place[0] < end]
+
+
+def _in_order(places: list[Place]) -> list[Place]:
+    """The places in their order, each once. Nearly always they are already: chunks follow each other, then come the rows."""
+    return places if all(map(lt, places, islice(places, 1, None))) else sorted(set(places))
 
 
 @dataclass(slots=True)

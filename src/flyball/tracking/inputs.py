@@ -138,6 +138,15 @@ class RunInputs:
                 found |= _collected(connection, numbers)
         return [found[run] for run in runs if run in found]
 
+    def of_numbers(self, runs: dict[int, str]) -> dict[str, InputsOfRun]:
+        """What runs used and made, by their ids; they are given by their row numbers, each with its id."""
+        numbers = list(runs)
+        found: dict[str, InputsOfRun] = {}
+        with self._database.reading() as connection:
+            for start in range(0, len(numbers), 1000):
+                found |= _collected(connection, {number: runs[number] for number in numbers[start : start + 1000]})
+        return found
+
     @read
     def list_datasets(self, experiments: list[str], limit: int = 1000) -> list[DatasetSummary]:
         """The data sets that the experiments' runs used, and for what.

@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -35,6 +36,7 @@ from flyball.tracking.found import (
 )
 from flyball.tracking.inputs import RunInputs
 from flyball.tracking.nouns import Experiment, Run
+from flyball.tracking.plain_runs import PlainRun, read_runs
 from flyball.tracking.run_fields import EXPERIMENT_FIELDS, RUN_FIELDS
 from flyball.verbs import read
 
@@ -48,6 +50,28 @@ _AT_ONCE = 500
 _LOOKED_AT = 20_000
 _FUNCTIONS = {"min": sa.func.min, "max": sa.func.max, "mean": sa.func.avg, "sum": sa.func.sum, "count": sa.func.count}
 _AGGREGATE = re.compile(r"(?P<function>[a-z]+)\((?P<name>.{1,600})\)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a search for runs asks for, as `RunSearch.search` says."""
+
+    filter: str
+    experiments: list[str]
+    order_by: list[str]
+    limit: int
+    page_token: str
+    deleted: Deleted
+    native: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A page of row numbers."""
+
+    query: _search_store.RunQuery
+    numbers: list[int]
+    token: str
 
 
 class RunSearch:
@@ -87,21 +111,31 @@ class RunSearch:
             InvalidInput: the filter, an order or the page token is not understood.
             NotFound: there is no experiment of that name.
         """
-        node, orders = parse_filter(filter, RUN_FIELDS, native=native), parse_order(order_by or [], RUN_FIELDS)
-        limit = _checked_limit(limit, MOST_RUNS)
-        asked = [filter, sorted(experiments or []), order_by or [], deleted, native]
-        after = _after(page_token, asked)
+        asked = _Asked(filter, experiments or [], order_by or [], limit, page_token, deleted, native)
         with self._database.reading() as connection:
-            wanted = [
-                *_deleted(_store.runs, deleted),
-                *self._in_experiments(connection, experiments or [], named=native),
-            ]
-            query = _search_store.RunQuery(connection, node, orders, wanted, native=native)
-            rows = query.page(limit + 1, after)
-            count = connection.execute(query.select(sa.func.count())).scalar_one() if total else None
-            runs = _nouns(connection, [number for number, _ in rows[:limit]])
-        token = _token(rows[limit - 1][1], asked) if len(rows) > limit else ""
-        return RunPage(runs=runs, next_page_token=token, total=count)
+            found = self._find(connection, asked)
+            count = connection.execute(found.query.select(sa.func.count())).scalar_one() if total else None
+            runs = _nouns(connection, found.numbers)
+        return RunPage(runs=runs, next_page_token=found.token, total=count)
+
+    def search_plainly(
+        self,
+        filter: str,
+        experiments: list[str],
+        order_by: list[str],
+        limit: int,
+        page_token: str,
+        deleted: Deleted = "active",
+    ) -> tuple[list[PlainRun], str]:
+        """The runs that fit a filter in MLflow's language, as they are kept, and the token of the next page.
+
+        Raises:
+            InvalidInput: the filter, an order or the page token is not understood.
+        """
+        asked = _Asked(filter, experiments, order_by, limit, page_token, deleted, native=False)
+        with self._database.reading() as connection:
+            found = self._find(connection, asked)
+            return read_runs(connection, found.numbers), found.token
 
     @read
     def search_experiments(
@@ -293,6 +327,21 @@ class RunSearch:
         if missing:
             raise no_run(missing[0])
         return compare_runs([found[run] for run in runs], self._blobs, self._lineage, self._inputs)
+
+    def _find(self, connection: sa.Connection, asked: _Asked) -> _Found:
+        node = parse_filter(asked.filter, RUN_FIELDS, native=asked.native)
+        orders = parse_order(asked.order_by, RUN_FIELDS)
+        limit = _checked_limit(asked.limit, MOST_RUNS)
+        mark = [asked.filter, sorted(asked.experiments), asked.order_by, asked.deleted, asked.native]
+        after = _after(asked.page_token, mark)
+        wanted = [
+            *_deleted(_store.runs, asked.deleted),
+            *self._in_experiments(connection, asked.experiments, named=asked.native),
+        ]
+        query = _search_store.RunQuery(connection, node, orders, wanted, native=asked.native)
+        rows = query.page(limit + 1, after)
+        token = _token(rows[limit - 1][1], mark) if len(rows) > limit else ""
+        return _Found(query, [number for number, _ in rows[:limit]], token)
 
     def _in_experiments(
         self, connection: sa.Connection, experiments: list[str], *, named: bool = True
