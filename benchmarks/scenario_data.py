@@ -25,6 +25,7 @@ ONSET = 4
 WINDOWS = 12
 REFERENCE_WINDOWS = 28
 SIZES = (200, 20_000)
+LARGE = 1_000
 INPUTS = ("age", "income", "distance", "balance", "temperature", "humidity", "carrier", "city", "observed_at")
 _CITIES = np.array([f"city-{n:02d}" for n in range(60)])
 _CITY_SHARES = (1 / np.arange(1, 61)) / (1 / np.arange(1, 61)).sum()
@@ -200,10 +201,11 @@ FAULTS: dict[str, Fault] = {
 
 
 def fault_stream(name: str, size: int, seed: int) -> Stream:
-    """Twelve windows; the fault begins with the fifth."""
+    """Twelve windows, eight of large ones; the fault begins with the fifth."""
     random = _random(name, size, seed)
-    windows = [_window(random, size, day, name=name, step=day - ONSET) for day in range(WINDOWS)]
-    faulty = [place for place in range(ONSET, WINDOWS) if name != "recurring shift" or (place - ONSET) % 4 < 2]
+    count = WINDOWS if size < LARGE else ONSET + 4
+    windows = [_window(random, size, day, name=name, step=day - ONSET) for day in range(count)]
+    faulty = [place for place in range(ONSET, count) if name != "recurring shift" or (place - ONSET) % 4 < 2]
     return Stream(name=name, size=size, seed=seed, windows=tuple(windows), faulty=frozenset(faulty))
 
 

@@ -66,12 +66,12 @@ class Score:
 def streams(*, small: bool) -> Iterator[data.Stream]:
     """The streams that everyone is given."""
     for size in data.SIZES:
-        for name in data.FAULTS:
-            for seed in range(1 if small or size > 1_000 else 3):
+        is_large = size >= data.LARGE
+        for seed in range(1 if small or is_large else 3):
+            for name in data.FAULTS:
                 yield data.fault_stream(name, size, seed)
-        for seed in range(1 if small else 3 if size < 1_000 else 1):
-            yield data.quiet_stream(size, 42 if size < 1_000 else 28, seed)
-            yield data.quiet_stream(size, 28 if size < 1_000 else 14, seed, weekly=True)
+            yield data.quiet_stream(size, 14 if is_large else 42, seed)
+            yield data.quiet_stream(size, 7 if is_large else 28, seed, weekly=True)
 
 
 def ours(stream: data.Stream, reference: Reference) -> list[bool]:

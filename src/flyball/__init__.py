@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flyball.deployment.rollout import immediate as immediate
     from flyball.deployment.rollout import shadow as shadow
     from flyball.errors import FlyballError as FlyballError
+    from flyball.evaluation.row_metrics import metric as metric
     from flyball.features.functions import on_demand as on_demand
     from flyball.features.plan import feature_set as feature_set
     from flyball.features.views import FeatureView as FeatureView
@@ -61,7 +62,9 @@ if TYPE_CHECKING:
     from flyball.session import snapshot as snapshot
     from flyball.session import tune as tune
     from flyball.steps import evaluate as evaluate
+    from flyball.steps import fair_thresholds as fair_thresholds
     from flyball.steps import register as register
+    from flyball.steps import reweigh as reweigh
     from flyball.steps import split as split
     from flyball.steps import training_set as training_set
     from flyball.steps import validate as validate
@@ -93,6 +96,9 @@ _NAMES = {
     "split": "flyball.steps:split",
     "evaluate": "flyball.steps:evaluate",
     "register": "flyball.steps:register",
+    "reweigh": "flyball.steps:reweigh",
+    "fair_thresholds": "flyball.steps:fair_thresholds",
+    "metric": "flyball.evaluation.row_metrics:metric",
     # tracking and models
     "run": "flyball.session:run",
     "log": "flyball.session:log",

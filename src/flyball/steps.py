@@ -19,7 +19,9 @@ from flyball.data.split import split as split_table
 from flyball.data.table import Table, as_moments, write_table
 from flyball.data.validate import ensure_valid
 from flyball.errors import InvalidInput
+from flyball.evaluation.fair import TOGETHER
 from flyball.evaluation.importance import Importance
+from flyball.evaluation.mitigation import Constraint, group_thresholds, reweighing
 from flyball.evaluation.scores import Evaluation
 from flyball.evaluation.scores import evaluate as score
 from flyball.evaluation.weak_slices import find_weak_slices
@@ -30,6 +32,9 @@ from flyball.models.explaining import measure_importance
 from flyball.models.package import LoadedModel, load_model, save_model
 from flyball.monitoring.attribution import measure
 from flyball.monitoring.estimation import LEAST_ROWS, Calibration, fit_calibration
+from flyball.monitoring.joint import USUAL
+from flyball.monitoring.learned import with_outcomes
+from flyball.monitoring.outcome_reference import outcome_table
 from flyball.monitoring.outcomes import losses_of
 from flyball.monitoring.profile import CellLosses, Reference
 from flyball.monitoring.reference import fit_reference, windows_of
@@ -67,6 +72,7 @@ class Scored:
         slices: Columns whose values were scored one by one.
         calibration: What the scores are worth, by which performance is estimated before its truth is known.
         losses: How wrong each held-out row was, as little-endian 32-bit floats.
+        outcomes: What was predicted and what was true of the held-out rows, as far as that can be counted.
     """
 
     evaluation: Evaluation
@@ -75,6 +81,7 @@ class Scored:
     slices: tuple[str, ...]
     calibration: Calibration | None = None
     losses: bytes = b""
+    outcomes: Table | None = None
 
 
 @step(cache=False)
@@ -146,7 +153,12 @@ def split(rows: Table, holdout: str = "14d") -> tuple[Table, Table]:
 
 @step
 def evaluate(
-    model: Model, rows: Table, slices: Sequence[str] = (), metrics: Sequence[str] = (), label: str = ""
+    model: Model,
+    rows: Table,
+    slices: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    label: str = "",
+    fairness: Sequence[str] = (),
 ) -> Scored:
     """How good a model is on rows it has not learned from, where it is weak, and what columns are worth.
 
@@ -156,6 +168,7 @@ def evaluate(
         slices: Columns whose values are scored one by one.
         metrics: Names of metrics; those usual for the task by default.
         label: Column of the truth; the table's own by default.
+        fairness: Columns whose groups ought to be treated alike; several joined by `*` for their combinations.
     """
     truth_column = label or rows.label
     if not truth_column:
@@ -164,14 +177,19 @@ def evaluate(
         )
     truth = rows.arrow[truth_column].to_numpy(zero_copy_only=False)
     columns = {name: rows.arrow[name].to_pylist() for name in slices}
+    grouped = tuple(dict.fromkeys(part.strip() for name in fairness for part in name.split(TOGETHER)))
+    compared = {name: rows.column(name).to_pylist() for name in grouped}
     run = current_run()
     inputs = rows.inputs(truth_column)
     served = _as_served(model, inputs, run.services.blobs)
     start = perf_counter()
     predicted = _predict(served, inputs)
     spent = perf_counter() - start
-    evaluation = score(truth, predicted, metrics=list(metrics) or None, slices=columns)
-    run.log_metrics({metric.name: metric.value for metric in evaluation.metrics if metric.value is not None})
+    evaluation = score(
+        truth, predicted, metrics=list(metrics) or None, slices=columns, fairness=compared, fairness_groups=fairness,
+        rows=inputs,
+    )  # fmt: skip
+    run.log_metrics({metric.name.split()[0]: metric.value for metric in evaluation.metrics if metric.value is not None})
     first = max(0, len(rows) - _HOLDOUT_ROWS)
     kept = rows.with_arrow(rows.arrow.slice(first))
     losses = b""
@@ -185,14 +203,59 @@ def evaluate(
     calibration = None
     if evaluation.positive_rate is not None and len(rows) >= LEAST_ROWS:
         calibration = fit_calibration(predicted, truth)
+    outcomes = None
+    if losses:
+        is_classifier = evaluation.task == "classification"
+        outcomes = Table(outcome_table(predicted[first:], truth[first:], is_classifier=is_classifier))
     return Scored(
         evaluation=evaluation,
         holdout=kept,
         label=truth_column,
-        slices=tuple(slices),
+        slices=tuple(dict.fromkeys((*slices, *grouped))),
         calibration=calibration,
         losses=losses,
+        outcomes=outcomes,
     )
+
+
+@step
+def reweigh(rows: Table, column: str, label: str = "") -> np.ndarray[Any, Any]:
+    """A weight for each row, mean 1, that makes the groups of a column and the label independent: for `fit(sample_weight=)`.
+
+    Args:
+        rows: The rows to learn from.
+        column: Column of the groups.
+        label: Column of the truth; the table's own by default.
+
+    Source: Kamiran and Calders, Knowl. Inf. Syst. 33, 2012.
+    """
+    truth = rows.column(label or rows.label)
+    return reweighing(rows.column(column).to_pylist(), truth.to_pylist())
+
+
+@step
+def fair_thresholds(
+    model: Model, rows: Table, column: str, constraint: Constraint = "demographic_parity", label: str = ""
+) -> Model:
+    """The classifier with a threshold for each group of a column, so that groups are treated alike.
+
+    Args:
+        model: A fitted classifier of two classes.
+        rows: Rows that it has not learned from, and on which it will not be judged.
+        column: An input of the rows that holds the group.
+        constraint: `demographic_parity` (as many of each group) or `equal_opportunity` (as many of each group's truly
+            positive ones).
+        label: Column of the truth; the table's own by default.
+    """
+    from flyball.evaluation.group_thresholds import GroupThresholdClassifier
+
+    truth_column = label or rows.label
+    frame = rows.x(truth_column)
+    names = list(getattr(model, "feature_names_in_", frame.columns))
+    scores = model.predict_proba(frame[names])[:, 1]
+    truth = rows.column(truth_column).to_numpy(zero_copy_only=False)
+    found = group_thresholds(scores, truth, rows.column(column).to_pylist(), constraint=constraint)
+    return GroupThresholdClassifier(model, column, found)
 
 
 @step(cache=False)
@@ -228,6 +291,7 @@ def register(
     fitted = _fit_reference(rows, inputs, window)
     if scored is not None:
         fitted = replace(fitted, calibration=scored.calibration, losses=_losses_by_cell(scored, fitted))
+        fitted = _with_outcomes(scored, fitted, window)
     drift_reference = services.blobs.put(to_json(fitted))
     version: ModelVersion = services.registry.register(
         model=name,
@@ -315,6 +379,17 @@ def _losses_by_cell(scored: Scored, reference: Reference) -> dict[str, CellLosse
     return measure(scored.holdout.inputs(scored.label), losses, reference)
 
 
+def _with_outcomes(scored: Scored, reference: Reference, period: str) -> Reference:
+    if scored.outcomes is None:
+        return reference
+    held = scored.holdout
+    times = as_moments(held.arrow[held.time]) if held.time else None
+    return with_outcomes(
+        reference, held.inputs(scored.label), scored.outcomes.arrow,
+        is_classifier=scored.evaluation.task == "classification", times=times, period=parse_duration(period),
+    )  # fmt: skip
+
+
 def _fit_reference(rows: Table, inputs: pa.Table, period: str) -> Reference:
     """What live windows are compared with; the rows' own windows tell how much is normal."""
     windows: Sequence[pa.Table] = ()
@@ -322,4 +397,4 @@ def _fit_reference(rows: Table, inputs: pa.Table, period: str) -> Reference:
         timed = inputs.append_column(_TIME, as_moments(rows.arrow[rows.time]))
         cut = windows_of(timed, time=_TIME, period=parse_duration(period))
         windows = [window.drop_columns([_TIME]) for window in cut]
-    return fit_reference(inputs, windows=windows if len(windows) > 2 else ())
+    return fit_reference(inputs, windows=windows if len(windows) > 2 else (), joint=USUAL)

@@ -75,11 +75,14 @@ def of_share(value: float, error: float, level: float, *, rows: int) -> tuple[fl
     return _expit(middle - reach), _expit(middle + reach)
 
 
-def deviations(statistic: Callable[[npt.NDArray[np.intp]], float], n: int, *, seed: int) -> Values | None:
+def deviations(
+    statistic: Callable[[npt.NDArray[np.intp]], float], n: int, *, seed: int, most: int = _MOST_REPLICATES
+) -> Values | None:
     """How far a statistic of `n` rows lies from its mean when the rows are drawn again, many times.
 
     Args:
         statistic: Gives the number for the rows at these places; NaN where it is not defined.
+        most: How often rows are drawn at most.
 
     Returns:
         The deviations, scaled to `n` rows; `None` if half of the draws or more gave no number.
@@ -87,7 +90,7 @@ def deviations(statistic: Callable[[npt.NDArray[np.intp]], float], n: int, *, se
     import numpy as np
 
     drawn = min(n, _MOST_ROWS)
-    replicates = min(_MOST_REPLICATES, _ROWS_DRAWN // drawn)
+    replicates = min(most, _ROWS_DRAWN // drawn)
     random = np.random.default_rng(seed)
     found = np.array([statistic(random.integers(0, n, drawn)) for _ in range(replicates)])
     found = found[np.isfinite(found)]
@@ -98,7 +101,13 @@ def deviations(statistic: Callable[[npt.NDArray[np.intp]], float], n: int, *, se
 
 
 def bootstrapped(
-    statistic: Callable[[npt.NDArray[np.intp]], float], value: float, n: int, *, level: float, seed: int
+    statistic: Callable[[npt.NDArray[np.intp]], float],
+    value: float,
+    n: int,
+    *,
+    level: float,
+    seed: int,
+    most: int = _MOST_REPLICATES,
 ) -> tuple[float, float] | None:
     """The percentile interval of a statistic of `n` rows around its value, from rows drawn again.
 
@@ -106,7 +115,7 @@ def bootstrapped(
     """
     import numpy as np
 
-    spread = deviations(statistic, n, seed=seed)
+    spread = deviations(statistic, n, seed=seed, most=most)
     if spread is None:
         return None
     low, high = np.quantile(spread, [(1 - level) / 2, (1 + level) / 2])

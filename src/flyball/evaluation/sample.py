@@ -11,6 +11,7 @@ from flyball.evaluation.metrics.base import Metric, Task
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    import pyarrow as pa
 
     from flyball.evaluation.metrics.base import Values
 
@@ -26,11 +27,13 @@ class Sample:
     Attributes:
         truth: 0 or 1, the number of the class, or a value.
         prediction: Probability of class 1, or a value; with more than two classes a matrix with a column per class.
+        rows: The inputs; None where they are not at hand.
     """
 
     task: Task
     truth: Values
     prediction: Values
+    rows: pa.Table | None = None
 
     @property
     def n(self) -> int:
@@ -44,7 +47,12 @@ class Sample:
 
     def at(self, rows: npt.NDArray[np.intp]) -> Sample:
         """The rows at these places."""
-        return Sample(task=self.task, truth=self.truth[rows], prediction=self.prediction[rows])
+        inputs = None
+        if self.rows is not None:
+            import pyarrow as pa
+
+            inputs = self.rows.take(pa.array(rows))
+        return Sample(task=self.task, truth=self.truth[rows], prediction=self.prediction[rows], rows=inputs)
 
     def predicted_for(self, metric: Metric, *, threshold: float) -> Values:
         """What the metric needs to be given."""
@@ -59,13 +67,16 @@ class Sample:
         return one_hot
 
 
-def read_sample(truth: npt.ArrayLike, prediction: npt.ArrayLike, *, task: Task | None = None) -> Sample:
+def read_sample(
+    truth: npt.ArrayLike, prediction: npt.ArrayLike, *, task: Task | None = None, rows: pa.Table | None = None
+) -> Sample:
     """Truth and prediction as numbers.
 
     Args:
         truth: Booleans, 0 and 1, numbers of classes (beside a matrix), or values.
         prediction: Probabilities of class 1, an (n, k) matrix of probabilities, or values.
         task: Told from the truth by default: booleans, or nothing but 0 and 1, are classes.
+        rows: The inputs, for metrics of one's own.
 
     Raises:
         InvalidInput: they cannot be compared; the hint says what to mend.
@@ -84,7 +95,7 @@ def read_sample(truth: npt.ArrayLike, prediction: npt.ArrayLike, *, task: Task |
             f"A prediction of regression is one number a row; here it has {said.shape[1]}.",
             hint="Score each output by itself.",
         )
-    return Sample(task=task, truth=known, prediction=said)
+    return Sample(task=task, truth=known, prediction=said, rows=rows)
 
 
 def _numbers(given: npt.ArrayLike, name: str) -> Values:

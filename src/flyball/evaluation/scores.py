@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from flyball.errors import InvalidInput, NotFound
 from flyball.evaluation import intervals
+from flyball.evaluation.fair import FairnessScore, assess
 from flyball.evaluation.importance import Importance
-from flyball.evaluation.metrics.base import HasInterval, Metric, Task
+from flyball.evaluation.metrics.base import HasInterval, Metric, OfRows, Task
 from flyball.evaluation.sample import Sample, read_sample
 from flyball.evaluation.slices import group_rows
 from flyball.evaluation.weak_slices import WeakSlice
@@ -18,8 +19,29 @@ from flyball.plugins import PluginGroup
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    import pyarrow as pa
 
-METRICS: PluginGroup[Metric] = PluginGroup("metric", "flyball.evaluation.metrics")
+
+class MetricGroup(PluginGroup[Metric]):
+    """The metrics: those of the house, of plug-ins, and of one's own (see `row_metrics`)."""
+
+    def add(self, name: str, metric: Metric) -> None:
+        """Makes a metric known in this process."""
+        self._loaded[name] = metric
+
+    def is_own(self, name: str) -> bool:
+        """Whether the house has a metric of that name."""
+        return name in self._own_names()
+
+    def _load(self, name: str) -> Metric:
+        if " " in name:  # an expression, which stands for itself
+            from flyball.evaluation.row_metrics import of_expression
+
+            return of_expression(name)
+        return super()._load(name)
+
+
+METRICS = MetricGroup("metric", "flyball.evaluation.metrics")
 
 _USUAL = {
     "classification": (
@@ -76,6 +98,7 @@ class Evaluation:
         primary: Name of the metric that stands for the whole: the first that was asked for.
         weak_slices: Subgroups that do worse than the rest, found without being named; empty where none was looked for.
         importance: What each column is worth to the model; None where it was not measured.
+        fairness: How far groups lie apart, by column and measure; empty where it was not asked for.
     """
 
     task: Task
@@ -86,6 +109,7 @@ class Evaluation:
     primary: str
     weak_slices: tuple[WeakSlice, ...] = ()
     importance: Importance | None = None
+    fairness: tuple[FairnessScore, ...] = ()
 
 
 def evaluate(
@@ -94,6 +118,9 @@ def evaluate(
     *,
     metrics: Sequence[str] | None = None,
     slices: Mapping[str, Sequence[object]] | None = None,
+    fairness: Mapping[str, Sequence[object]] | None = None,
+    fairness_groups: Sequence[str] = (),
+    rows: pa.Table | None = None,
     task: Task | None = None,
     min_slice: int = 50,
     threshold: float = 0.5,
@@ -107,6 +134,9 @@ def evaluate(
         prediction: Probabilities of class 1, an (n, k) matrix of probabilities, or predicted values.
         metrics: Names of metrics, the primary one first; those usual for the task by default.
         slices: Columns, by name, whose groups are scored one by one.
+        fairness: Columns, by name, whose groups ought to be treated alike.
+        fairness_groups: Of these, the ones to compare, or several joined by `*`; each by itself by default.
+        rows: The inputs of the rows, for metrics of one's own.
         task: Told from the truth by default.
         min_slice: A group of fewer rows is not scored by itself.
         threshold: The probability from which a row counts as predicted to be of class 1.
@@ -117,7 +147,7 @@ def evaluate(
         InvalidInput: truth and prediction cannot be compared, or a metric is not known or not for this task.
     """
     _check_shares(threshold=threshold, level=level)
-    sample = read_sample(truth, prediction, task=task)
+    sample = read_sample(truth, prediction, task=task, rows=rows)
     chosen = _chosen(metrics, sample)
 
     def score(part: Sample) -> tuple[MetricValue, ...]:
@@ -137,7 +167,20 @@ def evaluate(
         metrics=score(sample),
         slices=tuple(by_slice),
         primary=chosen[0],
+        fairness=_fairness(sample, fairness or {}, fairness_groups, threshold),
     )
+
+
+def _fairness(
+    sample: Sample, columns: Mapping[str, Sequence[object]], groups: Sequence[str], threshold: float
+) -> tuple[FairnessScore, ...]:
+    if not columns:
+        return ()
+    if sample.task != "classification":
+        raise InvalidInput("Fairness is measured of classes, and this is regression.", hint="Leave `fairness` out.")
+    for column, values in columns.items():
+        _check_length(column, values, sample.n)
+    return assess(sample.truth, sample.prediction, columns, groups=groups, threshold=threshold)
 
 
 def find_metric(name: str) -> Metric:
@@ -159,6 +202,8 @@ def ensure_fits(name: str, sample: Sample) -> None:
         InvalidInput: it is for another task, or for two classes only.
     """
     metric = find_metric(name)
+    if isinstance(metric, OfRows):
+        return
     usual = f"Use one of: {', '.join(_usual(sample))}."
     if metric.kind != sample.task:
         raise InvalidInput(f"The metric '{name}' is for {metric.kind}, and this is {sample.task}.", hint=usual)
@@ -183,6 +228,8 @@ def _usual(sample: Sample) -> tuple[str, ...]:
 
 def _score(name: str, sample: Sample, *, threshold: float, level: float, seed: int) -> MetricValue:
     metric = METRICS.get(name)
+    if isinstance(metric, OfRows):
+        return _score_rows(name, metric, sample, threshold=threshold, level=level, seed=seed)
     truth, prediction = sample.truth, sample.predicted_for(metric, threshold=threshold)
     value = metric.compute(truth, prediction)
     if not math.isfinite(value):
@@ -192,6 +239,22 @@ def _score(name: str, sample: Sample, *, threshold: float, level: float, seed: i
         limits = intervals.bootstrapped(
             lambda rows: metric.compute(truth[rows], prediction[rows]), value, sample.n, level=level, seed=seed
         )
+    low, high = limits or (None, None)
+    return MetricValue(name=name, value=value, low=low, high=high, n=sample.n)
+
+
+def _score_rows(name: str, metric: OfRows, sample: Sample, *, threshold: float, level: float, seed: int) -> MetricValue:
+    import pyarrow as pa
+
+    from flyball.evaluation.row_metrics import outcome_rows
+
+    table = outcome_rows(sample.truth, sample.prediction, sample.rows, threshold=threshold)
+    value = metric.of_rows(table)
+    if not math.isfinite(value):
+        return MetricValue(name=name, value=None, low=None, high=None, n=sample.n)
+    limits = intervals.bootstrapped(
+        lambda rows: metric.of_rows(table.take(pa.array(rows))), value, sample.n, level=level, seed=seed, most=100
+    )
     low, high = limits or (None, None)
     return MetricValue(name=name, value=value, low=low, high=high, n=sample.n)
 

@@ -278,6 +278,8 @@ def _window(parts: list[Contribution], findings: list[Finding], told: Sequence[s
         estimated=tuple({m.name: m for part in parts for m in part.estimated}.values()),
         attribution=next((part.attribution for part in parts if part.attribution), ()),
         bias=tuple(rates for part in parts for rates in part.bias),
+        fairness=tuple(score for part in parts for score in part.fairness),
+        groups=tuple(group for part in parts for group in part.groups),
         outcomes=tuple(column for part in parts if part.outcomes for column in part.outcomes.columns),
         multivariate=tuple(dict.fromkeys(found for part in parts for found in part.multivariate)),
         findings=tuple(dict.fromkeys([*sentences, *notes])),

@@ -28,6 +28,7 @@ USUAL = ("correlation", "mmd")
 
 MOST_ROWS = 5_000
 _REFERENCE_ROWS = 20_000
+_WINDOW_ROWS = 2_000  # of each of the reference's windows: enough to tell how much they differ
 _LEAST_ROWS = 30
 _ORDER = ("numbers", "categories", "embedding", "image", "text")
 
@@ -100,7 +101,7 @@ def fit_joint(
     for found in encodings_of(sample.select(columns) if columns else sample):
         group = TABLE if REPRESENTATIONS.get(found.representation).is_table else found.column
         groups.setdefault(group, []).append(found)
-    own = [_sampled(window, MOST_ROWS) for window in windows]
+    own = [_sampled(window, _WINDOW_ROWS) for window in windows]
     made = [_fit_group(name, tuple(encodings), sample, own, metrics) for name, encodings in groups.items()]
     return Joint(groups=tuple(group for group in made if group.metrics))
 

@@ -36,7 +36,7 @@ USUAL = ("mae", "rmse")
 """The metrics of regression that can be estimated."""
 
 LEAST_ROWS = 200
-_MOST_ROWS = 10_000
+_MOST_ROWS = 5_000
 _FOLDS = 3
 _PREDICTION = "prediction"
 

@@ -9,6 +9,8 @@ from typing import Any, get_args
 
 from flyball.clock import parse_duration
 from flyball.errors import InvalidInput, did_you_mean
+from flyball.evaluation.fairness.base import FAIRNESS
+from flyball.evaluation.metrics.base import OfRows
 from flyball.evaluation.scores import find_metric
 from flyball.monitoring.drift.base import DRIFT_METRICS
 from flyball.monitoring.loss_model import USUAL as LOSSES
@@ -151,7 +153,7 @@ def performance(*metrics: str, loss: float = 0.05) -> MonitorSpec:
     Raises:
         InvalidInput: there is no such metric, or they are of different tasks.
     """
-    kinds = {find_metric(name).kind for name in metrics}
+    kinds = {found.kind for name in metrics if not isinstance(found := find_metric(name), OfRows)}
     if len(kinds) > 1:
         raise InvalidInput(
             f"The metrics {', '.join(metrics)} are of different tasks.",
@@ -186,28 +188,40 @@ def estimate(*metrics: str, loss: float = 0.05) -> MonitorSpec:
 
 
 def bias(
-    column: str, *, metric: GroupMetric = "positive_rate", threshold: float = 0.8, min_group: int = 50
+    column: str,
+    *,
+    metric: str = "positive_rate",
+    threshold: float | None = None,
+    min_group: int = 50,
+    windows: int = 1,
 ) -> MonitorSpec:
     """Whether the groups of a column are treated alike.
 
     Args:
-        column: An input whose values, or ranges, are the groups.
-        metric: `positive_rate`, `accuracy`, `true_positive_rate` or `false_positive_rate`.
-        threshold: Least ratio to the best group's rate; four fifths is the usual rule of disparate impact.
+        column: An input whose values, or ranges, are the groups; several joined by `*` for their combinations (with a measure
+            of fairness).
+        metric: A measure of fairness (`demographic_parity`, `disparate_impact`, `equal_opportunity`, `equalised_odds`,
+            `predictive_parity`, `calibration`), or a rate that each group is compared with the best group by:
+            `positive_rate`, `accuracy`, `true_positive_rate`, `false_positive_rate`.
+        threshold: Of a rate the least ratio to the best group's, by default four fifths, the usual rule of disparate impact;
+            of a measure the largest difference or the least ratio, by default its own.
         min_group: Groups of fewer rows are put together, and rates of fewer rows are not judged.
+        windows: Over how many windows together a measure of fairness is taken, this one and those before it.
 
     Raises:
         InvalidInput: there is no such metric, or a number is out of range.
     """
     if not isinstance(column, str) or not column:
         raise InvalidInput(f"{column!r} is no column.", hint="Give the name of an input.")
-    if metric not in get_args(GroupMetric):
-        raise InvalidInput(
-            f"Groups cannot be compared by '{metric}'.", hint=did_you_mean(metric, get_args(GroupMetric))
-        )
-    if not 0 < threshold <= 1:
-        raise InvalidInput(f"threshold is {threshold}.", hint="Give a ratio from 0 to 1, such as 0.8.")
-    if min_group < 1:
-        raise InvalidInput(f"min_group is {min_group}.", hint="Give at least 1.")
-    params = {"column": column, "metric": metric, "threshold": threshold, "min_group": min_group}
-    return MonitorSpec(monitor="bias", params=params)
+    measures = FAIRNESS.names()
+    known = (*get_args(GroupMetric), *measures)
+    if metric not in known:
+        raise InvalidInput(f"Groups cannot be compared by '{metric}'.", hint=did_you_mean(metric, known))
+    if threshold is not None and not 0 < threshold <= 1:
+        raise InvalidInput(f"threshold is {threshold}.", hint="Give a number from 0 to 1, such as 0.8.")
+    if min_group < 1 or windows < 1:
+        raise InvalidInput(f"min_group is {min_group}, windows is {windows}.", hint="Give at least 1.")
+    params: dict[str, Any] = {"column": column, "metric": metric, "min_group": min_group}
+    if metric in measures:
+        return MonitorSpec(monitor="bias", params={**params, "threshold": threshold, "windows": windows})
+    return MonitorSpec(monitor="bias", params={**params, "threshold": 0.8 if threshold is None else threshold})

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from flyball.evaluation.fair import FairnessScore
+from flyball.evaluation.fairness.base import GroupCounts
 from flyball.evaluation.scores import MetricValue
 from flyball.monitoring.attribution import Attribution
 from flyball.monitoring.evidence import ColumnDrift, DriftReport
@@ -47,6 +49,15 @@ class GroupRates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupWindow:
+    """What a window tells of the groups of a column; counts of several windows add up."""
+
+    column: str
+    measure: str
+    counts: tuple[GroupCounts, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """What is known about the predictions of a deployment from `start` to before `end`.
 
@@ -66,6 +77,7 @@ class Window:
         attribution: Why the champion was more or less wrong than on its held-out rows, by column, the one that says
             most first.
         bias: Rates by group.
+        fairness: How far groups lie apart, by column and measure; `groups`: the counts that it is made of.
         findings: What was found, in sentences.
         causes: What alerts are about: one word for each cause that something was found of.
         profile: Counts of the inputs; those of several windows add up. Lists of windows leave it out.
@@ -88,6 +100,8 @@ class Window:
     estimated: tuple[MetricValue, ...] = ()
     attribution: tuple[Attribution, ...] = ()
     bias: tuple[GroupRates, ...] = ()
+    fairness: tuple[FairnessScore, ...] = ()
+    groups: tuple[GroupWindow, ...] = ()
     findings: tuple[str, ...] = ()
     causes: tuple[str, ...] = ()
     profile: Profile | None = None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flyball.errors import InvalidInput
+from flyball.evaluation.fair import check_measures
 from flyball.evaluation.scores import find_metric
 from flyball.registry.gates.base import GATES, GateSpec
 from flyball.registry.gates.latency import read_limits
@@ -42,6 +43,37 @@ def at_least(metric: str, value: float) -> GateSpec:
     """A metric of the version reaches a value; where less is better, it is at most that value."""
     find_metric(metric)
     return GateSpec(gate="at_least", params={"metric": metric, "value": float(value)})
+
+
+def fair(
+    column: str,
+    measure: str = "disparate_impact",
+    *,
+    threshold: float | None = None,
+    alpha: float = 0.05,
+    strict: bool = False,
+    cut: float = 0.5,
+) -> GateSpec:
+    """The groups of a column are treated alike on the held-out rows.
+
+    Args:
+        column: A column that `fb.evaluate` was given in `fairness` or `slices`; several joined by `*` for intersections.
+        measure: `demographic_parity`, `disparate_impact`, `equal_opportunity`, `equalised_odds`, `predictive_parity` or
+            `calibration`.
+        threshold: The largest difference, or the least ratio, that is taken for fair; the measure's own by default.
+        alpha: How often a version that treats groups alike may be held back.
+        strict: Whether it must be proven, so that a version passes only with enough rows to tell.
+        cut: The probability from which a row counts as predicted to be of class 1.
+    """
+    check_measures([measure])
+    if not isinstance(column, str) or not column:
+        raise InvalidInput(f"{column!r} is no column.", hint="Give the name of a column.")
+    if not 0 < cut < 1:
+        raise InvalidInput(f"cut is {cut:g}.", hint="Give a probability between 0 and 1.")
+    params: dict[str, Any] = {"column": column, "measure": measure, "alpha": _share("alpha", alpha), "cut": float(cut)}
+    if threshold is not None:
+        params["threshold"] = _not_negative("threshold", threshold)
+    return GateSpec(gate="fair", params={**params, "strict": True} if strict else params)
 
 
 def schema() -> GateSpec:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkabl
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    import pyarrow as pa
 
     Values: TypeAlias = npt.NDArray[np.float64]
 
@@ -52,4 +53,13 @@ class HasInterval(Protocol):
 
     def interval(self, truth: Values, prediction: Values, level: float) -> tuple[float, float] | None:
         """The confidence interval of that level; `None` where the closed form does not reach."""
+        ...
+
+
+@runtime_checkable
+class OfRows(Protocol):
+    """A metric of one's own, which is made of whole rows."""
+
+    def of_rows(self, rows: pa.Table) -> float:
+        """The metric of rows with `truth`, `prediction`, `probability` and the inputs; NaN where it is not defined."""
         ...

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from flyball.evaluation.fair import FairnessScore
 from flyball.evaluation.scores import MetricValue
 from flyball.monitoring.attribution import Attribution
 from flyball.monitoring.evidence import DriftReport
 from flyball.monitoring.joint import JointDrift
 from flyball.monitoring.profile import Profile, Reference
 from flyball.monitoring.quality import QualityFinding
-from flyball.monitoring.windows import GroupRates, Window
+from flyball.monitoring.windows import GroupRates, GroupWindow, Window
 from flyball.plugins import PluginGroup
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class Contribution:
     estimated: tuple[MetricValue, ...] = ()
     attribution: tuple[Attribution, ...] = ()
     bias: tuple[GroupRates, ...] = ()
+    fairness: tuple[FairnessScore, ...] = ()
+    groups: tuple[GroupWindow, ...] = ()
     multivariate: tuple[JointDrift, ...] = ()
     outcomes: DriftReport | None = None
     findings: tuple[Finding, ...] = ()

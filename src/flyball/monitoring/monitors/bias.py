@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
+from flyball.errors import InvalidInput
+from flyball.evaluation.fair import TOGETHER, combined, count_groups, score_groups
+from flyball.evaluation.fairness.base import FAIRNESS, GroupCounts, merge_counts
 from flyball.evaluation.slices import MISSING, OTHER, group_rows
 from flyball.monitoring.monitors.base import Contribution, Finding, Material, Monitor
 from flyball.monitoring.outcomes import Outcomes, read_outcomes
-from flyball.monitoring.windows import GroupMetric, GroupRates
+from flyball.monitoring.windows import GroupMetric, GroupRates, GroupWindow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +42,8 @@ class Bias:
         outcomes = read_outcomes(material.rows)
         if outcomes is None:
             return Contribution()
+        if metric in FAIRNESS.names():
+            return _fairness(material, outcomes, params)
         if column not in material.inputs.column_names:
             return Contribution(notes=(f"bias: no input '{column}' was logged",))
         least = params.get("min_group", 50)
@@ -47,6 +52,66 @@ class Bias:
         rates = [_rates(column, group, len(groups[group]), shares[group], metric) for group in groups]
         judged = _judged(rates, shares, metric, params.get("threshold", 0.8), least)
         return Contribution(bias=judged, findings=_findings(judged, column, metric))
+
+
+def _fairness(material: Material, outcomes: Outcomes, params: dict[str, Any]) -> Contribution:
+    """How far groups lie apart by a measure of fairness, over this window and those just before it together."""
+    import numpy as np
+
+    column, measure, least = params["column"], params["metric"], params.get("min_group", 50)
+    known = {name: material.inputs[name].to_pylist() for name in material.inputs.column_names if name in _parts(column)}
+    if outcomes.predicted_positive is None or outcomes.scores.ndim != 1:
+        return Contribution(notes=("bias: fairness is measured of two classes",))
+    try:
+        values = combined(known, column)
+    except InvalidInput:
+        return Contribution(notes=(f"bias: no input '{column}' was logged",))
+    scored = np.flatnonzero(outcomes.is_scored)
+    counts = count_groups(
+        outcomes.truth[scored], outcomes.scores[scored], [values[row] for row in scored.tolist()], least_group=1
+    )
+    window = GroupWindow(column=column, measure=measure, counts=counts)
+    before = _before(material, window, params.get("windows", 1))
+    found = score_groups(
+        column,
+        measure,
+        merge_counts([counts, *before]),
+        least_group=least,
+        threshold=params.get("threshold"),
+        alpha=_ALPHA,
+    )
+    finding = Finding(
+        kind="bias",
+        cause=f"bias:{column}:{measure}",
+        title=f"Groups of '{column}' are not treated alike: {measure.replace('_', ' ')}",
+        sentences=(found.sentence,) if found.is_unfair else (),
+        facts={
+            "column": column,
+            "metric": measure,
+            "value": found.value,
+            "rates": found.rates,
+            "p_value": found.p_value,
+        },
+        needs_truth=FAIRNESS.get(measure).needs_truth,
+    )
+    if finding.needs_truth and not material.complete:
+        return Contribution(fairness=(found,), groups=(window,))
+    return Contribution(fairness=(found,), groups=(window,), findings=(finding,))
+
+
+def _before(material: Material, window: GroupWindow, windows: int) -> list[tuple[GroupCounts, ...]]:
+    if windows < 2:
+        return []
+    return [
+        each.counts
+        for earlier in list(material.earlier())[: windows - 1]
+        for each in earlier.groups
+        if (each.column, each.measure) == (window.column, window.measure)
+    ]
+
+
+def _parts(column: str) -> set[str]:
+    return {column, *(part.strip() for part in column.split(TOGETHER))}
 
 
 def _shares(outcomes: Outcomes, rows: Rows) -> dict[str, _Share]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flyball.errors import InvalidInput
+from flyball.evaluation.metrics.base import OfRows
 from flyball.evaluation.scores import METRICS, MetricValue, evaluate
 from flyball.monitoring.attribution import Attribution, attribute, measure
 from flyball.monitoring.decay import LEAST_WINDOWS, losses
@@ -33,7 +34,7 @@ class Performance:
         if not count or (not material.complete and count < _LEAST_LABELS):
             return Contribution()
         try:
-            performance = _scored(outcomes, labelled, params)
+            performance = _scored(material, outcomes, labelled, params)
             by_version = _by_version(material, outcomes, params, performance)
         except InvalidInput as error:
             return Contribution(notes=(f"performance could not be scored: {error.message}",))
@@ -59,12 +60,17 @@ def _attributed(material: Material, outcomes: Outcomes) -> tuple[Attribution, ..
     return attribute(material.reference, material.reference.losses, now)
 
 
-def _scored(outcomes: Outcomes, rows: npt.NDArray[np.bool_], params: dict[str, Any]) -> tuple[MetricValue, ...]:
+def _scored(
+    material: Material, outcomes: Outcomes, rows: npt.NDArray[np.bool_], params: dict[str, Any]
+) -> tuple[MetricValue, ...]:
+    import pyarrow as pa
+
     metrics = params.get("metrics") or None
-    task = METRICS.get(metrics[0]).kind if metrics else None
-    if task is None:
-        task = "classification" if outcomes.task == "classification" else "regression"
-    return evaluate(outcomes.truth[rows], outcomes.scores[rows], metrics=metrics, task=task).metrics
+    kinds = [found.kind for name in metrics or () if not isinstance(found := METRICS.get(name), OfRows)]
+    task = kinds[0] if kinds else "classification" if outcomes.task == "classification" else "regression"
+    of_rows = len(kinds) < len(metrics or ())
+    inputs = material.inputs.filter(pa.array(rows)) if of_rows else None
+    return evaluate(outcomes.truth[rows], outcomes.scores[rows], metrics=metrics, task=task, rows=inputs).metrics
 
 
 def _by_version(
@@ -80,7 +86,7 @@ def _by_version(
         if len(present) == 1:
             found[str(version)] = whole
         elif rows.sum() >= _LEAST_LABELS:
-            found[str(version)] = _scored(outcomes, rows, params)
+            found[str(version)] = _scored(material, outcomes, rows, params)
     return found
 
 
@@ -101,7 +107,9 @@ def _decay(
     sentences, facts = [], {}
     for lost in losses(now, before, share=loss):
         span = f" over {lost.windows} windows" if lost.windows > 1 else ""
-        sentences.append(f"{lost.name} of version {version}: usually {lost.usual:.3f}, now {lost.now:.3f}{span}")
+        sentences.append(
+            f"{lost.name.split()[0]} of version {version}: usually {lost.usual:.3f}, now {lost.now:.3f}{span}"
+        )
         facts[lost.name] = {
             "usual": lost.usual, "now": lost.now, "low": lost.low, "high": lost.high, "windows": lost.windows,
             "p_value": lost.p_value,
