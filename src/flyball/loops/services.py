@@ -10,6 +10,7 @@ from flyball.alerts.webhooks import Webhooks
 from flyball.clock import Clock
 from flyball.data.datasets import Data
 from flyball.deployment.deployments import Deployments
+from flyball.features.views import Features
 from flyball.loops.loops import Loops
 from flyball.monitoring.monitoring import Monitoring
 from flyball.registry.approvals import Approvals
@@ -48,6 +49,8 @@ class Services(Protocol):
     def data(self) -> Data: ...
     @property
     def deployments(self) -> Deployments: ...
+    @property
+    def features(self) -> Features: ...
     @property
     def events(self) -> EventLog: ...
     @property

@@ -95,6 +95,7 @@ class Up:
         model_server = [
             python, "-m", "flyball.serving.model_server", "--with-parent", "--objects", self.settings.objects,
             "--host", self.settings.host, "--port", str(model_port), "--replica", "local-0",
+            "--online", self.settings.online,
         ]  # fmt: skip
         return [
             Child("server", (*serve, "--expect-model-server", self.model_url), environment),

@@ -140,6 +140,7 @@ def moment(given: object, clock: Clock) -> datetime:
 def _columns_of(rows: Sequence[Mapping[str, Any]], runtime: Runtime) -> dict[str, list[Any]]:
     known = set(runtime.inputs.names)
     needed = {column.name for column in runtime.signature_of(runtime.champion).columns if not column.nullable}
+    needed -= runtime.lookup.outputs(runtime.champion)
     if runtime.manifest.key:
         known.add(runtime.manifest.key)
         needed.add(runtime.manifest.key)

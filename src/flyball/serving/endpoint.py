@@ -76,6 +76,8 @@ class Endpoint:
     ) -> Answer:
         """Answers the rows, hands them to the log, and lets the shadows score them afterwards."""
         keys = runtime.keys(table, ids)
+        if runtime.lookup:
+            table = runtime.lookup.timed(table, at)
         answer = runtime.predict(table, keys, only=only)
         for failure in answer.failures:
             self.last_failure = failure

@@ -17,6 +17,7 @@ from flyball.clock import Clock, SystemClock
 from flyball.errors import NotFound, did_you_mean
 from flyball.serialization import from_json, to_json
 from flyball.serving.endpoint import Endpoint
+from flyball.serving.feature_lookup import LastingStore
 from flyball.serving.manifest import DEPLOYMENTS, FollowerReport, Manifest, deployment_of, follower_key, manifest_key
 from flyball.serving.prediction_log import PredictionLog
 from flyball.serving.runtime import Runtime
@@ -47,6 +48,7 @@ class Follower:
         interval: Seconds between looks at the store.
         heartbeat: Seconds after which a report is written although nothing changed.
         cache: Folder for local copies of model files, where the store is not local.
+        online: Address of the online store, for features that requests do not give.
     """
 
     def __init__(
@@ -60,8 +62,10 @@ class Follower:
         heartbeat: float = 5.0,
         cache: Path | None = None,
         clock: Clock | None = None,
+        online: str = "",
     ) -> None:
         self.replica = replica
+        self._online = LastingStore(online)
         self.endpoints: dict[str, Endpoint] = {}
         self.looked = False
         self._store = store
@@ -159,7 +163,7 @@ class Follower:
             manifest = from_json(self._store.get(manifest_key(name)), Manifest)
             endpoint.state = "loading"
             self._report(endpoint)
-            endpoint.runtime = Runtime.load(manifest, self._blobs, endpoint.runtime)
+            endpoint.runtime = Runtime.load(manifest, self._blobs, endpoint.runtime, self._online)
         except Exception as error:  # a model may raise anything, and the old one must go on
             logger.warning("generation not taken", extra={"deployment": name}, exc_info=error)
             pause = min(2.0**failures, _LONGEST_PAUSE)

@@ -41,6 +41,7 @@ def run(
     cache: Path | None = None,
     s3_endpoint: str = "",
     s3_region: str = "us-east-1",
+    online: str = "",
     with_parent: bool = False,
     announce: Callable[[str, str], None] | None = None,
 ) -> None:
@@ -54,6 +55,7 @@ def run(
         interval: Seconds between looks at the manifests.
         threads: Worker threads that predict.
         cache: Folder for local copies of model files, where the store is not local.
+        online: Address of the online store, for features that requests do not give.
         with_parent: Also stop when standard input ends, as it does when the parent is gone.
         announce: Called with the address and the replica's name once it listens.
 
@@ -68,7 +70,13 @@ def run(
     replica = check_name(replica or f"{socket.gethostname()[:60]}-{bound}", "replica")
     store = open_objects(objects, s3_endpoint=s3_endpoint, s3_region=s3_region)
     follower = Follower(
-        store, replica=replica, address=address, deployments=deployments, interval=interval, cache=cache
+        store,
+        replica=replica,
+        address=address,
+        deployments=deployments,
+        interval=interval,
+        cache=cache,
+        online=online,
     )
     app = create_app(follower, threads=threads, on_shutdown=follower.stop)
     config = uvicorn.Config(
@@ -100,6 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, help="folder for local copies of model files")
     parser.add_argument("--s3-endpoint", default="")
     parser.add_argument("--s3-region", default="us-east-1")
+    parser.add_argument("--online", default="", help="address of the online store of features")
     parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     given = parser.parse_args(arguments)
@@ -116,6 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             cache=given.cache,
             s3_endpoint=given.s3_endpoint,
             s3_region=given.s3_region,
+            online=given.online,
             with_parent=given.with_parent,
             announce=_announce,
         )

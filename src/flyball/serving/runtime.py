@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from flyball.errors import InvalidInput, NotFound
 from flyball.models.package import LoadedModel, load_model
 from flyball.models.signature import conform
 from flyball.schema import Schema
+from flyball.serving.feature_lookup import FeatureLookup, LastingStore
 from flyball.serving.manifest import Arm, Manifest
 from flyball.serving.router import Router
 from flyball.storage.objects import Blobs
@@ -80,18 +81,24 @@ class Runtime:
 
     Args:
         models: The loaded model of each arm, by the id of its package.
+        online: Where features are that a request does not give.
     """
 
-    def __init__(self, manifest: Manifest, models: Mapping[str, LoadedModel]) -> None:
+    def __init__(
+        self, manifest: Manifest, models: Mapping[str, LoadedModel], online: LastingStore | None = None
+    ) -> None:
         self.manifest = manifest
         self.router = Router(manifest.deployment, manifest.arms)
         self.models = dict(models)
         self.champion = manifest.arms[self.router.champion]
         self.shadows = tuple(arm for arm in manifest.arms if arm.role == "shadow")
+        self.lookup = FeatureLookup(manifest.arms, online or LastingStore(""))
         self.inputs = self._accepted()
 
     @classmethod
-    def load(cls, manifest: Manifest, blobs: Blobs, former: Runtime | None = None) -> Runtime:
+    def load(
+        cls, manifest: Manifest, blobs: Blobs, former: Runtime | None = None, online: LastingStore | None = None
+    ) -> Runtime:
         """Loads every arm, those apart that the former runtime holds already, and asks each on its example.
 
         Raises:
@@ -99,7 +106,7 @@ class Runtime:
         """
         held = former.models if former else {}
         models = {arm.package.id: held.get(arm.package.id) or load_model(arm.package, blobs) for arm in manifest.arms}
-        runtime = cls(manifest, models)
+        runtime = cls(manifest, models, online)
         for name, model in models.items():
             if name not in held and model.example is not None:
                 # The first call of a model costs a multiple of the later ones; one row and many go different ways.
@@ -178,6 +185,7 @@ class Runtime:
 
     def _score(self, arm: Arm, table: pa.Table, rows: Sequence[int] | None) -> Part:
         model = self.models[arm.package.id]
+        table = self.lookup.fill(arm, table, model.signature.inputs.names)
         inputs = conform(table, model.signature.inputs)
         start = perf_counter()
         answer = model.predict(inputs)
@@ -190,4 +198,7 @@ class Runtime:
         for arm in self.manifest.arms:
             for column in self.signature_of(arm).columns:
                 columns.setdefault(column.name, column)
+        for column in self.lookup.columns():
+            # What is looked up need not be given, whatever the model says of it.
+            columns[column.name] = replace(columns.get(column.name, column), nullable=True)
         return Schema(columns=tuple(columns.values()))
