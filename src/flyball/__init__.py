@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flyball.data.datasets import dataset as dataset
     from flyball.data.table import Table as Table
     from flyball.deployment.rollout import canary as canary
+    from flyball.deployment.rollout import challenge as challenge
     from flyball.deployment.rollout import immediate as immediate
     from flyball.deployment.rollout import shadow as shadow
     from flyball.errors import FlyballError as FlyballError
@@ -129,6 +130,7 @@ _NAMES = {
     "gate": "flyball.registry.gate",
     "monitor": "flyball.monitoring.monitor",
     "canary": "flyball.deployment.rollout:canary",
+    "challenge": "flyball.deployment.rollout:challenge",
     "shadow": "flyball.deployment.rollout:shadow",
     "immediate": "flyball.deployment.rollout:immediate",
     "alert_to": "flyball.alerts.alert_to",

@@ -46,6 +46,7 @@ class Settings:
         webhook_networks: Where webhooks of the registry may stand: at `public` addresses, or at `any`.
         openlineage: Where runs and data are told as OpenLineage events: an address, or a file; empty: nowhere.
         openlineage_key: Sent to that address as a bearer token, if it is set.
+        otlp: Where traces are sent by OTLP/HTTP, such as `http://localhost:4318`; empty: nowhere.
     """
 
     project: Path
@@ -67,6 +68,7 @@ class Settings:
     webhook_networks: Networks = "public"
     openlineage: str = ""
     openlineage_key: str = ""
+    otlp: str = ""
 
 
 SETTABLE = tuple(field.name for field in fields(Settings) if field.name != "project")

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from flyball.storage.object_store import ObjectStore
     from flyball.storage.objects import Blobs
     from flyball.storage.virtual_clock import VirtualClock
+    from flyball.telemetry import Telemetry
     from flyball.tracking.assessments import Assessments
     from flyball.tracking.evaluation_sets import EvaluationSets
     from flyball.tracking.experiments import Experiments
@@ -454,8 +455,18 @@ class Workspace:
         networks = self.settings.webhook_networks
         return self._once("webhooks", lambda: Webhooks(self.database, self.events, self.time, networks=networks))
 
+    @property
+    def telemetry(self) -> Telemetry:
+        """Sends traces, where the settings say so."""
+        from flyball.telemetry import Telemetry
+
+        return self._once("telemetry", lambda: Telemetry(self.settings.otlp, "workspace"))
+
     def close(self) -> None:
         """Writes what waits and closes the database's connections."""
+        telemetry = self._made.get("telemetry")
+        if telemetry is not None:
+            telemetry.close()
         ingest = self._made.get("ingest")
         if ingest is not None:
             ingest.close()

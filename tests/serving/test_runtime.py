@@ -57,7 +57,8 @@ def test_the_champion_stands_in_for_a_challenger_that_fails(
     runtime = load(blobs, make_arm(1, weight=0.0), challenger)
     answer = runtime.predict(ROWS, IDS)
     assert set(answer.versions()) == {1}
-    assert answer.failures == ("model-2: ValueError: worn out",)
+    (failure,) = answer.failures
+    assert (failure.arm.version, failure.rows, failure.error) == (2, None, "ValueError: worn out")
 
 
 def test_a_champion_that_fails_fails_the_request(blobs: Blobs, make_arm: MakeArm, make_package: MakePackage) -> None:

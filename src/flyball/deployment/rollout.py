@@ -24,6 +24,9 @@ class RolloutSpec:
         hold_seconds: How long each step lasts at least.
         min_predictions: How many predictions the new version must have made in a step before the next.
         alpha: Chance, over the whole rollout, that a version as good as the champion is rolled back.
+        early: Whether it takes over before its time where it is surely better.
+        only_if_better: Whether it takes over only then: a challenge, which ends without a new champion where that is not sure,
+            or when the next challenger has passed its gates.
     """
 
     strategy: Strategy = "immediate"
@@ -31,6 +34,8 @@ class RolloutSpec:
     hold_seconds: float = 0.0
     min_predictions: int = 0
     alpha: float = 0.02
+    early: bool = False
+    only_if_better: bool = False
 
     @property
     def hold(self) -> timedelta:
@@ -68,8 +73,9 @@ class Rollout:
 
 
 def canary(
-    steps: Sequence[int] = (5, 25, 100), *, hold: str = "10m", min_predictions: int = 100, alpha: float = 0.02
-) -> RolloutSpec:
+    steps: Sequence[int] = (5, 25, 100), *, hold: str = "10m", min_predictions: int = 100, alpha: float = 0.02,
+    early: bool = False,
+) -> RolloutSpec:  # fmt: skip
     """A rollout by growing shares of the traffic, rolled back when the new version does worse.
 
     >>> canary([10, 100], hold="1h").steps
@@ -80,6 +86,7 @@ def canary(
         hold: How long each step lasts at least.
         min_predictions: How many predictions of the new version each step waits for.
         alpha: Chance that a version as good as the champion is rolled back.
+        early: Whether it takes over before its time where the truth that is known says that it is surely better.
 
     Raises:
         InvalidInput: the steps do not grow, or lie outside 1 to 100.
@@ -91,16 +98,51 @@ def canary(
         raise InvalidInput(f"alpha is {alpha}.", hint="Give a chance between 0 and 1, such as 0.02.")
     seconds = parse_duration(hold).total_seconds()
     return RolloutSpec(
-        strategy="canary", steps=wanted, hold_seconds=seconds, min_predictions=min_predictions, alpha=alpha
+        strategy="canary", steps=wanted, hold_seconds=seconds, min_predictions=min_predictions, alpha=alpha, early=early
     )
 
 
-def shadow(*, hold: str = "1d", min_predictions: int = 1000, alpha: float = 0.02) -> RolloutSpec:
-    """A rollout that first lets the new version score all traffic beside the champion, unanswered, then takes over."""
+def shadow(*, hold: str = "1d", min_predictions: int = 1000, alpha: float = 0.02, early: bool = False) -> RolloutSpec:
+    """A rollout that first lets the new version score all traffic beside the champion, unanswered, then takes over.
+
+    Args:
+        hold: How long it scores beside the champion at least.
+        min_predictions: How many predictions of it are waited for.
+        alpha: Chance that a version as good as the champion is rolled back.
+        early: Whether it takes over before its time where it is surely better.
+    """
     seconds = parse_duration(hold).total_seconds()
     return RolloutSpec(
-        strategy="shadow", steps=(0, 100), hold_seconds=seconds, min_predictions=min_predictions, alpha=alpha
+        strategy="shadow",
+        steps=(0, 100),
+        hold_seconds=seconds,
+        min_predictions=min_predictions,
+        alpha=alpha,
+        early=early,
     )
+
+
+def challenge(*, at_most: str = "30d", min_predictions: int = 1000, alpha: float = 0.02) -> RolloutSpec:
+    """A new version shadows the champion until it is surely better, surely worse, or the next challenger comes.
+
+    The test may be asked at any moment (an always-valid sequential test over the answers whose truth is known), so the
+    challenger takes over as soon as it is sure, and never only because time has passed.
+
+    Args:
+        at_most: After so long without certainty the challenge ends, and the champion stays.
+        min_predictions: How many predictions of the challenger are waited for.
+        alpha: Chance that a version that is no better takes over.
+
+    Raises:
+        InvalidInput: it has no length, or alpha is no chance.
+    """
+    if not 0 < alpha < 1:
+        raise InvalidInput(f"alpha is {alpha}.", hint="Give a chance between 0 and 1, such as 0.02.")
+    seconds = parse_duration(at_most).total_seconds()
+    return RolloutSpec(
+        strategy="shadow", steps=(0, 100), hold_seconds=seconds, min_predictions=min_predictions, alpha=alpha, early=True,
+        only_if_better=True,
+    )  # fmt: skip
 
 
 def immediate() -> RolloutSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from flyball.data.snapshot import Snapshot
 from flyball.deployment.analysis import Worse, analyse
@@ -56,8 +57,11 @@ class LoopKeeper:
         if busy:
             self._retraining.prepare(state.loop)
         if deployment.rollout is not None:
-            return self._attend_rollout(state, deployment.rollout, now) or busy
-        busy |= self._follow_champion(deployment, versions)
+            busy |= self._attend_rollout(state, deployment.rollout, now)
+            if busy or not deployment.rollout.spec.only_if_better:
+                return busy
+        else:
+            busy |= self._follow_champion(deployment, versions)
         return self._decide(state, deployment, now, lease) or busy
 
     def complain(self, state: LoopState, error: FlyballError) -> bool:
@@ -144,7 +148,11 @@ class LoopKeeper:
         # The deployment turns before the registry: a controller killed in between finds what is still to be told.
         if deployment is not None and deployment.rollout is not None:
             if deployment.rollout.to_version != version.version:
-                return False
+                if not deployment.rollout.spec.only_if_better:
+                    return False
+                return self._end_challenge(
+                    loop.name, deployment.rollout, f"version {version.version} challenges now", {}
+                )
             workspace.registry.set_stage(loop.name, version.version, "challenger", "its rollout began")
             return True
         if loop.paused:
@@ -173,7 +181,8 @@ class LoopKeeper:
         if rollout.state == "paused":
             return False
         workspace, loop = self._workspace, state.loop
-        batches = gather(workspace.store, workspace.monitoring, rollout, now)
+        with_latency = workspace.settings.clock != "virtual"
+        batches = gather(workspace.store, workspace.monitoring, rollout, now, with_latency=with_latency)
         finding = analyse(batches, alpha=rollout.spec.alpha)
         cause = f"rollout:{rollout.id}"
         if isinstance(finding, Worse):
@@ -186,13 +195,28 @@ class LoopKeeper:
             return True
         held = now - rollout.step_started >= rollout.spec.hold
         seen = sum(batch.challenger.predictions for batch in batches)
-        if not held or seen < rollout.spec.min_predictions:
+        if rollout.spec.early and finding.better and seen >= rollout.spec.min_predictions:
+            reason = f"version {rollout.to_version} is surely better: {finding.better}"
+            workspace.loops.decide(loop.name, "promote", cause, reason, finding.evidence)
+            workspace.deployments.promote(loop.name, reason)
+            return True
+        if not held or (seen < rollout.spec.min_predictions and not rollout.spec.only_if_better):
             return False
+        if rollout.spec.only_if_better:
+            return self._end_challenge(
+                loop.name, rollout, "its time is over and it is not surely better", finding.evidence
+            )
         # Told before it is done, like every decision: once it is done, no pass comes by here again.
         if rollout.spec.steps[rollout.step + 1 :] in ((), (100,)):
             reason = f"version {rollout.to_version} passed every step of its {rollout.spec.strategy}"
             workspace.loops.decide(loop.name, "promote", cause, reason, finding.evidence)
         workspace.deployments.advance(loop.name, rollout.step, finding.evidence)
+        return True
+
+    def _end_challenge(self, name: str, rollout: Rollout, why: str, evidence: dict[str, Any]) -> bool:
+        reason = f"the challenge of version {rollout.to_version} ended: {why}"
+        self._workspace.loops.decide(name, "keep", f"rollout:{rollout.id}", reason, evidence)
+        self._workspace.deployments.abort(name, reason, evidence)
         return True
 
     def _follow_champion(self, deployment: Deployment, versions: list[ModelVersion]) -> bool:

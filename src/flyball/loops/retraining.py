@@ -14,6 +14,7 @@ from flyball.loops.services import Services
 from flyball.refs import Ref
 from flyball.settings import as_environment
 from flyball.storage.database import Lease
+from flyball.telemetry import traceparent_of
 
 _ATTEMPTS = 10
 _TIMEOUT_SECONDS = 6 * 3600.0
@@ -70,7 +71,13 @@ class Retraining:
             id=job,
             command=(sys.executable, "-m", "flyball.server.worker", training),
             cwd=loop.source_root,
-            environment={"OMP_NUM_THREADS": _THREADS, **os.environ, **as_environment(self._workspace.settings)},
+            environment={
+                "OMP_NUM_THREADS": _THREADS,
+                **os.environ,
+                **as_environment(self._workspace.settings),
+                # Only the processes of the training know its place in the trace; what is set from outside is not theirs.
+                "TRACEPARENT": traceparent_of(training),
+            },
             timeout_seconds=_TIMEOUT_SECONDS,
             preload=known or FIRST_GUESS,
         )
@@ -81,6 +88,11 @@ class Retraining:
 
     def _end(self, loop: Loop, training: Training, lease: Lease) -> None:
         ended = replace(training, ended=self._workspace.time.now())
+        self._workspace.telemetry.root(
+            training.id, f"{training.kind} {loop.name}", training.created, ended.ended or training.created,
+            cause=training.cause, reason=training.reason, state=ended.state, attempts=training.attempt,
+            version=ended.version or 0,
+        )  # fmt: skip
         if ended.state == "failed":
             self._workspace.alerts.open(
                 severity="critical",

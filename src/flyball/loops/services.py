@@ -21,6 +21,7 @@ from flyball.storage.event_log import EventLog
 from flyball.storage.object_store import ObjectStore
 from flyball.storage.objects import Blobs
 from flyball.storage.virtual_clock import VirtualClock
+from flyball.telemetry import Telemetry
 from flyball.tracking.runs import Tracking
 
 
@@ -37,6 +38,8 @@ class Services(Protocol):
     def blobs(self) -> Blobs: ...
     @property
     def cache(self) -> Path: ...
+    @property
+    def telemetry(self) -> Telemetry: ...
     @property
     def time(self) -> Clock: ...
     @property

@@ -96,6 +96,7 @@ class Up:
             python, "-m", "flyball.serving.model_server", "--with-parent", "--objects", self.settings.objects,
             "--host", self.settings.host, "--port", str(model_port), "--replica", "local-0",
             "--online", self.settings.online,
+            *(["--otlp", self.settings.otlp] if self.settings.otlp else []),
         ]  # fmt: skip
         return [
             Child("server", (*serve, "--expect-model-server", self.model_url), environment),

@@ -26,6 +26,7 @@ from flyball.pipelines.engine import run_pipeline
 from flyball.pipelines.pipeline import Pipeline
 from flyball.registry.versions import ModelVersion
 from flyball.settings import load_settings
+from flyball.telemetry import Trace
 from flyball.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -96,6 +97,15 @@ def _train(workspace: Workspace, loop: Loop, training: Training) -> ModelVersion
     return made[-1]
 
 
+def _tell_steps(workspace: Workspace, training: Training, trace: Trace) -> None:
+    """The pipeline's steps as spans, by the times that were recorded for them."""
+    found = workspace.run_search.search(filter=f"attributes.parent = '{training.id}'", limit=1000)
+    for run in found.runs:
+        if run.ended is not None:
+            start, end = (round(at.timestamp() * 1e6) * 1000 for at in (run.started, run.ended))
+            trace.record(f"step {run.name}", start, end, run=run.id, state=run.state)
+
+
 def _tuned(
     pipeline: Pipeline[..., Any],
     params: dict[str, Any],
@@ -139,8 +149,10 @@ def main() -> int:
     with Workspace(load_settings()) as workspace:
         training = workspace.loops.get_training(sys.argv[1])
         began = time.process_time()
+        trace = workspace.telemetry.trace(os.environ.get("TRACEPARENT", ""))
         try:
-            version = work(workspace, training)
+            with trace.span("worker", training=training.id, attempt=training.attempt):
+                version = work(workspace, training)
         except FlyballError as error:
             # The last line of the output is what the controller shows as the reason.
             sys.stderr.write(f"{error}\n")
@@ -150,6 +162,8 @@ def main() -> int:
             spent = os.times()
             children = spent.children_user + spent.children_system
             workspace.loops.record_cost(training.id, time.process_time() - began + children)
+            if workspace.telemetry.is_on:
+                _tell_steps(workspace, training, trace)
         remember_libraries(libraries_file(workspace.cache, training.loop))
         logger.info("done", extra={"training": training.id, "version": version.version})
         return 0

@@ -10,9 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from flyball.errors import FlyballError
 from flyball.serving.manifest import Arm
 from flyball.serving.prediction_log import Entry, PredictionLog
-from flyball.serving.runtime import Answer, Part, Runtime
+from flyball.serving.runtime import Answer, Failure, Part, Runtime
+from flyball.telemetry import NO_TRACE, Trace
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,21 +75,38 @@ class Endpoint:
         at: datetime,
         only: Arm | None = None,
         request_id: str = "",
+        trace: Trace = NO_TRACE,
     ) -> Answer:
         """Answers the rows, hands them to the log, and lets the shadows score them afterwards."""
         keys = runtime.keys(table, ids)
         if runtime.lookup:
             table = runtime.lookup.timed(table, at)
-        answer = runtime.predict(table, keys, only=only)
+        try:
+            with trace.span("predict", rows=len(ids)):
+                answer = runtime.predict(table, keys, only=only)
+        except FlyballError:
+            raise  # the request is at fault
+        except Exception as error:
+            # The champion's failures count beside the challenger's, or a challenger would be blamed for what befalls both.
+            failed = Failure(
+                arm=only or runtime.champion, rows=None, error=f"{type(error).__name__}: {error}"[:500], latency_us=0
+            )
+            self.log.append(_failed(failed, ids, at, request_id, trace.id))
+            raise
         for failure in answer.failures:
-            self.last_failure = failure
-            self.counters.count_failure()
+            self._note(failure, ids, at, request_id, trace.id)
         own_keys = keys if runtime.manifest.key else None
-        for part in answer.parts:
-            self.log.append(_entry(runtime, part, ids, own_keys, at, request_id))
+        with trace.span("log", rows=len(ids)):
+            for part in answer.parts:
+                self.log.append(_entry(runtime, part, ids, own_keys, at, request_id, trace.id))
         for arm in runtime.shadows if only is None else ():
-            self._let_score(runtime, arm, table, ids, own_keys, at, request_id)
+            self._let_score(runtime, arm, table, ids, own_keys, at, request_id, trace)
         return answer
+
+    def _note(self, failure: Failure, ids: Sequence[str], at: datetime, request_id: str, trace_id: str) -> None:
+        self.last_failure = f"{failure.arm.revision}: {failure.error}"
+        self.counters.count_failure()
+        self.log.append(_failed(failure, ids, at, request_id, trace_id))
 
     def flush(self, timeout: float = 30.0) -> None:
         """Waits until everything answered before, shadows included, rests in the store."""
@@ -108,6 +127,7 @@ class Endpoint:
         keys: Sequence[str] | None,
         at: datetime,
         request_id: str,
+        trace: Trace,
     ) -> None:
         if not self._waiting.acquire(blocking=False):
             self.log.dropped += len(ids)  # a shadow that cannot keep up must not make a queue that grows
@@ -115,20 +135,33 @@ class Endpoint:
 
         def score() -> None:
             try:
-                self.log.append(_entry(runtime, runtime.shadow(arm, table), ids, keys, at, request_id))
+                with trace.span("shadow", rows=len(ids), revision=arm.revision):
+                    part = runtime.shadow(arm, table)
+                self.log.append(_entry(runtime, part, ids, keys, at, request_id, trace.id))
             except Exception as error:
                 logger.exception("shadow failed", extra={"revision": arm.revision})
-                self.last_failure = f"{arm.revision}: {type(error).__name__}: {error}"
-                self.counters.count_failure()
+                words = f"{type(error).__name__}: {error}"[:500]
+                self._note(Failure(arm=arm, rows=None, error=words, latency_us=0), ids, at, request_id, trace.id)
             finally:
                 self._waiting.release()
 
         self._shadows.submit(score)
 
 
+def _failed(failure: Failure, ids: Sequence[str], at: datetime, request_id: str, trace_id: str) -> Entry:
+    import pyarrow as pa
+
+    own = ids if failure.rows is None else [ids[row] for row in failure.rows]
+    return Entry(
+        ids=own, at=at, revision=failure.arm.revision, model_version=failure.arm.version, role=failure.arm.role, answered=False,
+        answer=pa.table({"prediction": pa.nulls(len(own))}), latency_us=failure.latency_us, request_id=request_id,
+        error=failure.error, trace_id=trace_id,
+    )  # fmt: skip
+
+
 def _entry(
-    runtime: Runtime, part: Part, ids: Sequence[str], keys: Sequence[str] | None, at: datetime, request_id: str
-) -> Entry:
+    runtime: Runtime, part: Part, ids: Sequence[str], keys: Sequence[str] | None, at: datetime, request_id: str, trace_id: str
+) -> Entry:  # fmt: skip
     rows = part.rows
     return Entry(
         ids=ids if rows is None else [ids[row] for row in rows],
@@ -142,4 +175,5 @@ def _entry(
         answer=part.answer,
         latency_us=part.latency_us,
         request_id=request_id,
+        trace_id=trace_id,
     )

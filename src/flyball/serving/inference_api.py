@@ -37,12 +37,13 @@ from flyball.serving.follower import Follower
 from flyball.serving.manifest import Arm
 from flyball.serving.metrics import prometheus
 from flyball.serving.runtime import Runtime
+from flyball.telemetry import NO_TRACE, Telemetry, Trace
 from flyball.version import __version__
 
 logger = logging.getLogger(__name__)
 
 _STATUS = {"invalid_input": 422, "missing_extra": 501, "not_found": 404, "overloaded": 429, "timed_out": 504}
-Work = Callable[[Endpoint, Runtime, bytes], tuple[bytes, int]]
+Work = Callable[[Endpoint, Runtime, bytes, Trace], tuple[bytes, int]]
 """What is done with a body: gives the answer and the number of rows."""
 
 
@@ -63,6 +64,7 @@ def create_app(
     max_body: int = 64 << 20,
     max_waiting: int = 256,
     on_shutdown: Callable[[], None] | None = None,
+    telemetry: Telemetry | None = None,
 ) -> Starlette:
     """The application of a model server.
 
@@ -73,8 +75,9 @@ def create_app(
         max_body: Largest body in bytes.
         max_waiting: Most requests that wait for a worker.
         on_shutdown: Called in a thread when no request runs any more.
+        telemetry: Sends traces, if it is on.
     """
-    face = _Face(follower, clock or SystemClock(), threads, max_body, max_waiting)
+    face = _Face(follower, clock or SystemClock(), threads, max_body, max_waiting, telemetry or Telemetry())
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -108,7 +111,10 @@ def create_app(
 class _Face:
     """The handlers."""
 
-    def __init__(self, follower: Follower, clock: Clock, threads: int, max_body: int, max_waiting: int) -> None:
+    def __init__(
+        self, follower: Follower, clock: Clock, threads: int, max_body: int, max_waiting: int, telemetry: Telemetry
+    ) -> None:
+        self._telemetry = telemetry
         self._follower = follower
         self._clock = clock
         self._max_body = max_body
@@ -122,12 +128,13 @@ class _Face:
     async def predict(self, request: Request) -> Response:
         """Friendly predictions."""
 
-        def work(endpoint: Endpoint, runtime: Runtime, body: bytes) -> tuple[bytes, int]:
-            asked = _read(body, PredictRequest)
-            table = table_of_request(asked, runtime)
+        def work(endpoint: Endpoint, runtime: Runtime, body: bytes, trace: Trace) -> tuple[bytes, int]:
+            with trace.span("decode", bytes=len(body)):
+                asked = _read(body, PredictRequest)
+                table = table_of_request(asked, runtime)
             ids = prediction_ids(asked.ids, table.num_rows)
             at = moment(asked.time, self._clock)
-            answer = endpoint.answer(runtime, table, ids, at=at, request_id=asked.request_id)
+            answer = endpoint.answer(runtime, table, ids, at=at, request_id=asked.request_id, trace=trace)
             names = [name for name in ("prediction", "probability", "probabilities") if answer.column(name) is not None]
             columns = [ids, *(answer.column(name) or [] for name in names), answer.versions()]
             keys = ("id", *names, "version")
@@ -176,7 +183,7 @@ class _Face:
             error = InvalidInput("Binary tensors are not read.", hint="Send the data as JSON.")
             return _refusal(_Refused(400, error), friendly=False)
 
-        def work(endpoint: Endpoint, runtime: Runtime, body: bytes) -> tuple[bytes, int]:
+        def work(endpoint: Endpoint, runtime: Runtime, body: bytes, trace: Trace) -> tuple[bytes, int]:
             only = _version(request, runtime)
             asked = _read(body, InferRequest)
             if not asked.inputs:
@@ -184,7 +191,7 @@ class _Face:
             table = table_of_tensors(asked.inputs, runtime)
             ids = prediction_ids(asked.parameters.get("prediction_ids"), table.num_rows)
             at = moment(asked.parameters.get("time"), self._clock)
-            answer = endpoint.answer(runtime, table, ids, at=at, only=only, request_id=asked.id)
+            answer = endpoint.answer(runtime, table, ids, at=at, only=only, request_id=asked.id, trace=trace)
             response = open_inference.infer_response(runtime, answer, ids, request_id=asked.id, outputs=asked.outputs)
             return to_json(response), table.num_rows
 
@@ -261,12 +268,24 @@ class _Face:
         return endpoint, runtime
 
     async def _run(self, request: Request, work: Work, *, friendly: bool) -> Response:
+        sent = request.headers.get("traceparent", "")
+        if not self._telemetry.is_on:
+            return await self._respond(
+                request, work, self._telemetry.trace(sent) if sent else NO_TRACE, friendly=friendly
+            )
+        name = request.path_params["name"]
+        with self._telemetry.request(f"POST {request.url.path}", sent, **{"flyball.deployment": name}) as trace:
+            response = await self._respond(request, work, trace, friendly=friendly)
+            trace.tell(**{"http.response.status_code": response.status_code})
+            return response
+
+    async def _respond(self, request: Request, work: Work, trace: Trace, *, friendly: bool) -> Response:
         start = perf_counter()
         rows, failed, endpoint = 0, True, None
         try:
             endpoint, runtime = self._find(request)
             body = await self._body(request)
-            answer, rows = await self._in_worker(work, endpoint, runtime, body)
+            answer, rows = await self._in_worker(work, endpoint, runtime, body, trace)
             failed = False
             return Response(answer, media_type="application/json")
         except _Refused as refused:
@@ -284,12 +303,15 @@ class _Face:
             if endpoint is not None:
                 endpoint.counters.count(perf_counter() - start, rows, failed=failed)
 
-    async def _in_worker(self, work: Work, endpoint: Endpoint, runtime: Runtime, body: bytes) -> tuple[bytes, int]:
+    async def _in_worker(
+        self, work: Work, endpoint: Endpoint, runtime: Runtime, body: bytes, trace: Trace
+    ) -> tuple[bytes, int]:
         if self._waiting >= self._max_waiting:
             raise _Refused(429, Overloaded("Too many requests are waiting.", hint="Try again in a second."))
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self.workers, work, endpoint, runtime, body)
+            work = trace.waiting("queue", work)
+            return await asyncio.get_running_loop().run_in_executor(self.workers, work, endpoint, runtime, body, trace)
         finally:
             self._waiting -= 1
 

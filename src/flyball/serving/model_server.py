@@ -23,6 +23,7 @@ from flyball.serialization import to_json
 from flyball.serving.follower import Follower
 from flyball.serving.inference_api import create_app
 from flyball.storage.objects import open_objects
+from flyball.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ def run(
     s3_region: str = "us-east-1",
     online: str = "",
     with_parent: bool = False,
+    otlp: str = "",
     announce: Callable[[str, str], None] | None = None,
 ) -> None:
     """Serves until it is told to stop by SIGTERM or SIGINT; then finishes what runs and writes the log.
@@ -55,6 +57,7 @@ def run(
         interval: Seconds between looks at the manifests.
         threads: Worker threads that predict.
         cache: Folder for local copies of model files, where the store is not local.
+        otlp: Where traces are sent by OTLP/HTTP; empty for nowhere.
         online: Address of the online store, for features that requests do not give.
         with_parent: Also stop when standard input ends, as it does when the parent is gone.
         announce: Called with the address and the replica's name once it listens.
@@ -78,7 +81,13 @@ def run(
         cache=cache,
         online=online,
     )
-    app = create_app(follower, threads=threads, on_shutdown=follower.stop)
+    telemetry = Telemetry(otlp, "model-server")
+
+    def finish() -> None:
+        follower.stop()
+        telemetry.close()
+
+    app = create_app(follower, threads=threads, on_shutdown=finish, telemetry=telemetry)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_DRAIN_SECONDS
     )
@@ -108,6 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, help="folder for local copies of model files")
     parser.add_argument("--s3-endpoint", default="")
     parser.add_argument("--s3-region", default="us-east-1")
+    parser.add_argument("--otlp", default="", help="where traces are sent, such as http://localhost:4318")
     parser.add_argument("--online", default="", help="address of the online store of features")
     parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
@@ -127,6 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             s3_region=given.s3_region,
             online=given.online,
             with_parent=given.with_parent,
+            otlp=given.otlp,
             announce=_announce,
         )
     except FlyballError as error:

@@ -43,6 +43,8 @@ class Entry:
         keys: What the rows were routed by, where that is not the id.
         inputs: What the model was given; None if inputs are not logged.
         latency_us: Time that the model took for all of them.
+        error: Why the arm gave no answer; another arm may have answered in its place.
+        trace_id: The trace that the request belongs to (W3C Trace Context).
     """
 
     ids: Sequence[str]
@@ -56,6 +58,8 @@ class Entry:
     keys: Sequence[str] | None = None
     latency_us: int = 0
     request_id: str = ""
+    error: str = ""
+    trace_id: str = ""
 
 
 class PredictionLog:

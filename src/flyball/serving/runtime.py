@@ -41,6 +41,21 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What an arm could not answer, where the champion stood in.
+
+    Attributes:
+        rows: Places of its rows in the request; None for all of them.
+        latency_us: Time until it failed.
+    """
+
+    arm: Arm
+    rows: Sequence[int] | None
+    error: str
+    latency_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a request is answered, row by row.
 
@@ -50,7 +65,7 @@ class Answer:
 
     count: int
     parts: tuple[Part, ...]
-    failures: tuple[str, ...] = field(default=())
+    failures: tuple[Failure, ...] = field(default=())
 
     def column(self, name: str) -> list[object] | None:
         """The values of an answer column; None if no arm gives it."""
@@ -84,9 +99,7 @@ class Runtime:
         online: Where features are that a request does not give.
     """
 
-    def __init__(
-        self, manifest: Manifest, models: Mapping[str, LoadedModel], online: LastingStore | None = None
-    ) -> None:
+    def __init__(self, manifest: Manifest, models: Mapping[str, LoadedModel], online: LastingStore | None = None) -> None:
         self.manifest = manifest
         self.router = Router(manifest.deployment, manifest.arms)
         self.models = dict(models)
@@ -165,23 +178,25 @@ class Runtime:
             mine, own = (table, None) if len(by_arm) == 1 else (table.take(rows), rows)
             part, failure = self._with_stand_in(self.manifest.arms[place], mine, own)
             parts.append(part)
-            failures += [failure] if failure else []
+            failures += [] if failure is None else [failure]
         return Answer(count=table.num_rows, parts=tuple(parts), failures=tuple(failures))
 
     def shadow(self, arm: Arm, table: pa.Table) -> Part:
         """What a shadow would have answered."""
         return self._score(arm, table, None)
 
-    def _with_stand_in(self, arm: Arm, table: pa.Table, rows: Sequence[int] | None) -> tuple[Part, str]:
+    def _with_stand_in(self, arm: Arm, table: pa.Table, rows: Sequence[int] | None) -> tuple[Part, Failure | None]:
+        start = perf_counter()
         try:
-            return self._score(arm, table, rows), ""
+            return self._score(arm, table, rows), None
         except Exception as error:
             if arm is self.champion:
                 raise
+            spent = int((perf_counter() - start) * 1e6)
             # A bad request fails at the champion, too, and is then no fault of the challenger.
             part = self._score(self.champion, table, rows)
             logger.warning("revision failed", extra={"revision": arm.revision}, exc_info=error)
-            return part, f"{arm.revision}: {type(error).__name__}: {error}"
+            return part, Failure(arm=arm, rows=rows, error=f"{type(error).__name__}: {error}"[:500], latency_us=spent)
 
     def _score(self, arm: Arm, table: pa.Table, rows: Sequence[int] | None) -> Part:
         model = self.models[arm.package.id]

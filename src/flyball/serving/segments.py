@@ -22,7 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGE = 8 << 20
 _MICROSECOND = timedelta(microseconds=1)
 _ANSWER_COLUMNS = ("prediction", "probability", "probabilities")
-_REPEATING = ("revision", "role", "request_id")
+_REPEATING = ("revision", "role", "request_id", "error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ def _groups(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
     # Entries of one arm have one input schema, so their tables are put together without a look at each column.
     groups: dict[object, list[Entry]] = {}
     for entry in entries:
-        kind = (entry.revision, entry.role, entry.answered, entry.inputs is None)
+        kind = (entry.revision, entry.role, entry.answered, entry.inputs is None, bool(entry.error))
         groups.setdefault(kind, []).append(entry)
     yield from groups.values()
 
@@ -130,6 +130,14 @@ def _table(entries: list[Entry]) -> pa.Table:
     columns["request_id"] = pa.array([e.request_id for e in entries]).take(
         pa.array(np.repeat(np.arange(len(entries)), counts))
     )
+    if any(entry.trace_id for entry in entries):
+        columns["trace_id"] = pa.array([e.trace_id or None for e in entries], pa.string()).take(
+            pa.array(np.repeat(np.arange(len(entries)), counts))
+        )
+    if first.error:
+        columns["error"] = pa.array(
+            [error for entry in entries for error in [entry.error] * len(entry.ids)], pa.string()
+        )
     return pa.table(columns)
 
 
