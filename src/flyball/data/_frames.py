@@ -17,6 +17,9 @@ FRAME_FILE = "table.parquet"
 # Written so for ever: equal frames give equal bytes only as long as nobody changes this. Pages end where the content says so; the
 # library's own, larger chunks lose an insert (129 MB new instead of 15, measured).
 _PAGES = {"min_chunk_size": 64 << 10, "max_chunk_size": 256 << 10, "norm_level": 0}
+# An edit touches one or two pages of each column, which is much of a small frame unless its pages are small too.
+_SMALL_FRAME = 1 << 19
+_SMALL_PAGES = {"min_chunk_size": 8 << 10, "max_chunk_size": 32 << 10, "norm_level": 0}
 _ROWS_IN_GROUP = 4 << 20
 # A dictionary that grows moves every code after it; so only columns get one that repeat a few values.
 _FEW_VALUES = 1024
@@ -40,7 +43,7 @@ def write_frame(table: pa.Table, target: Path, what: str) -> tuple[Schema, int]:
     options: Any = {
         "compression": "zstd",
         "version": "2.6",
-        "use_content_defined_chunking": _PAGES,
+        "use_content_defined_chunking": _SMALL_PAGES if table.num_rows < _SMALL_FRAME else _PAGES,
         "use_dictionary": _repeating(table),
     }
     try:

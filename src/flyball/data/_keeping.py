@@ -23,7 +23,7 @@ SMALL = 64 << 10
 """Files that are smaller share a blob."""
 _FEW = 32
 _PACK = 16 << 20
-_CHUNK = 32 << 10
+_CHUNK = 16 << 10
 _CHUNKED_FROM = 256 << 10
 # A recipe costs reading in place; it must spare at least this part of the bytes.
 _WORTH = 0.4

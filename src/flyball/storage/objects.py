@@ -161,6 +161,11 @@ class Blobs:
                 copy.replace(target)
         return target
 
+    def forget_copy(self, name: str) -> None:
+        """Removes the local copy of a blob, if there is one."""
+        if self._cache is not None:
+            (self._cache / check_digest(name)[:2] / name).unlink(missing_ok=True)
+
     def _cache_folder(self) -> Path:
         if self._cache is None:
             # Never a fixed place in the shared folder for temporary files: anybody could put a model there before us.
