@@ -7,12 +7,17 @@ from typing import Any
 
 import click
 
+from flyball.cli import data_quality
 from flyball.cli.output import print_facts, print_json, print_table, workspace_options
 
 
 @click.group()
 def data() -> None:
     """Datasets and snapshots."""
+
+
+for _command in data_quality.COMMANDS:
+    data.add_command(_command)
 
 
 @data.command("list")
@@ -62,11 +67,10 @@ def snapshot(workspace: Any, name: str, source: str | None, as_json: bool) -> No
 @click.argument("name")
 @click.option("--version", default="latest", show_default=True, help="Snapshot id, or a prefix of it.")
 @click.option("--rows", default=5, show_default=True, help="How many rows to show.")
+@click.option("--reveal", is_flag=True, help="Show personal data as it is; that you did is recorded.")
 @workspace_options
-def show(workspace: Any, name: str, version: str, rows: int, as_json: bool) -> None:
-    """Show a snapshot of the dataset NAME: its columns and first rows."""
-    from flyball.data.snapshot import load_snapshot
-
+def show(workspace: Any, name: str, version: str, rows: int, reveal: bool, as_json: bool) -> None:
+    """Show a snapshot of the dataset NAME: its columns and first rows, personal data masked."""
     workspace.data.get(name)
     found = workspace.data.get_snapshot(name, version)
     if as_json:
@@ -85,5 +89,4 @@ def show(workspace: Any, name: str, version: str, rows: int, as_json: bool) -> N
         print_table(["file", "bytes"], [[file.path, file.size] for file in found.files[:rows]])
         return
     print_table(["column", "type", "nullable"], [[c.name, c.type, c.nullable] for c in found.schema.columns])
-    table = load_snapshot(workspace.blobs, found).slice(0, rows)
-    print_table(table.column_names, [list(row.values()) for row in table.to_pylist()])
+    data_quality.print_rows(workspace, found, rows, reveal=reveal)

@@ -68,7 +68,7 @@ def profile_digests(connection: sa.Connection, dataset: str, snapshots: list[str
     query = sa.select(profiles.c.snapshot, profiles.c.profile).where(
         profiles.c.dataset == dataset, profiles.c.snapshot.in_(snapshots)
     )
-    return {snapshot: digest for snapshot, digest in connection.execute(query)}
+    return {row.snapshot: row.profile for row in connection.execute(query)}
 
 
 def delete_profiles(connection: sa.Connection, dataset: str, snapshots: list[str]) -> None:

@@ -80,7 +80,7 @@ class ColumnProfile:
     """What a column looks like.
 
     Attributes:
-        missing: Rows without a value; NaN is none.
+        missing: Rows without a value; NaN is none. `not_numbers`: those of them that are NaN.
         infinite: Rows with an infinite number; they count neither for the moments nor for the bins.
         distinct: Different values, estimated to a few percent (HyperLogLog); None where it is not known.
         minimum: Least value, times as ISO 8601; None for texts.
@@ -98,6 +98,7 @@ class ColumnProfile:
     type: ColumnType
     rows: int
     missing: int = 0
+    not_numbers: int = 0
     infinite: int = 0
     distinct: int | None = None
     minimum: JsonValue = None
@@ -239,6 +240,7 @@ def _merge_columns(parts: Sequence[ColumnProfile]) -> ColumnProfile:
         largest,
         rows=sum(part.rows for part in parts),
         missing=sum(part.missing for part in parts),
+        not_numbers=sum(part.not_numbers for part in parts),
         infinite=sum(part.infinite for part in parts),
         distinct=max((part.distinct for part in known if part.distinct is not None), default=None),
         minimum=min((part.minimum for part in known if part.minimum is not None), default=None),

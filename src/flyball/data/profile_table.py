@@ -204,6 +204,7 @@ class _Column:
         found = replace(
             blank,
             missing=blank.missing + tally.not_numbers,
+            not_numbers=tally.not_numbers,
             infinite=tally.below + tally.above,
             minimum=tally.low if is_whole else _float(tally.low),
             maximum=tally.high if is_whole else _float(tally.high),

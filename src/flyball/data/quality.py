@@ -211,7 +211,7 @@ def said_of(classes: PiiClasses) -> tuple[tuple[PiiFlag, ...], tuple[str, ...]]:
     return declared, classes.cleared
 
 
-def snapshot_source(blobs: Blobs, snapshot: Snapshot) -> list[Path] | object:
+def snapshot_source(blobs: Blobs, snapshot: Snapshot) -> object:
     """What a snapshot's rows can be asked in: its Parquet files in place, or the table of any other."""
     from flyball.data.layout import KeptBytes
     from flyball.data.manifest import snapshot_files
@@ -220,4 +220,5 @@ def snapshot_source(blobs: Blobs, snapshot: Snapshot) -> list[Path] | object:
     if snapshot.format != "parquet":
         return load_snapshot(blobs, snapshot)
     kept = KeptBytes(blobs, snapshot.layout)
-    return [kept.path(file.digest) for file in snapshot_files(blobs, snapshot)]
+    paths: list[Path] = [kept.path(file.digest) for file in snapshot_files(blobs, snapshot)]
+    return paths
