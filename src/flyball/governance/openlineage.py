@@ -358,7 +358,7 @@ def _facet(name: str, version: str, /, **values: Any) -> Json:
 
 def _input(snapshot: Snapshot) -> Json:
     metrics = {
-        "bytes": snapshot.size, "fileCount": len(snapshot.files), "lastUpdated": snapshot.created.isoformat(),
+        "bytes": snapshot.size, "fileCount": snapshot.file_count, "lastUpdated": snapshot.created.isoformat(),
         "columnMetrics": {},
     }  # fmt: skip
     if snapshot.rows is not None:
@@ -367,7 +367,7 @@ def _input(snapshot: Snapshot) -> Json:
 
 
 def _output(snapshot: Snapshot) -> Json:
-    figures = {"size": snapshot.size, "fileCount": len(snapshot.files)}
+    figures = {"size": snapshot.size, "fileCount": snapshot.file_count}
     if snapshot.rows is not None:
         figures["rowCount"] = snapshot.rows
     return {"outputFacets": {"outputStatistics": _facet("OutputStatisticsOutputDatasetFacet", "1-0-2", **figures)}}
