@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from flyball.clock import FixedClock
 from flyball.errors import Conflict, InvalidInput, NotFound
@@ -15,7 +17,13 @@ from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.local_objects import LocalObjects
 from flyball.storage.objects import Blobs
+from flyball.tracking.assessments import Assessments
+from flyball.tracking.experiments import Experiments
+from flyball.tracking.files import Files
 from flyball.tracking.inputs import LoggedDataset
+from flyball.tracking.logged_models import LoggedModels
+from flyball.tracking.spans import Span
+from flyball.tracking.traces import Traces
 from flyball.tracking.trash import Trash
 from tests.tracking.searching import Place, place_of
 
@@ -171,3 +179,82 @@ def test_two_do_not_empty_the_trash_at_once(trash: Trash, database: Database) ->
     assert lease is not None
     database.release(lease)
     assert trash.gc(dry_run=False).runs == 0
+
+
+def full_experiment(place: Place, database: Database, blobs: Blobs, events: EventLog, clock: FixedClock) -> str:
+    """An experiment with a bit of everything that belongs to one, deleted a month ago."""
+    services = (database, blobs, events, clock)
+    experiment = Experiments(*services).create("going", tags={"a": "b"})
+    place.tracking.create_run("going", id="goes")
+    place.tracking.finish_run("goes")
+    models, traces, files = LoggedModels(*services), Traces(*services), Files(*services)
+    made = models.create(experiment.id, "line", params={"p": "1"}, tags={"t": "u"})
+    files.put(f"{experiment.id}/models/{made.id}", "MLmodel", blobs.put(b"model" * 10), 50)
+    span = Span(trace=f"tr-{'1' * 32}", id="2" * 16, name="ask", started_ns=1, ended_ns=2)
+    traces.record_spans(experiment.id, [span], make=False)
+    Assessments(*services).create(span.trace, "good", 1.0)
+    files.put(f"{experiment.id}/traces/{span.trace}", "traces.json", blobs.put(b"spans" * 10), 50)
+    return experiment.id
+
+
+def test_an_experiment_goes_with_all_that_belongs_to_it(
+    place: Place,
+    trash: Trash,
+    database: Database,
+    blobs: Blobs,
+    store: LocalObjects,
+    events: EventLog,
+    clock: FixedClock,
+) -> None:
+    place.run("kept")
+    went = full_experiment(place, database, blobs, events, clock)
+    services = (database, blobs, events, clock)
+    Experiments(*services).delete(went)
+    clock.advance(timedelta(days=31))
+    age(store)
+    planned = trash.gc()
+    assert (planned.runs, planned.experiments, planned.logged_models, planned.traces) == (1, 1, 1, 1)
+    assert (planned.experiment_names, planned.blobs) == (["going"], 2)
+    assert {
+        "experiment_tags": 1,
+        "logged_model_tags": 1,
+        "trace_spans": 1,
+        "stored_files": 2,
+    }.items() <= planned.rows.items()
+    assert Experiments(*services).get(went).name == "going"
+    report = trash.gc(dry_run=False)
+    assert replace(report, dry_run=True) == planned
+    with pytest.raises(NotFound):
+        Experiments(*services).get(went)
+    left = {name: database.rows(sa.text(f"SELECT * FROM {name}")) for name in planned.rows}
+    assert {name: len(rows) for name, rows in left.items() if rows} == {}
+    assert place.found() == "kept"
+    assert trash.gc(dry_run=False).experiments == 0
+    assert Experiments(*services).create("going").name == "going"
+
+
+def test_an_experiment_stays_with_a_run_that_was_taken_out_of_the_trash(
+    place: Place, trash: Trash, database: Database, blobs: Blobs, events: EventLog, clock: FixedClock
+) -> None:
+    went = full_experiment(place, database, blobs, events, clock)
+    experiments = Experiments(database, blobs, events, clock)
+    experiments.delete(went)
+    place.tracking.restore_run("goes")
+    clock.advance(timedelta(days=31))
+    report = trash.gc(dry_run=False)
+    assert (report.experiments, report.runs, report.logged_models, report.traces) == (0, 0, 0, 0)
+    assert experiments.restore(went).name == "going"
+
+
+def test_a_logged_model_that_was_deleted_goes_alone(
+    place: Place, trash: Trash, database: Database, blobs: Blobs, events: EventLog, clock: FixedClock
+) -> None:
+    experiment = full_experiment(place, database, blobs, events, clock)
+    models = LoggedModels(database, blobs, events, clock)
+    models.delete(models.search(experiments=[experiment]).models[0].id)
+    clock.advance(timedelta(days=31))
+    report = trash.gc(dry_run=False)
+    assert (report.experiments, report.logged_models, report.rows["logged_models"]) == (0, 1, 1)
+    assert database.rows(sa.text("SELECT * FROM logged_model_params")) == []
+    (left,) = database.rows(sa.text("SELECT folder FROM stored_files"))
+    assert "/traces/" in left.folder

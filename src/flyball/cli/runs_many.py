@@ -75,13 +75,16 @@ def gc(workspace: Any, days: float, grace: float, remove: bool, as_json: bool) -
     print_facts(
         {
             f"runs {done}": found.runs,
+            f"experiments {done}": found.experiments,
+            f"logged models {done}": found.logged_models,
+            f"traces {done}": found.traces,
             **rows,
             f"blobs {done}": found.blobs,
             "bytes": found.bytes,
             "too young": found.young,
         }
     )
-    if not remove and (found.runs or found.blobs):
+    if not remove and (found.runs or found.experiments or found.logged_models or found.blobs):
         click.echo("Nothing was removed; `flyball runs gc --remove` does it.")
 
 

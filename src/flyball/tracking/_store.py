@@ -172,6 +172,17 @@ OF_RUN = (points, chunks, latest, params, tags, artifacts)
 """Tables whose rows belong to a run by their column `run`, its row number."""
 
 
+def tables_with(connection: sa.Connection, column: str) -> list[str]:
+    """The tables, of whichever room, that hold row numbers in a column of that name."""
+    inspector = sa.inspect(connection)
+    return [
+        table
+        for table in inspector.get_table_names()
+        for found in inspector.get_columns(table)
+        if found["name"] == column and isinstance(found["type"], sa.Integer)
+    ]
+
+
 def experiment_number(database: Database, connection: sa.Connection, name: str, now: datetime) -> int:
     """The row number of an experiment; makes it if there is none.
 

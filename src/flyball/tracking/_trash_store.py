@@ -54,21 +54,13 @@ def trashed_before(connection: sa.Connection, moment: datetime) -> list[Any]:
     return list(connection.execute(query).all())
 
 
-def tables_of_runs(connection: sa.Connection) -> list[str]:
-    """The tables whose rows belong to a run by its row number, whichever room they are of."""
-    inspector = sa.inspect(connection)
-    return [
-        table
-        for table in inspector.get_table_names()
-        for column in inspector.get_columns(table)
-        if column["name"] == "run" and isinstance(column["type"], sa.Integer)
-    ]
-
-
-def count_rows(connection: sa.Connection, table: str, moment: datetime) -> int:
-    """How many rows of a table belong to runs that were put into the trash before a moment."""
-    rows = sa.select(sa.func.count()).select_from(sa.table(table)).where(is_of_trashed(moment))
-    return int(connection.execute(rows).scalar_one())
+def count_rows(connection: sa.Connection, conditions: Mapping[str, sa.ColumnElement[bool]]) -> dict[str, int]:
+    """How many rows of tables fit conditions; tables without any are left out."""
+    counted = {
+        table: int(connection.execute(sa.select(sa.func.count()).select_from(sa.table(table)).where(fits)).scalar_one())
+        for table, fits in conditions.items()
+    }
+    return {table: count for table, count in counted.items() if count}
 
 
 def is_of_trashed(moment: datetime) -> sa.ColumnElement[bool]:

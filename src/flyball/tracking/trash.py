@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from flyball.storage import sweep
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
-from flyball.tracking import _store, _trash_store, limits
+from flyball.tracking import _store, _trash_store, _trashed_experiments, limits
 from flyball.tracking.search import MOST_RUNS, RunSearch
 from flyball.verbs import change
 
@@ -48,7 +48,11 @@ class GcReport:
         dry_run: Whether nothing was removed.
         runs: How many runs.
         run_ids: The first of them, at most 100.
-        rows: How many rows of each table belonged to them.
+        experiments: How many experiments, with all their runs, logged models and traces.
+        experiment_names: The names of the first of them, at most 100.
+        logged_models: How many logged models, those of the experiments among them.
+        traces: How many traces of the experiments.
+        rows: How many rows of each table belonged to all of these.
         blobs: How many blobs nothing refers to.
         bytes: Their size.
         young: How many more nothing refers to that were put too lately.
@@ -57,6 +61,10 @@ class GcReport:
     dry_run: bool
     runs: int
     run_ids: list[str]
+    experiments: int = 0
+    experiment_names: list[str] = field(default_factory=list)
+    logged_models: int = 0
+    traces: int = 0
     rows: dict[str, int]
     blobs: int
     bytes: int
@@ -154,8 +162,10 @@ class Trash:
     def gc(self, older_than_days: float = 30.0, dry_run: bool = True, grace_days: float = 7.0) -> GcReport:
         """Removes for good what lies in the trash for long, and the bytes that nothing refers to any more.
 
+        Experiments go with their runs, logged models and traces, unless one of their runs was taken out of the trash.
+
         Args:
-            older_than_days: Only runs that were put into the trash so many days ago.
+            older_than_days: Only runs, experiments and logged models that were put into the trash so many days ago.
             dry_run: Whether to tell only what would be removed.
             grace_days: Only bytes that were put so many days ago; at least 2.
 
@@ -183,21 +193,19 @@ class Trash:
 
     def _planned(self, moment: datetime, put_before: datetime) -> GcReport:
         with self._database.reading() as connection:
-            runs = _trash_store.trashed_before(connection, moment)
-            tables = _trash_store.tables_of_runs(connection)
-            rows = {table: _trash_store.count_rows(connection, table, moment) for table in tables} if runs else {}
-            gone = dict.fromkeys(tables, _trash_store.is_of_trashed(moment))
-            gone[_store.runs.name] = sa.column("deleted", sa.BigInteger) < sa.type_coerce(
+            report, going = self._going(connection, moment)
+            going[_store.runs.name] = sa.column("deleted", sa.BigInteger) < sa.type_coerce(
                 moment, _store.runs.c.deleted.type
             )
-            found = sweep.look(connection, self._blobs.store, put_before, leave_out=gone)
-        return _report(True, [row.id for row in runs], rows, found.unreferred, found.young)
+            found = sweep.look(connection, self._blobs.store, put_before, leave_out=going)
+        return replace(report, blobs=len(found.unreferred), bytes=_size(found.unreferred), young=found.young)
 
     def _emptied(self, moment: datetime, put_before: datetime) -> GcReport:
         with self._database.reading() as connection:
+            report, _ = self._going(connection, moment)
             runs = _trash_store.trashed_before(connection, moment)
-            tables = _trash_store.tables_of_runs(connection)
-            rows = {table: _trash_store.count_rows(connection, table, moment) for table in tables} if runs else {}
+            experiments = [row.number for row in _trashed_experiments.count(connection, moment)[0]]
+            tables = _store.tables_with(connection, "run")
         removed: list[str] = []
         # In parts, so that those who write in between need not wait for all of it.
         for some in _trash_store.parts([row.number for row in runs]):
@@ -205,10 +213,54 @@ class Trash:
                 gone = _trash_store.remove(connection, tables, some, moment)
                 self._tell(connection, "run_removed", gone)
                 removed += gone
+        models = self._in_parts(_trashed_experiments.remove_models, moment)
+        traces = self._in_parts(_trashed_experiments.remove_traces, moment)
+        emptied = 0
+        for some in _trash_store.parts(experiments):
+            with self._database.transaction() as connection:
+                numbers = _trashed_experiments.remove(connection, some, moment)
+                emptied += len(numbers)
+                for number in numbers:
+                    self._events.append(
+                        connection, "tracking.experiment_removed", Ref(kind="experiments", name=str(number))
+                    )
         with self._database.reading() as connection:
             found = sweep.look(connection, self._blobs.store, put_before)
         blobs = list(sweep.remove(self._blobs.store, found.unreferred, put_before))
-        return _report(False, removed, rows, blobs, found.young)
+        return replace(
+            report, dry_run=False, runs=len(removed), run_ids=removed[:_SHOWN], experiments=emptied,
+            logged_models=models, traces=traces, blobs=len(blobs), bytes=_size(blobs),
+            young=found.young,
+        )  # fmt: skip
+
+    def _going(self, connection: sa.Connection, moment: datetime) -> tuple[GcReport, dict[str, sa.ColumnElement[bool]]]:
+        """What goes, and which rows that are: conditions by table."""
+        runs = _trash_store.trashed_before(connection, moment)
+        experiments, models, traces = _trashed_experiments.count(connection, moment)
+        of_runs: dict[str, sa.ColumnElement[bool]] = {}
+        others: dict[str, sa.ColumnElement[bool]] = {}
+        if runs:
+            of_runs = dict.fromkeys(_store.tables_with(connection, "run"), _trash_store.is_of_trashed(moment))
+        if experiments or models:
+            others = _trashed_experiments.rows_that_go(connection, moment)
+        both = of_runs.keys() & others.keys()
+        going = of_runs | others | {name: sa.or_(of_runs[name], others[name]) for name in both}
+        report = GcReport(
+            dry_run=True, runs=len(runs), run_ids=[row.id for row in runs[:_SHOWN]], experiments=len(experiments),
+            experiment_names=[row.name for row in experiments[:_SHOWN]], logged_models=models, traces=traces,
+            rows=_trash_store.count_rows(connection, going), blobs=0, bytes=0, young=0,
+        )  # fmt: skip
+        return report, going
+
+    def _in_parts(self, remove: Callable[[sa.Connection, datetime, int], int], moment: datetime) -> int:
+        """Removes some after some, each in a transaction of its own; gives how many in all."""
+        removed = 0
+        while True:
+            with self._database.transaction() as connection:
+                some = remove(connection, moment, _trash_store.AT_ONCE)
+            removed += some
+            if some < _trash_store.AT_ONCE:
+                return removed
 
     def _meant(
         self,
@@ -230,13 +282,5 @@ class Trash:
             self._events.append(connection, f"tracking.{what}", Ref(kind="runs", name=run))
 
 
-def _report(dry_run: bool, runs: list[str], rows: dict[str, int], blobs: Sequence[Any], young: int) -> GcReport:
-    return GcReport(
-        dry_run=dry_run,
-        runs=len(runs),
-        run_ids=runs[:_SHOWN],
-        rows={table: count for table, count in rows.items() if count},
-        blobs=len(blobs),
-        bytes=sum(item.size for item in blobs),
-        young=young,
-    )
+def _size(blobs: Sequence[Any]) -> int:
+    return sum(item.size for item in blobs)
