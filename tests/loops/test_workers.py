@@ -69,3 +69,27 @@ def test_a_worker_that_was_stopped_with_its_controller_is_followed_by_another(em
     employing.executor.cancel(_training(employing).job)
     training = _step_until_it_ended(employing)
     assert (training.state, training.attempt, training.error) == ("succeeded", 2, "")
+
+
+def test_a_training_is_one_trace_of_controller_worker_and_steps(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from tests.loops.clicks import life
+    from tests.servers.otlp import otlp_receiver
+
+    with otlp_receiver() as received, life(tmp_path) as made:
+        made.workspace.settings = replace(made.workspace.settings, otlp=received.url)
+        made.apply()
+        executor = LocalExecutor(tmp_path / "jobs")
+        made.executor = executor
+        made.controller = Controller(made.workspace, executor, "first")
+        training = _step_until_it_ended(made)
+        made.workspace.telemetry.close()
+        spans = received.wait_for("train clicks", "worker", "step train")
+        executor.close()
+    root = next(span for span in spans if span["name"] == "train clicks")
+    assert {span["trace"] for span in spans} == {root["trace"]}
+    assert (root["parent"], root["attributes"]["state"], root["attributes"]["version"]) == ("", "succeeded", 1)
+    assert {span["parent"] for span in spans if span is not root} == {root["id"]}
+    assert training.core_seconds is not None
+    assert training.core_seconds > 0
