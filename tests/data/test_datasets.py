@@ -139,6 +139,7 @@ def test_the_verbs_can_be_called_from_outside() -> None:
         "list": "read",
         "list_snapshots": "read",
         "record_snapshot": "change",
+        "tell_of_source": "change",
     }
 
 

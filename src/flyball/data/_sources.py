@@ -40,6 +40,17 @@ class FoundFiles:
     files: tuple[FoundFile, ...]
 
 
+def folder_format(files: list[FoundFile], *, is_pattern: bool = False) -> SnapshotFormat:
+    """What the files of a folder are together: a table if all are Parquet, or if a pattern picked them out.
+
+    Raises:
+        InvalidInput: a pattern picked out files that are no table.
+    """
+    if is_pattern:
+        return _table_format(files)
+    return "parquet" if files and all(_format(file.name) == "parquet" for file in files) else "folder"
+
+
 def find_files(source: str, root: Path) -> FoundFiles:
     """The files that a path or a pattern stands for, sorted by name.
 
@@ -51,12 +62,12 @@ def find_files(source: str, root: Path) -> FoundFiles:
     if "://" in source:
         raise InvalidInput(f"'{source.partition('://')[0]}://' is no source that data can be taken from.")
     place = root / source
+    found_format: SnapshotFormat
     try:
         if place.is_dir():
             with no_collection():
                 files = _walk(str(place.absolute()))
-            is_table = bool(files) and all(_format(file.name) == "parquet" for file in files)
-            found_format: SnapshotFormat = "parquet" if is_table else "folder"
+            found_format = folder_format(files)
         elif place.is_file():
             files = [found_file(place.name, place)]
             found_format = _table_format(files)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from flyball.clock import parse_duration
+from flyball.data._prefixes import SCHEMES
 from flyball.declarations import declare
 from flyball.errors import InvalidInput
 from flyball.refs import check_name
@@ -18,12 +20,13 @@ class Dataset:
 
     Attributes:
         source: A file, a pattern such as `data/*.parquet`, or a folder, relative to the project's root; or the
-            address of a database. Empty where the data is always handed over by hand.
+            address of a database; or `s3://bucket/prefix`. Empty where the data is always handed over by hand.
         query: The SQL to run, where the source is a database.
         key: Column that names a row.
         time: Column that says when the row's thing happened.
         label: Column that a model shall predict.
         label_time: Column that says when the label became known.
+        watch: How often the source is looked at for something new, such as `10m`; empty for never.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Dataset:
     label: str = ""
     label_time: str = ""
     description: str = ""
+    watch: str = ""
 
     @property
     def roles(self) -> dict[str, str]:
@@ -51,6 +55,7 @@ def dataset(
     label: str = "",
     label_time: str = "",
     description: str = "",
+    watch: str = "",
 ) -> Dataset:
     """Declares a dataset; nothing is read yet. The arguments are the attributes of `Dataset`.
 
@@ -69,6 +74,7 @@ def dataset(
         label=label,
         label_time=label_time,
         description=description,
+        watch=watch,
     )
     check_dataset(declared)
     declare(declared)
@@ -82,7 +88,11 @@ def check_dataset(declared: Dataset) -> None:
         InvalidInput: it cannot; the message says why.
     """
     check_name(declared.name, "dataset")
-    is_database = "://" in declared.source
+    is_database = "://" in declared.source and not declared.source.startswith(SCHEMES)
+    if declared.watch:
+        parse_duration(declared.watch)
+        if not declared.source:
+            raise InvalidInput(f"Dataset '{declared.name}' has no source that could be watched.", hint="Give it one.")
     if declared.query and not is_database:
         raise InvalidInput(
             f"Dataset '{declared.name}' has a query, and its source is no database.",

@@ -121,6 +121,18 @@ class Data:
             )
         return recorded
 
+    @change
+    def tell_of_source(self, name: str, id: str) -> None:
+        """Says that somebody looked at a dataset's source, found something new, and took the snapshot of that id.
+
+        Raises:
+            NotFound: there is no such snapshot.
+        """
+        found = self.get_snapshot(name, id)
+        with self._database.transaction() as connection:
+            subject = Ref(kind="datasets", name=name)
+            self._events.append(connection, "data.source_changed", subject, id=found.id, summary=found.summary)
+
     def _light(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot without its files, which clients of the first release send along; they are written as a manifest."""
         if not snapshot.files:

@@ -6,18 +6,21 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flyball.data import _delta
+from flyball.data._delta import is_delta, pin
 from flyball.data._digests import DigestIndex
 from flyball.data._files import inspect_file, read_file
 from flyball.data._frames import FRAME_FILE, frame_digest, write_frame
 from flyball.data._keeping import Keeper, changed_while_read
 from flyball.data._media import describe_folder
+from flyball.data._prefixes import SCHEMES, ObjectIndex, Prefix, Service
 from flyball.data._queries import query_database
-from flyball.data._sources import FoundFiles, find_files, no_collection
+from flyball.data._sources import FoundFile, FoundFiles, find_files, folder_format, no_collection
 from flyball.data.arrow import require_arrow, to_arrow, unify, unify_fields
 from flyball.data.layout import KeptBytes
 from flyball.data.manifest import (
@@ -29,9 +32,11 @@ from flyball.data.manifest import (
     snapshot_id,
     write_manifest,
 )
+from flyball.data.pinned import PinnedData
 from flyball.errors import InvalidInput, NotFound, did_you_mean
 from flyball.refs import check_name
 from flyball.schema import Schema
+from flyball.serialization import digest as digest_of
 from flyball.storage.objects import digest_file
 
 if TYPE_CHECKING:
@@ -65,10 +70,15 @@ class Taking:
     root: Path
     cache: Path | None = None
     progress: Progress | None = None
+    service: Service = field(default_factory=Service)
 
     def digests(self) -> DigestIndex:
         """The digests of files that have not been touched since."""
         return DigestIndex(self.cache / "digests" / f"{self.name}.index" if self.cache else None)
+
+    def objects(self) -> ObjectIndex:
+        """The digests of objects by their ETag."""
+        return ObjectIndex(self.cache / "digests" / f"{self.name}.objects" if self.cache else None)
 
     def keeper(self) -> Keeper:
         """Takes files, and uses again what the snapshot before has."""
@@ -85,7 +95,7 @@ class Taking:
 
 
 def take_snapshot(
-    data: Data,
+    data: Data | PinnedData,
     blobs: Blobs,
     dataset: Dataset | str,
     source: object | None = None,
@@ -94,6 +104,7 @@ def take_snapshot(
     cache: Path | None = None,
     branch: str = "latest",
     progress: Progress | None = None,
+    service: Service | None = None,
 ) -> Snapshot:
     """The snapshot of what a dataset holds now; the one that is recorded already if nothing changed.
 
@@ -102,11 +113,12 @@ def take_snapshot(
         blobs: Where the bytes go.
         dataset: A declared dataset, or its name.
         source: Taken instead of the dataset's own source: a table (pandas, Polars, Arrow, DuckDB), a file, a pattern, a
-            folder, or a database's address.
+            folder, a prefix such as `s3://bucket/data`, a Delta table, or a database's address.
         root: The project's folder, to which paths are relative.
         cache: Folder for what can be made again, here the digests of unchanged files.
         branch: The branch that the snapshot is put on.
         progress: Is told how many files are done, and of how many.
+        service: Where buckets are, if not at Amazon's.
 
     Raises:
         InvalidInput: the source cannot be used; the message names the file and what is wrong. Nothing is recorded.
@@ -114,12 +126,16 @@ def take_snapshot(
         Conflict: a file was changed while it was read.
     """
     name = check_name(dataset if isinstance(dataset, str) else dataset.name, "dataset")
+    if isinstance(data, PinnedData):
+        return data.get_snapshot(name)
     declared = _declared(data, dataset, is_needed=source is None)
     place = source if source is not None else declared.source if declared else ""
     if isinstance(place, os.PathLike):
         place = os.fspath(place)
     latest = _latest(data, name, branch)
-    taking = Taking(blobs=blobs, name=name, latest=latest, root=root, cache=cache, progress=progress)
+    taking = Taking(
+        blobs=blobs, name=name, latest=latest, root=root, cache=cache, progress=progress, service=service or Service()
+    )
     content = _take(taking, place, declared.query if declared else "")
     if not isinstance(dataset, str):
         data.declare(dataset)
@@ -128,10 +144,14 @@ def take_snapshot(
 
 def _take(taking: Taking, place: object, query: str) -> Snapshot:
     name = taking.name
+    if is_delta(place, taking.root):
+        return _pin(taking, place)
     if not isinstance(place, str):
         return _keep_table(taking, to_arrow(place), f"The table for '{name}'")
     if not place:
         raise InvalidInput(f"Dataset '{name}' has no source.", hint="Give it one, or hand the data over.")
+    if place.startswith(SCHEMES):
+        return _keep_objects(taking, Prefix(place, taking.service))
     if "://" not in place:
         return _keep_files(taking, find_files(place, taking.root))
     if not query:
@@ -158,6 +178,9 @@ def load_snapshot(blobs: Blobs, snapshot: Snapshot, *, columns: Sequence[str] | 
     import pyarrow as pa
 
     files = snapshot_files(blobs, snapshot)
+    if snapshot.format == "delta":
+        table = _delta.load(snapshot, files)
+        return table if columns is None else table.select(list(columns))
     if snapshot.format == "folder":
         table = pa.table({name: [getattr(file, name) for file in files] for name in ("path", "digest", "size")})
         return table if columns is None else table.select(list(columns))
@@ -221,6 +244,49 @@ def _keep_table(taking: Taking, table: pa.Table, what: str) -> Snapshot:
     return _snapshot(taking, "parquet", files, layout=layout, schema=schema, rows=rows, content=content)
 
 
+def _pin(taking: Taking, place: object) -> Snapshot:
+    require_arrow()
+    pinned, files = pin(taking.name, place, taking.root)
+    manifest = write_manifest(files, "delta")
+    id = digest_of(manifest)
+    if taking.latest is not None and taking.latest.id == id:
+        return taking.latest
+    return replace(pinned, id=taking.blobs.put(manifest))
+
+
+def _keep_objects(taking: Taking, prefix: Prefix) -> Snapshot:
+    """Takes objects; fetches those that are not known by their ETag, or whose bytes the snapshot before does not hold."""
+    index, latest, keeper = taking.objects(), taking.latest, taking.keeper()
+    objects = prefix.objects()
+    listed = [FoundFile(one.name, "", (0, 0, one.size, 0)) for one in objects]
+    found = FoundFiles(format=folder_format(listed, is_pattern=prefix.is_pattern), files=tuple(listed))
+    before = KeptBytes(taking.blobs, latest.layout if latest else "")
+    files, places = [], []
+    with taking.workplace() as folder:
+        for number, one in enumerate(objects):
+            name, place = index.known(one), folder / str(number)
+            if name and keeper.holds(name):
+                # A table's columns are looked at; a folder's files are not.
+                place = before.path(name) if found.format != "folder" else place
+            else:
+                prefix.fetch(one, place)
+                name = digest_file(place)
+            index.learn(one, name)
+            files.append(SnapshotFile(path=one.name, digest=name, size=one.size))
+            places.append(FoundFile(one.name, str(place), (0, 0, one.size, 0)))
+            if taking.progress is not None:
+                taking.progress(number + 1, len(objects))
+        index.save()
+        if latest is not None and latest.id == snapshot_id(files, found.format):
+            return latest
+        there = FoundFiles(format=found.format, files=tuple(places))
+        schema, rows = (None, None) if found.format == "folder" else _inspect(there)
+        _keep_rest(keeper, there, files, owned=True)
+        described = describe_folder([(f.name, f.place, f.size) for f in places]) if schema is None else ()
+        layout = keeper.finish(files)
+    return _snapshot(taking, found.format, tuple(files), layout=layout, schema=schema, rows=rows, media=described)
+
+
 def _keep_files(taking: Taking, found: FoundFiles) -> Snapshot:
     latest = taking.latest
     with no_collection():
@@ -270,12 +336,12 @@ def _listed(
     return tuple(files)
 
 
-def _keep_rest(keeper: Keeper, found: FoundFiles, files: Sequence[SnapshotFile]) -> None:
+def _keep_rest(keeper: Keeper, found: FoundFiles, files: Sequence[SnapshotFile], *, owned: bool = False) -> None:
     for file, source in zip(files, found.files, strict=True):
         if keeper.holds(file.digest):
             continue
         try:
-            if keeper.take(file.path, source.place, source.size) != file.digest:
+            if keeper.take(file.path, source.place, source.size, owned=owned) != file.digest:
                 raise changed_while_read(file.path)
         except OSError as error:
             raise _unreadable(file.path, error) from error
