@@ -177,6 +177,6 @@ def test_a_loss_that_is_none_is_refused(give: dict[str, float]) -> None:
         monitor.estimate(**give)
 
 
-def test_metrics_of_values_are_refused_when_declared() -> None:
+def test_metrics_that_cannot_be_estimated_are_refused_when_declared() -> None:
     with pytest.raises(InvalidInput):
-        monitor.estimate("rmse")
+        monitor.estimate("r2")

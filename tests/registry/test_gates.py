@@ -43,6 +43,7 @@ APPROVED = [
 PARAMS: dict[str, dict[str, Any]] = {
     "at_least": {"metric": "roc_auc", "value": 0.7},
     "beats_champion": {"metric": "roc_auc"},
+    "fair": {"column": "carrier", "measure": "demographic_parity"},
     "latency": {"p99": "10ms"},
     "no_worse_slice": {"column": "carrier", "metric": "roc_auc"},
     "schema": {},
@@ -344,3 +345,29 @@ def test_gates_of_others_are_declared_by_name() -> None:
     assert gate.by_name("schema") == gate.schema()
     with pytest.raises(NotFound, match="no gate plug-in 'shema'"):
         gate.by_name("shema")
+
+
+def unlike(gap: float) -> Judged:
+    """A candidate that calls fewer of the rows of one carrier positive."""
+    score = 1 / (1 + np.exp(-(SIGNAL - gap * (CARRIER == "EV"))))
+    return judged(score=score)
+
+
+def test_groups_that_are_treated_unlike_hold_a_version_back() -> None:
+    said = ask("fair", case(unlike(2.0)))
+    assert isinstance(said, Hold)
+    assert said.reason.startswith("carrier: demographic parity 0.")
+    assert "at most 0.1 is asked for" in said.reason
+
+
+def test_a_strict_gate_wants_proof() -> None:
+    few = case(judged(0.2, rows=slice(0, 400)))
+    assert isinstance(ask("fair", few), Pass)
+    said = ask("fair", few, strict=True)
+    assert isinstance(said, Hold)
+    assert "too few rows to prove it" in said.reason
+
+
+def test_fairness_by_an_unknown_measure_is_refused_when_declared() -> None:
+    with pytest.raises(InvalidInput, match="no measure of fairness"):
+        gate.fair("carrier", "parity")

@@ -231,7 +231,7 @@ def _score(
     gap, error = high.value - low.value, math.sqrt(low.variance + high.variance)
     # As many pairs as there are groups could have been the farthest, for each rate that was tried.
     pairs = tried * len(rates) * (len(rates) - 1) // 2
-    p_value = min(1.0, pairs * 2 * NormalDist().cdf(-gap / error)) if error else float(gap == 0)
+    p_value = min(1.0, pairs * 2 * NormalDist().cdf(-gap / max(error, _alike_error(rates, low, high))))
     reach = quantile(1 - alpha) * error
     if plugin.relation == "difference":
         value, ends = gap, (max(0.0, gap - reach), gap + reach)
@@ -245,6 +245,14 @@ def _score(
         lowest=ordered[0], highest=ordered[-1], p_value=p_value, is_unfair=beyond and p_value <= alpha,
         rates={group: rates[group].value for group in ordered},
     )  # fmt: skip
+
+
+def _alike_error(rates: Mapping[str, Rate], low: Rate, high: Rate) -> float:
+    """The standard error of the gap if all groups were alike: from the variance of a row over all of them."""
+    rows = sum(rate.n for rate in rates.values())
+    middle = sum(rate.n * rate.value for rate in rates.values()) / rows
+    variance = sum(rate.n * (rate.n * rate.variance + (rate.value - middle) ** 2) for rate in rates.values()) / rows
+    return math.sqrt(max(variance, 1e-12) * (1 / low.n + 1 / high.n))
 
 
 def _ratio_interval(low: Rate, high: Rate, alpha: float) -> tuple[float, float]:

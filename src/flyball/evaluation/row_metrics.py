@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from flyball.errors import InvalidInput, MissingExtra
@@ -165,27 +166,34 @@ def _named(name: str, expression: str, *, greater_is_better: bool) -> str:
 
 
 def _computed(expression: str, rows: pa.Table) -> Any:
+    connection = _connection()
+    import duckdb
+
+    # A cursor of one connection costs a hundredth of a connection of its own, and sees no tables but its own.
+    cursor = connection.cursor()
     try:
-        import duckdb
-    except ImportError as error:
-        raise MissingExtra("A metric of SQL needs DuckDB.", hint="pip install 'flyball[data]'") from error
-    # No file, no network, no setting can be reached from it: the text may come from whoever declares a loop.
-    connection = duckdb.connect(
-        config={"enable_external_access": "false", "threads": "1", "lock_configuration": "true"}
-    )
-    try:
-        connection.register("rows", rows)
-        found = connection.execute(f"SELECT ({expression}) FROM rows").fetchall()  # noqa: S608  # it is the user's expression
+        cursor.register("rows", rows)
+        found = cursor.execute(f"SELECT ({expression}) FROM rows").fetchall()  # noqa: S608  # it is the user's expression
     except duckdb.Error as error:
         first = str(error).splitlines()[0]
         raise InvalidInput(f"The metric '{expression[:60]}' cannot be computed: {first}.", hint=_hint(rows)) from error
     finally:
-        connection.close()
+        cursor.close()
     if len(found) != 1 or len(found[0]) != 1:
         raise InvalidInput(
             f"The metric '{expression[:60]}' gives {len(found)} rows.", hint="Use an aggregate, such as avg."
         )
     return found[0][0]
+
+
+@cache
+def _connection() -> Any:
+    try:
+        import duckdb
+    except ImportError as error:
+        raise MissingExtra("A metric of SQL needs DuckDB.", hint="pip install 'flyball[data]'") from error
+    # No file, no network, no setting can be reached from it: the text may come from whoever declares a loop.
+    return duckdb.connect(config={"enable_external_access": "false", "threads": "1", "lock_configuration": "true"})
 
 
 def _hint(rows: pa.Table) -> str:

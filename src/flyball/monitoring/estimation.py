@@ -39,7 +39,6 @@ LEAST_ROWS = 100
 _BINS = 100
 _LEAST_OF_BIN = 50
 _MOST_ROWS = 20_000
-_MANY_ROWS = 4_000
 _LEAST_FOR_TAILS = 100
 
 
@@ -114,7 +113,7 @@ def estimate(
     metrics: Sequence[str] = USUAL,
     threshold: float = 0.5,
     level: float = 0.95,
-    draws: int = 0,
+    draws: int = 200,
     seed: int = 0,
 ) -> tuple[MetricValue, ...]:
     """What the metrics will be once the truth of these rows is known, if scores still mean what they meant.
@@ -127,7 +126,7 @@ def estimate(
         metrics: Names of metrics of two classes.
         threshold: The probability from which a row counts as predicted to be of class 1.
         level: Level of the intervals.
-        draws: How often the truth is drawn; by default 200 times, of many rows 60.
+        draws: How often the truth is drawn.
 
     Raises:
         InvalidInput: there is no such metric, or it is not for classification.
@@ -148,7 +147,7 @@ def estimate(
         said = said[random.choice(n, _MOST_ROWS, replace=False)]
     values: dict[str, list[float]] = {name: [] for name in wanted}
     rows, positives = np.asarray(calibration.rows, dtype=np.float64), np.asarray(calibration.positives)
-    for _ in range(draws or (200 if len(said) <= _MANY_ROWS else 60)):
+    for _ in range(draws):
         # Jeffreys' prior: what so many rows of a bin leave open about its share.
         shares = _isotonic(random.beta(positives + 0.5, rows - positives + 0.5), rows)
         truth = (random.random(len(said)) < _between(calibration, shares, said)).astype(np.float64)
