@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -44,6 +45,7 @@ def show(workspace: Any, name: str, as_json: bool) -> None:
         "gates": [f"{g.gate} {g.params or ''}".strip() for g in loop.gates],
         "rollout": f"{loop.rollout.strategy} {list(loop.rollout.steps)}",
         "monitors": [m.monitor for m in loop.monitors], "dry run": loop.dry_run or "",
+        "policies": [f"{p.policy} on {', '.join(p.on) or 'anything'}" for p in loop.policies],
         "frozen": [f.reason or f.cron or f"{f.start:%Y-%m-%d} to {f.end:%Y-%m-%d}" for f in loop.freeze], "applied": state.applied,
     })  # fmt: skip
     rows = [[t.created, t.trigger, t.state, t.version, t.reason, t.error] for t in trainings]
@@ -55,14 +57,18 @@ def show(workspace: Any, name: str, as_json: bool) -> None:
 @click.option("--limit", default=50, show_default=True, help="How many decisions to tell.")
 @workspace_options
 def why(workspace: Any, name: str, limit: int, as_json: bool) -> None:
-    """Tell what was decided for the loop NAME, and why, in sentences."""
-    workspace.loops.get(name)
-    found = list(reversed(workspace.loops.history(name, limit=limit)))
+    """Tell the story of the loop NAME: what was found, how sure that is, what was done, and what came of it."""
+    from flyball.loops.story import tell
+
+    found = tell(workspace, name, limit=limit)
     if as_json:
         print_json(found)
         return
-    for decision in found:
-        click.echo(f"{decision.at:%Y-%m-%d %H:%M}  {decision.decision:<13}  {decision.reason}")
+    for told in found:
+        click.echo(f"{told.at:%Y-%m-%d %H:%M}  {told.decision:<13}  {told.because}")
+        for word, text in (("cause", told.kind), ("sure", told.sure), ("so", told.so)):
+            if text:
+                click.echo(f"{'':33}{word}: {text}")
     if not found:
         click.echo("Nothing has been decided yet.")
 
@@ -79,6 +85,10 @@ def why(workspace: Any, name: str, limit: int, as_json: bool) -> None:
 @click.option("--cooldown", metavar="TIME", help="Another cool-down, such as 3d.")
 @click.option("--max-per-week", type=int, help="Another budget of trainings a week.")
 @click.option("--metric", default="", help="What quality is measured by.")
+@click.option(
+    "--search", "search_", is_flag=True, help="Try many policies, and show which none beats in gain and cost."
+)
+@click.option("--all", "show_all", is_flag=True, help="With --search, show those that are beaten as well.")
 @workspace_options
 def simulate(
     workspace: Any,
@@ -87,12 +97,19 @@ def simulate(
     cooldown: str | None,
     max_per_week: int | None,
     metric: str,
+    search_: bool,
+    show_all: bool,
     as_json: bool,
 ) -> None:
     """Decide the recorded past of the loop NAME anew under another policy; what is not given stays as it is."""
     from flyball.loops.simulation import read_trigger
     from flyball.loops.simulation import simulate as decide_anew
 
+    if search_:
+        if on or max_per_week is not None:
+            raise click.UsageError("--search tries triggers by itself; only --cooldown and --metric go with it.")
+        _search(workspace, name, cooldown, metric, show_all=show_all, as_json=as_json)
+        return
     retrain = [read_trigger(text) for text in on] or None
     found = decide_anew(
         workspace, name, retrain=retrain, cooldown=cooldown, max_trainings_per_week=max_per_week, metric=metric
@@ -114,6 +131,32 @@ def simulate(
     })  # fmt: skip
     for note in found.notes:
         click.echo(note)
+
+
+def _search(workspace: Any, name: str, cooldown: str | None, metric: str, *, show_all: bool, as_json: bool) -> None:
+    from flyball.loops.search import search
+
+    with click.progressbar(length=1000, label="trying policies", file=sys.stderr, hidden=as_json) as bar:
+        found = search(
+            workspace, name, cooldowns=[cooldown] if cooldown else [], metric=metric,
+            progress=lambda done, total: bar.update(round(1000 * done / total) - bar.pos),
+        )  # fmt: skip
+    if as_json:
+        print_json(found)
+        return
+    shown = found if show_all else [each for each in found if each.is_best or each.is_present]
+    rows = [
+        [
+            each.trainings, "" if each.gain is None else f"{each.gain:+.4f}",
+            "" if each.seconds is None else f"{each.seconds:,.0f} s", " ".join(each.retrain), each.cooldown,
+            "present" if each.is_present else "best" if each.is_best else "",
+        ]
+        for each in shown
+    ]  # fmt: skip
+    print_table(["trainings", "gain", "training time", "retrain on", "cool-down", ""], rows)
+    click.echo(
+        f"{len(found)} policies were tried. Gain is what quality would probably have been above what was recorded."
+    )
 
 
 def _quality(recorded: float | None, expected: float | None) -> str:

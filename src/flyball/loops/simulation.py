@@ -23,6 +23,7 @@ from flyball.evaluation.scores import METRICS
 from flyball.loops import on
 from flyball.loops.keeper import TRIGGERS
 from flyball.loops.loop import Loop, TriggerSpec
+from flyball.loops.loops import Training
 from flyball.loops.policies.base import Situation, choose, classify
 from flyball.loops.restraints import Past, restraint
 from flyball.loops.services import Services
@@ -99,20 +100,57 @@ def simulate(
         NotFound: there is no such loop.
         InvalidInput: nothing is recorded yet, or the policy cannot be one.
     """
+    record = read_record(workspace, name)
+    return simulate_on(
+        record, retrain=retrain, cooldown=cooldown, max_trainings_per_week=max_trainings_per_week, metric=metric
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The recorded past of a loop, read once for many policies."""
+
+    loop: Loop
+    applied: datetime
+    windows: list[Window]
+    versions: list[ModelVersion]
+    trainings: list[Training]
+
+
+def read_record(workspace: Services, name: str) -> Record:
+    """The recorded past of a loop.
+
+    Raises:
+        NotFound: there is no such loop.
+        InvalidInput: nothing is recorded yet.
+    """
     state = workspace.loops.get(name)
-    policy = _changed(state.loop, retrain, cooldown, max_trainings_per_week)
     windows = _all_windows(workspace, name)
     if not windows:
         raise InvalidInput(
             f"Loop '{name}' has no window yet.", hint="Let it serve for a while, or run `flyball replay`."
         )
     versions = sorted(workspace.registry.list_versions(name, limit=1000), key=lambda version: version.created)
-    started, waits = _decided(policy, windows, versions, state.applied)
     ended = [each for each in workspace.loops.list_trainings(name, limit=10_000) if each.kind == "train"]
+    return Record(loop=state.loop, applied=state.applied, windows=windows, versions=versions, trainings=ended)
+
+
+def simulate_on(
+    record: Record,
+    *,
+    retrain: Sequence[TriggerSpec] | None = None,
+    cooldown: str | None = None,
+    max_trainings_per_week: int | None = None,
+    metric: str = "",
+) -> Simulation:
+    """As `simulate`, on a past that was read before."""
+    policy = _changed(record.loop, retrain, cooldown, max_trainings_per_week)
+    windows, versions, ended = record.windows, record.versions, record.trainings
+    started, waits = _decided(policy, windows, versions, record.applied)
     lengths = [(each.ended - each.created).total_seconds() for each in ended if each.ended is not None]
     quality = _quality(windows, versions, [each.at for each in started], metric or _metric_of(policy, windows))
     return Simulation(
-        loop=name, start=windows[0].start, end=windows[-1].end, windows=len(windows),
+        loop=record.loop.name, start=windows[0].start, end=windows[-1].end, windows=len(windows),
         trainings=sum(each.trigger not in ("first", "manual") for each in ended), would_have=tuple(started),
         waits=tuple(waits), seconds_each=sum(lengths) / len(lengths) if lengths else None,
         metric=quality.metric, quality=quality.recorded, quality_would_have=quality.expected,
