@@ -21,6 +21,7 @@ from flyball.errors import FlyballError, InvalidInput, NotFound
 from flyball.serialization import to_json
 from flyball.server.objects_api import object_routes
 from flyball.server.openapi import describe_api
+from flyball.server.protocols.label_studio import label_studio_routes
 from flyball.server.protocols.mlflow import MlflowProtocol
 from flyball.server.protocols.mlflow.wire import load_endpoints
 from flyball.server.protocols.openlineage import openlineage_routes
@@ -98,6 +99,7 @@ def create_app(
         Route("/api/events/stream", stream),
         *verb_routes(workspace),
         *object_routes(workspace),
+        *label_studio_routes(workspace),
         *openlineage_routes(workspace),
         *prometheus_routes(workspace),
         Route("/", index),
