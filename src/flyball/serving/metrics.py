@@ -12,6 +12,12 @@ _PLAIN: tuple[tuple[str, str, str, Callable[[Endpoint], float]], ...] = (
     ("predictions_total", "counter", "Rows answered.", lambda e: e.counters.rows),
     ("logged_total", "counter", "Predictions that rest in the store.", lambda e: e.log.logged),
     ("dropped_total", "counter", "Predictions that found no room in the log.", lambda e: e.log.dropped),
+    (
+        "features_missing_total",
+        "counter",
+        "Rows for which a feature could not be looked up.",
+        lambda e: e.runtime.lookup.incomplete if e.runtime else 0,
+    ),
     ("generation", "gauge", "Generation that answers.", lambda e: e.runtime.manifest.generation if e.runtime else 0),
     ("ready", "gauge", "Whether it answers.", lambda e: int(e.runtime is not None)),
 )
