@@ -43,8 +43,11 @@ if TYPE_CHECKING:
     from flyball.registry import gate as gate
     from flyball.session import active_run as active_run
     from flyball.session import autolog as autolog
+    from flyball.session import checkout as checkout
     from flyball.session import connect as connect
+    from flyball.session import diff as diff
     from flyball.session import explain as explain
+    from flyball.session import load as load
     from flyball.session import load_model as load_model
     from flyball.session import log as log
     from flyball.session import log_artifact as log_artifact
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
     from flyball.session import log_table as log_table
     from flyball.session import log_text as log_text
     from flyball.session import predict as predict
+    from flyball.session import reproduce as reproduce
     from flyball.session import run as run
     from flyball.session import runs as runs
     from flyball.session import snapshot as snapshot
@@ -84,6 +88,9 @@ _NAMES = {
     "on_demand": "flyball.features.functions:on_demand",
     "window": "flyball.features.windows:window",
     "snapshot": "flyball.session:snapshot",
+    "load": "flyball.session:load",
+    "diff": "flyball.session:diff",
+    "checkout": "flyball.session:checkout",
     # pipelines
     "command": "flyball.pipelines.command:command",
     "step": "flyball.pipelines.step:step",
@@ -92,6 +99,7 @@ _NAMES = {
     "rules": "flyball.models.rules:rules",
     "space": "flyball.tuning.space",
     "tune": "flyball.session:tune",
+    "reproduce": "flyball.session:reproduce",
     "training_set": "flyball.steps:training_set",
     "validate": "flyball.steps:validate",
     "split": "flyball.steps:split",

@@ -6,17 +6,20 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from flyball.client import Connection, RemoteObjects, RemoteWorkspace, open_workspace
+from flyball.clock import parse_time
 from flyball.data.datasets import Dataset
-from flyball.data.snapshot import Snapshot, take_snapshot
+from flyball.data.snapshot import Service, Snapshot, load_snapshot, take_snapshot
+from flyball.data.table import Table
 from flyball.errors import InvalidInput
 from flyball.pipelines.context import RunContext, find_run
-from flyball.refs import check_name
+from flyball.refs import Ref, check_name
 from flyball.serialization import digest
 from flyball.settings import Settings, load_settings
 from flyball.storage.objects import Blobs
@@ -29,7 +32,10 @@ from flyball.tracking.runs import EndState
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from flyball.data.checkout import Checkout
+    from flyball.data.diff import DataDiff
     from flyball.evaluation.explanation import Explanation
+    from flyball.governance.reproduction import Reproduction
     from flyball.models.package import LoadedModel
     from flyball.pipelines.pipeline import Pipeline
     from flyball.pipelines.step import Step
@@ -303,17 +309,95 @@ def runs(
     )
 
 
-def snapshot(name: str, data: object = None, *, dataset: Dataset | None = None) -> Snapshot:
-    """Takes a snapshot: of a table, a file, a folder or a query's result.
+def snapshot(name: str, data: object = None, *, dataset: Dataset | None = None, branch: str = "latest") -> Snapshot:
+    """Takes a snapshot: of a table, a file, a folder or a query's result. One that is there already is not taken again.
 
     Args:
         name: Name of the dataset.
-        data: A table (pandas, Polars, Arrow, DuckDB), or a path or glob; by default the dataset's declared source.
+        data: A table (pandas, Polars, Arrow, DuckDB), a Delta table, a path, a pattern, or `s3://bucket/prefix`; by default the
+            dataset's declared source.
         dataset: The dataset's declaration, if it is more than a name.
+        branch: The branch that it is put on.
     """
     here = connect()
     source = str(data) if isinstance(data, Path) else data
-    return take_snapshot(here.data, here.blobs, dataset or name, source, root=here.project, cache=here.cache)
+    return take_snapshot(
+        here.data, here.blobs, dataset or name, source, root=here.project, cache=here.cache, branch=branch,
+        service=Service(endpoint=here.settings.s3_endpoint, region=here.settings.s3_region),
+    )  # fmt: skip
+
+
+def load(ref: str, *, columns: Sequence[str] | None = None, as_of: str | datetime | None = None) -> Table:
+    """The rows of a version of a dataset, with the dataset's roles: `fb.load("flights@v1")`.
+
+    Args:
+        ref: `flights`, `flights@branch`, `flights@tag`, `flights/3f2a`.
+        columns: Only these, in this order.
+        as_of: The version of that moment.
+
+    Raises:
+        NotFound: there is no such version.
+    """
+    here = connect()
+    found = _version(here, ref, as_of)
+    rows = load_snapshot(here.blobs, found, columns=columns)
+    roles = here.data.get(found.dataset).roles
+    return Table(rows, **{role: column for role, column in roles.items() if column in rows.column_names})
+
+
+def diff(before: str, after: str = "", *, key: str | Sequence[str] | None = None, examples: int = 5) -> DataDiff:
+    """What differs between two versions of a dataset: files, columns, rows, spread of values.
+
+    Args:
+        before: Such as `flights@v1`; alone, what it changed against the one before it.
+        after: The other one.
+        key: The columns that name a row; by default the dataset's key.
+        examples: How many rows of each kind to show.
+
+    Raises:
+        NotFound: there is no such version.
+        InvalidInput: the key does not fit.
+    """
+    from flyball.data.diff import diff_snapshots
+
+    here = connect()
+    new = here.data.find_snapshot(after or before)
+    old = here.data.find_snapshot(before) if after else here.data.get_snapshot(new.dataset, new.parent or "none")
+    wanted = (here.data.get(new.dataset).key or ()) if key is None else key
+    return diff_snapshots(here.blobs, old, new, key=wanted, examples=examples)
+
+
+def checkout(
+    ref: str,
+    folder: str | os.PathLike[str],
+    *,
+    as_of: str | datetime | None = None,
+    force: bool = False,
+    link: bool = False,
+) -> Checkout:
+    """Writes the files of a version of a dataset into a folder.
+
+    Args:
+        as_of: The version of that moment.
+        force: Whether to write over files that hold something else.
+        link: Whether files may be read-only links into the store, which cost no bytes.
+
+    Raises:
+        Conflict: a file holds something else.
+    """
+    from flyball.data.checkout import check_out
+
+    here = connect()
+    return check_out(here.blobs, _version(here, ref, as_of), Path(folder), force=force, link=link)
+
+
+def _version(here: Workspace | RemoteWorkspace, ref: str, as_of: str | datetime | None) -> Snapshot:
+    if as_of is None:
+        found: Snapshot = here.data.find_snapshot(ref)
+        return found
+    named = Ref.parse(ref, kind="snapshots")
+    then: Snapshot = here.data.get_snapshot(named.name, named.version or named.alias or "latest", parse_time(as_of))
+    return then
 
 
 def tune(
@@ -335,6 +419,18 @@ def tune(
     here = connect()
     services = RunServices(workspace=here, project_root=here.project, source_root=here.project)
     return search(target, metric, services=services, **settings)
+
+
+def reproduce(ref: str, *, tolerance: float = 1e-9) -> Reproduction:
+    """Trains a version again, from its own code on its own data, and says whether the same model comes of it.
+
+    Args:
+        ref: Such as `models:/late-flights@champion`.
+        tolerance: Up to this absolute difference, predictions on the held-out rows are equal.
+    """
+    from flyball.server.reproducer import reproduce as train_again
+
+    return train_again(connect(), ref, tolerance=tolerance)
 
 
 def load_model(ref: str) -> LoadedModel:

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from flyball.storage.objects import Blobs
 
 __all__ = [
-    "Snapshot", "SnapshotFile", "SnapshotFormat", "load_snapshot", "read_files", "snapshot_files", "take_snapshot",
+    "Service", "Snapshot", "SnapshotFile", "SnapshotFormat", "load_snapshot", "read_files", "snapshot_files", "take_snapshot",
 ]  # fmt: skip
 
 Progress = Callable[[int, int], None]

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+
+# What changes the order of sums or the seeds, and so the bits of a model.
+_VARIABLES = (
+    "CUBLAS_WORKSPACE_CONFIG",
+    "CUDA_VISIBLE_DEVICES",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "PYTHONHASHSEED",
+    "TF_DETERMINISTIC_OPS",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +32,17 @@ class Environment:
         python: Version of Python.
         platform: Operating system and processor.
         packages: Version of each distribution, by its normalised name.
+        processor: Model of the processor; empty where it is not known.
+        cores: How many cores it could use; 0 where it is not known.
+        variables: Environment variables that change what libraries compute, where they are set.
     """
 
     python: str
     platform: str
     packages: dict[str, str] = field(default_factory=dict)
+    processor: str = ""
+    cores: int = 0
+    variables: dict[str, str] = field(default_factory=dict)
 
 
 def capture(distributions: Iterable[str] = (), *, imported: bool = True) -> Environment:
@@ -43,7 +62,23 @@ def capture(distributions: Iterable[str] = (), *, imported: bool = True) -> Envi
         python=platform.python_version(),
         platform=f"{platform.system()}-{platform.machine()}".lower(),
         packages=packages,
+        processor=_processor(),
+        cores=_cores(),
+        variables={name: os.environ[name] for name in _VARIABLES if name in os.environ},
     )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0
+
+
+@lru_cache(maxsize=1)
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123  # read line by line, and left
+            return next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "")
+    except OSError:
+        return platform.processor()
 
 
 @lru_cache(maxsize=1)
