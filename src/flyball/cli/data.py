@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from flyball.cli import data_quality
+from flyball.cli import data_content, data_quality, data_versions
 from flyball.cli.output import print_facts, print_json, print_table, workspace_options
+from flyball.clock import parse_time
 
 
 @click.group()
@@ -16,7 +16,7 @@ def data() -> None:
     """Datasets and snapshots."""
 
 
-for _command in data_quality.COMMANDS:
+for _command in (*data_versions.COMMANDS, *data_content.COMMANDS, *data_quality.COMMANDS):
     data.add_command(_command)
 
 
@@ -34,45 +34,15 @@ def list_datasets(workspace: Any, as_json: bool) -> None:
 
 @data.command()
 @click.argument("name")
-@click.option("--limit", default=20, show_default=True, help="How many to show.")
-@workspace_options
-def history(workspace: Any, name: str, limit: int, as_json: bool) -> None:
-    """List the snapshots of the dataset NAME, newest first."""
-    workspace.data.get(name)
-    found = workspace.data.list_snapshots(name, limit=limit)
-    if as_json:
-        print_json(found)
-        return
-    rows = [[s.id[:12], s.created, s.rows, s.file_count, s.size, s.summary] for s in found]
-    print_table(["snapshot", "taken", "rows", "files", "bytes", "what changed"], rows)
-
-
-@data.command()
-@click.argument("name")
-@click.argument("source", required=False)
-@workspace_options
-def snapshot(workspace: Any, name: str, source: str | None, as_json: bool) -> None:
-    """Take a snapshot of the dataset NAME: of SOURCE (a file, glob or folder), or of its declared source."""
-    from flyball.data.snapshot import take_snapshot
-
-    root = Path.cwd() if source else workspace.project
-    taken = take_snapshot(workspace.data, workspace.blobs, name, source, root=root, cache=workspace.cache)
-    if as_json:
-        print_json(taken)
-    else:
-        click.echo(f"{taken.dataset}/{taken.id[:12]}: {taken.summary}")
-
-
-@data.command()
-@click.argument("name")
-@click.option("--version", default="latest", show_default=True, help="Snapshot id, or a prefix of it.")
+@click.option("--version", default="latest", show_default=True, help="Branch, tag, id, or the beginning of one.")
+@click.option("--as-of", default="", help="The version of that moment, such as 2026-01-31T12:00:00Z.")
 @click.option("--rows", default=5, show_default=True, help="How many rows to show.")
 @click.option("--reveal", is_flag=True, help="Show personal data as it is; that you did is recorded.")
 @workspace_options
-def show(workspace: Any, name: str, version: str, rows: int, reveal: bool, as_json: bool) -> None:
+def show(workspace: Any, name: str, version: str, as_of: str, rows: int, reveal: bool, as_json: bool) -> None:
     """Show a snapshot of the dataset NAME: its columns and first rows, personal data masked."""
     workspace.data.get(name)
-    found = workspace.data.get_snapshot(name, version)
+    found = workspace.data.get_snapshot(name, version, parse_time(as_of) if as_of else None)
     if as_json:
         print_json(found)
         return
@@ -83,10 +53,15 @@ def show(workspace: Any, name: str, version: str, rows: int, reveal: bool, as_js
             "rows": found.rows,
             "files": found.file_count,
             "bytes": found.size,
+            **{kind.kind: f"{kind.files:,} files, {kind.size:,} bytes" for kind in found.media},
         }
     )
     if found.schema is None:
-        print_table(["file", "bytes"], [[file.path, file.size] for file in found.files[:rows]])
+        from flyball.data.manifest import snapshot_files
+
+        print_table(
+            ["file", "bytes"], [[file.path, file.size] for file in snapshot_files(workspace.blobs, found)[:rows]]
+        )
         return
     print_table(["column", "type", "nullable"], [[c.name, c.type, c.nullable] for c in found.schema.columns])
     data_quality.print_rows(workspace, found, rows, reveal=reveal)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,7 @@ class Watcher:
         root: The project's folder, to which paths are relative.
         cache: Folder for what can be made again.
         service: Where buckets are, if not at Amazon's.
+        only: Looks at these datasets only, each as often as is said here; by default at those that are declared with `watch`.
     """
 
     def __init__(
@@ -78,7 +80,9 @@ class Watcher:
         root: Path,
         cache: Path | None = None,
         service: Service | None = None,
+        only: Mapping[str, timedelta] | None = None,
     ) -> None:
+        self._only = dict(only or {})
         self._data = data
         self._blobs = blobs
         self._clock = clock
@@ -90,16 +94,19 @@ class Watcher:
     def look(self) -> list[Look]:
         """Looks at those for which it is time; a source that cannot be read does not keep the others from it."""
         found = []
+        for name, every in list(self._only.items() or self._declared()):
+            now = self._clock.now()
+            last = self._looked.get(name)
+            if last is None or now - last >= every:
+                self._looked[name] = now
+                found.append(self._look_at(name, now))
+        return found
+
+    def _declared(self) -> Iterator[tuple[str, timedelta]]:
         after = ""
         while page := self._data.list(limit=_PAGE, after=after):
             after = page[-1].name
-            for one in page:
-                now = self._clock.now()
-                last = self._looked.get(one.name)
-                if one.watch and (last is None or now - last >= parse_duration(one.watch)):
-                    self._looked[one.name] = now
-                    found.append(self._look_at(one.name, now))
-        return found
+            yield from ((one.name, parse_duration(one.watch)) for one in page if one.watch)
 
     def _look_at(self, name: str, now: datetime) -> Look:
         try:
