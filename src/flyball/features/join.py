@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flyball.errors import InvalidInput, MissingExtra, did_you_mean
+from flyball.errors import InvalidInput, did_you_mean
+from flyball.features.asof import last_known
 from flyball.features.definition import FeatureView
 from flyball.features.windows import result_type, window_columns
 from flyball.schema import Schema
@@ -28,33 +29,6 @@ if TYPE_CHECKING:
 
 _PER_SECOND = {"us": 1_000_000, "ns": 1_000_000_000}
 _KEY_TYPES = {"bool", "int", "string", "date", "binary"}
-
-# Both sides hold their keys, times as numbers, and each row's place. What comes back is the place of the feature row.
-#
-# A feature row is known from the later of its time and its creation on. `best` is, at each such moment, the row that
-# counts from there: the highest in the order of (time, created, place) among all that are known by then. So one
-# ASOF join on `known` answers "as known then" too.
-_JOIN = """
-WITH features AS (SELECT * FROM given WHERE time IS NOT NULL AND created IS NOT NULL),
-ranked AS (
-    SELECT {keys}, place, time, greatest(time, created) AS known,
-        row_number() OVER (PARTITION BY {keys} ORDER BY time, created, place) AS rank
-    FROM features
-),
-steps AS (
-    SELECT DISTINCT {keys}, known, max(rank) OVER (PARTITION BY {keys} ORDER BY known) AS best FROM ranked
-),
-known AS (
-    SELECT {step_keys}, steps.known, ranked.place, ranked.time
-    FROM steps JOIN ranked ON {same_step} AND ranked.rank = steps.best
-),
-first AS (SELECT {keys}, min(time) AS time FROM features GROUP BY {keys})
-SELECT known.place, known.time AS found_time, first.time AS first_time
-FROM requests
-ASOF LEFT JOIN known ON {same_known} AND requests.time >= known.known
-LEFT JOIN first ON {same_first}
-ORDER BY requests.place
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +123,8 @@ def match_rows(rows: pa.Table, view: FeatureView, source: pa.Table, time: str) -
     unit = _unit(rows, source, view, time)
     requests = _side(rows, view, unit, {"time": time}, keys)
     features = _side(source, view, unit, {"time": view.time, "created": view.created or view.time}, keys)
-    found = _asof(requests, features, len(view.entity))
+    requests, features = _numbered_keys(requests, features, len(keys))
+    found = last_known(requests, features)
     times, places, is_found = requests["time"], found["place"], found["place"].is_valid()
     first = found["first_time"]
     expired = pa.chunked_array([pa.repeat(False, rows.num_rows)])
@@ -223,26 +198,6 @@ def _numbered_keys(requests: pa.Table, events: pa.Table, keys: int) -> tuple[pa.
         requests.drop_columns(plain_keys).append_column("key", numbers.slice(0, rows)),
         events.drop_columns(plain_keys).append_column("key", numbers.slice(rows)),
     )
-
-
-def _asof(requests: pa.Table, features: pa.Table, keys: int) -> pa.Table:
-    try:
-        import duckdb
-    except ImportError as error:
-        raise MissingExtra("Joining features needs DuckDB.", hint="pip install 'flyball[data]'") from error
-    names = [f"key_{place}" for place in range(keys)]
-    query = _JOIN.format(
-        keys=", ".join(names),
-        step_keys=", ".join(f"steps.{name}" for name in names),
-        same_step=" AND ".join(f"steps.{name} = ranked.{name}" for name in names),
-        same_known=" AND ".join(f"requests.{name} = known.{name}" for name in names),
-        same_first=" AND ".join(f"requests.{name} = first.{name}" for name in names),
-    )
-    with duckdb.connect() as connection:
-        connection.register("requests", requests)
-        connection.register("given", features)
-        found: pa.Table = connection.sql(query).to_arrow_table()
-    return found
 
 
 def _side(table: pa.Table, view: FeatureView, unit: str, times: dict[str, str], keys: list[pa.DataType]) -> pa.Table:
