@@ -208,84 +208,6 @@ def _digest(run: Run, name: str) -> str:
     return found.digest
 
 
-def test_lightning_epochs_are_logged() -> None:
-    torch = pytest.importorskip("torch")
-    lightning: Any = pytest.importorskip("lightning.pytorch")
-
-    class Line(lightning.LightningModule):  # type: ignore[misc]  # known where it is installed
-        def __init__(self, rate: float = 0.1) -> None:
-            super().__init__()
-            self.save_hyperparameters()
-            self.layer = torch.nn.Linear(3, 1)
-
-        def training_step(self, batch: Any, number: int) -> Any:
-            loss = torch.nn.functional.mse_loss(self.layer(batch[0])[:, 0], batch[1])
-            self.log("loss", loss)
-            return loss
-
-        def configure_optimizers(self) -> Any:
-            return torch.optim.SGD(self.parameters(), lr=self.hparams.rate)
-
-    rows = torch.utils.data.TensorDataset(torch.tensor(X, dtype=torch.float32), torch.tensor(Y, dtype=torch.float32))
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
-    with fb.autolog():
-        trainer = lightning.Trainer(max_epochs=3, **quiet)
-        trainer.fit(Line(), torch.utils.data.DataLoader(rows, batch_size=50))
-    (run,) = runs()
-    assert (run.params["rate"], run.params["optimizer"], run.params["max_epochs"]) == (0.1, "SGD", 3)
-    assert [point.step for point in fb.connect().tracking.metric_history(run.id, "loss")] == [0, 1, 2]
-
-
-def test_the_logger_of_lightning_logs_to_a_run() -> None:
-    pytest.importorskip("lightning.pytorch")
-    from flyball.tracking.autologging.lightning import logger_for
-
-    with fb.run("mine") as run:
-        logger = logger_for(run)
-        logger.log_hyperparams({"rate": 0.1})
-        logger.log_metrics({"loss": 0.5}, step=7)
-        assert (logger.name, logger.version) == ("mine", run.id)
-    (found,) = runs()
-    assert (found.params, found.metrics) == ({"rate": 0.1}, {"loss": 0.5})
-
-
-def test_keras_epochs_are_logged() -> None:
-    keras = pytest.importorskip("keras")
-    with fb.autolog():
-        model = keras.Sequential([keras.layers.Dense(1)])
-        model.compile(optimizer="sgd", loss="mse")
-        model.fit(X, Y, epochs=3, verbose=0)
-    (run,) = runs()
-    assert run.params["epochs"] == 3
-    assert [point.step for point in fb.connect().tracking.metric_history(run.id, "loss")] == [0, 1, 2]
-
-
-def test_a_trainer_of_transformers_is_logged(tmp_path: Path) -> None:
-    torch: Any = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
-    pytest.importorskip("accelerate")
-
-    class Line(torch.nn.Module):  # type: ignore[misc]  # known where it is installed
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = torch.nn.Linear(3, 1)
-
-        def forward(self, x: Any, labels: Any = None) -> dict[str, Any]:
-            found = self.layer(x)[:, 0]
-            return {"loss": torch.nn.functional.mse_loss(found, labels), "logits": found}
-
-    rows = [{"x": torch.tensor(x, dtype=torch.float32), "labels": float(y)} for x, y in zip(X, Y, strict=True)]
-    arguments = transformers.TrainingArguments(
-        output_dir=str(tmp_path / "out"), max_steps=4, logging_steps=1, report_to=[], use_cpu=True, save_strategy="no",
-        disable_tqdm=True,
-    )  # fmt: skip
-    with fb.autolog():
-        transformers.Trainer(model=Line(), args=arguments, train_dataset=rows).train()
-    (run,) = runs()
-    assert run.params["max_steps"] == 4
-    assert [point.step for point in fb.connect().tracking.metric_history(run.id, "loss")] == [1, 2, 3, 4]
-
-
 KERAS = """
 class Callback:
     pass
@@ -322,7 +244,7 @@ class Trainer:
 
 
 def test_a_library_of_the_shape_of_keras_is_logged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Keras itself is tested above where it is installed; this holds what we do by its documented shape.
+    # Keras itself is tested in test_autologging_deep.py; this holds what we do by its documented shape.
     (folder / "keras.py").write_text(KERAS, encoding="utf-8")
     monkeypatch.syspath_prepend(folder)
     monkeypatch.delitem(sys.modules, "keras", raising=False)
