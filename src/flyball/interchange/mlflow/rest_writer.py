@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -175,7 +176,9 @@ class RestDestination:
             InvalidInput: the server has one of that id elsewhere.
         """
         ask, reader = self._connection.ask, self.reader
-        info = info_for(trace, experiment)
+        # A server holds every judgement that comes with a trace for valid; one that overrides another says so by itself.
+        plain = [one for one in trace.assessments if not one.overrides]
+        info = info_for(replace(trace, assessments=plain), experiment)
         try:
             home = ask("GET", f"/api/3.0/mlflow/traces/{quote(trace.id)}")["trace"]["trace_info"]["trace_location"]
         except NotFound:
@@ -197,7 +200,7 @@ class RestDestination:
     def _judge(self, trace: Trace, there: Trace) -> None:
         """Writes the assessments that the server does not have yet."""
         known = {one.id for one in there.assessments}
-        for given in trace.assessments:
+        for given in sorted(trace.assessments, key=lambda one: (one.created, one.id)):
             if given.id not in known:
                 address = f"/api/3.0/mlflow/traces/{quote(trace.id)}/assessments"
                 self._connection.ask("POST", address, {"assessment": assessment_json(given)})

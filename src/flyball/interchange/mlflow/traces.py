@@ -14,6 +14,7 @@ import msgspec
 from flyball.errors import Corrupt
 from flyball.serialization import canonical_json, digest
 from flyball.server.protocols.mlflow.trace_json import (
+    ARTIFACT_LOCATION,
     GivenTraceInfo,
     any_value,
     info_json,
@@ -96,7 +97,10 @@ def span_from(given: Mapping[str, Any], trace: str) -> Span:
 
 def info_for(trace: Trace, experiment: str) -> dict[str, Any]:
     """A trace without its spans as a server takes it."""
-    return info_json(replace(trace, experiment=experiment, location="", told=False, span_count=0))
+    info = info_json(replace(trace, experiment=experiment, location="", told=False, span_count=0))
+    # A server sets it itself, and takes no trace that says it as well.
+    info["tags"].pop(ARTIFACT_LOCATION)
+    return info
 
 
 def otlp_of(spans: Iterable[Span]) -> dict[str, Any]:
