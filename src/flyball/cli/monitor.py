@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from flyball.cli.monitor_tables import compare_tables, show_window, spark
 from flyball.cli.output import print_facts, print_json, print_table, workspace_options
 
 
@@ -33,12 +34,13 @@ def list_windows(workspace: Any, deployment: str, limit: int, as_json: bool) -> 
             w.predictions,
             w.labelled,
             _drift(w),
-            {m.name: m.value for m in w.performance},
+            {m.name.split()[0]: m.value for m in w.performance},
             "; ".join(w.findings[:2]),
         ]
         for w in found
     ]
     print_table(["from", "to", "predictions", "labelled", "drift", "performance", "findings"], rows)
+    _show_trends(found[::-1])
 
 
 @monitor.command()
@@ -60,14 +62,7 @@ def show(workspace: Any, deployment: str, start: str, as_json: bool) -> None:
             "versions": found.versions,
         }
     )
-    if found.drift is not None:
-        rows = [[c.column, c.distance, c.excess, c.q_value, c.drifted, c.cause] for c in found.drift.columns]
-        print_table(["column", "distance", "excess", "q", "drifted", "what changed"], rows)
-    print_table(
-        ["metric", "value", "low", "high", "rows"], [[m.name, m.value, m.low, m.high, m.n] for m in found.performance]
-    )
-    for finding in found.findings:
-        click.echo(f"- {finding}")
+    show_window(found)
 
 
 @monitor.command()
@@ -93,8 +88,24 @@ def truth(workspace: Any, deployment: str, file: Path, id_column: str, value_col
         click.echo(f"{len(ids):,} labels, {taken:,} of them new or changed.")
 
 
+def _show_trends(windows: list[Any]) -> None:
+    """One line of bars for each number that the windows tell, the oldest window first."""
+    if len(windows) < 2:
+        return
+    names = dict.fromkeys(m.name for w in windows for m in w.performance)
+    for name in names:
+        values = [next((m.value for m in w.performance if m.name == name), None) for w in windows]
+        click.echo(f"{name.split()[0]:>20}  {spark(values)}")
+    shares = [None if w.drift is None else w.drift.share for w in windows]
+    click.echo(f"{'drifted columns':>20}  {spark(shares)}")
+    click.echo(f"{'labelled':>20}  {spark([w.labelled / w.predictions if w.predictions else None for w in windows])}")
+
+
 def _drift(window: Any) -> str:
     if window.drift is None:
         return ""
     drifted = [column.column for column in window.drift.columns if column.drifted]
     return f"{len(drifted)} of {len(window.drift.columns)}: {', '.join(drifted[:3])}" if drifted else "none"
+
+
+monitor.add_command(compare_tables)

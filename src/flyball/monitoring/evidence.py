@@ -98,7 +98,7 @@ def drift(
         chosen = asked if fits else DRIFT_METRICS.get(_EITHER_KIND)
         floor = threshold if threshold is not None and fits else chosen.threshold
         distance, excess = _size(reference, current, cells, chosen)
-        drifted = q <= alpha and excess >= floor
+        drifted = bool(q <= alpha and excess >= floor)
         columns.append(
             ColumnDrift(
                 column=cells.column,

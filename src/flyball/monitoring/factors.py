@@ -1,8 +1,8 @@
 """Numbers that come in another unit: kilometres for miles, cents for euros, Fahrenheit for Celsius.
 
-A change of unit maps every quantile by the same straight line. The quantiles of the window and of the reference are read off
-their counts; a known conversion is told if it brings the one to the other, and neither leaving them as they are nor a mere
-shift comes near to that.
+If all values went through a conversion, the share of the window below a value is the reference's share below the value before
+it. Both are read off the counts. A known conversion is told if its shares are the window's within what so many rows allow, and
+neither leaving the values as they are nor a mere shift comes near to that.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 _LEAST_ROWS = 30
-_ASKED = (0.1, 0.25, 0.5, 0.75, 0.9)
+_LEAST_POINTS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,57 +60,62 @@ def changed_unit(
 ) -> tuple[Conversion, float] | None:
     """The conversion that a column has gone through, and the chance of such counts without any; None if there is none."""
     was, now = reference.profile.columns[cells.column], current.columns[cells.column]
-    before, after = _spread(cells, was), _spread(cells, now)
-    rows = sum(weight for _, _, weight in after)
-    if rows < _LEAST_ROWS or sum(weight for _, _, weight in before) < _LEAST_ROWS:
+    before, after = _shares(cells, was), _shares(cells, now)
+    if before is None or after is None:
         return None
-    usual, asked = quantiles(before), quantiles(after)
-    width = usual[-1] - usual[0]
-    if width <= 0:
+    slack = 0.03 + 1.2 / math.sqrt(after.rows)
+    same = _gap(before, after, 1.0, 0.0)
+    if same < 2 * slack:
         return None
-    # Quantiles of so few rows are uncertain by this share of the width between the outer ones (an upper bound for most).
-    slack = 0.03 + 1.2 / math.sqrt(rows)
-    best, miss = min(((each, _miss(each, usual, asked)) for each in CONVERSIONS), key=lambda pair: pair[1])
-    same = _gap(usual, asked) / max(width, asked[-1] - asked[0])
-    moved = [value + asked[2] - usual[2] for value in usual]
-    shifted = _gap(moved, asked) / max(width, asked[-1] - asked[0])
-    if miss > slack or same < 3 * miss or shifted < 2 * miss or same < 2 * slack:
+    best, miss = min(
+        ((each, _gap(before, after, each.factor, each.offset)) for each in CONVERSIONS), key=lambda pair: pair[1]
+    )
+    shifted = _gap(before, after, 1.0, after.quantile(0.5) - before.quantile(0.5))
+    if miss > slack or same < 3 * miss or shifted < 2 * miss:
         return None
     p_value = evidence.p_value_of(reference, current, cells)
     return (best, p_value) if p_value <= alpha else None
 
 
-def quantiles(spread: list[tuple[float, float, int]], asked: tuple[float, ...] = _ASKED) -> list[float]:
-    """The quantiles of counts over intervals, as if rows lay evenly within each."""
-    total = sum(rows for _, _, rows in spread)
-    found = []
-    for share in asked:
-        left = share * total
-        for low, high, rows in spread:
-            if left <= rows:
-                found.append(low + (high - low) * left / rows if rows else low)
-                break
-            left -= rows
-        else:
-            found.append(spread[-1][1])
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shares:
+    """Which share of a column's values lies below each of some points."""
+
+    points: Floats
+    below: Floats
+    rows: int
+
+    def quantile(self, share: float) -> float:
+        """The value below which that share lies."""
+        import numpy as np
+
+        return float(np.interp(share, self.below, self.points))
 
 
-def _miss(conversion: Conversion, usual: list[float], asked: list[float]) -> float:
-    mapped = [conversion.factor * value + conversion.offset for value in usual]
-    return _gap(mapped, asked) / max(mapped[-1] - mapped[0], 1e-300)
+def _gap(before: _Shares, after: _Shares, factor: float, offset: float) -> float:
+    """The farthest that the window's shares lie from the reference's, if all its values had gone through the conversion."""
+    import numpy as np
+
+    expected = np.interp((after.points - offset) / factor, before.points, before.below, left=0.0, right=1.0)
+    return float(np.abs(expected - after.below).max())
 
 
-def _gap(one: list[float], other: list[float]) -> float:
-    return max(abs(a - b) for a, b in zip(one, other, strict=True))
+def _shares(cells: NumericBins, counts: ColumnCounts) -> _Shares | None:
+    """Shares of the values in bins and beyond them; those that repeat (a zero, a default) are left out."""
+    import numpy as np
 
-
-def _spread(cells: NumericBins, counts: ColumnCounts) -> list[tuple[float, float, int]]:
-    """Intervals with their rows, ascending; values that repeat (a zero, a default) are left out."""
-    bins = list(zip(cells.edges[:-1], cells.edges[1:], counts.counts, strict=True))
     outside = sorted((*outside_range(key), rows) for key, rows in counts.outside.items())
-    below = [each for each in outside if each[1] <= cells.edges[0]]
-    return [*below, *bins, *(each for each in outside if each not in below)]
+    below = [each for each in outside if each[0] < cells.edges[0]]
+    above = [each for each in outside if each not in below]
+    bins = list(zip(cells.edges[:-1], cells.edges[1:], counts.counts, strict=True))
+    ends = [*((min(high, cells.edges[0]), rows) for _, high, rows in below), *((high, rows) for _, high, rows in bins)]
+    ends += [(high, rows) for _, high, rows in above]
+    first = below[0][0] if below else cells.edges[0]
+    points, rows = np.array([first, *(end for end, _ in ends)]), np.array([0, *(count for _, count in ends)])
+    total = int(rows.sum())
+    if total < _LEAST_ROWS or len(np.unique(points)) < _LEAST_POINTS:
+        return None
+    return _Shares(points=points, below=np.cumsum(rows) / total, rows=total)
 
 
 def changed_units(reference: Reference, current: Profile, *, alpha: float) -> Iterator[tuple[str, Conversion, float]]:

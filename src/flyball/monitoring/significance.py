@@ -101,7 +101,7 @@ def g_statistic(reference: Counts, current: Counts) -> tuple[float, int]:
     statistic = 2 * float(np.sum(observed * np.log(ratio)))
     degrees = len(starts) - 1
     spread = (total * (1 / sizes).sum() - 1) * (total * (1 / columns).sum() - 1)
-    return max(0.0, statistic) / (1 + float(spread) / (6 * total * degrees)), degrees
+    return float(max(0.0, statistic) / (1 + float(spread) / (6 * total * degrees))), degrees
 
 
 def trend_statistic(reference: Counts, current: Counts) -> tuple[float, int]:
@@ -127,7 +127,7 @@ def trend_statistic(reference: Counts, current: Counts) -> tuple[float, int]:
     for scores in (ranks, squares):
         variance = float(np.sum(shares * scores**2))
         if variance > 1e-9:
-            statistic += float(np.sum(scores * gap)) ** 2 / (variance * noise)
+            statistic += float(np.sum(scores * gap)) ** 2 / (variance * float(noise))
             degrees += 1
     return statistic, degrees
 

@@ -29,7 +29,8 @@ class Drift:
             alpha=params.get("alpha", 0.01),
         )
         drifted = [column for column in report.columns if column.drifted]
-        facts: dict[str, Any] = {"columns": [column.column for column in drifted], "share": report.share}
+        moved = [column.column for column in drifted if column.cause.startswith(("mean ", "spread "))]
+        facts: dict[str, Any] = {"columns": [c.column for c in drifted], "share": report.share, "moved": moved}
         if reference.losses:
             facts["loss_added"] = impact(reference, reference.losses, material.profile)
         finding = Finding(
