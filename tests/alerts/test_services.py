@@ -258,3 +258,53 @@ def test_a_program_that_is_not_there_is_told() -> None:
 def test_what_cannot_be_declared_is_refused_at_once(declare: Any) -> None:
     with pytest.raises(InvalidInput):
         declare()
+
+
+WHOLE = replace(
+    ALERT,
+    facts={
+        "confidence": "the chance of this without a change is 0.002", "consequence": "a person is asked to decide",
+        "done": "started nothing by itself", "decide": "Mend the source.", "link": "http://127.0.0.1:8080/#/alerts",
+    },
+)  # fmt: skip
+TOLD = ("is 0.002", "started nothing by itself", "Mend the source.", "2026-01-01 00:00", "drift:age", "/#/alerts")
+
+
+def declared(name: str, url: str) -> ChannelSpec:
+    return {
+        "slack": lambda: alert_to.slack(url), "teams": lambda: alert_to.teams(url),
+        "pagerduty": lambda: alert_to.pagerduty("key", url=url), "github": lambda: alert_to.github("a/b", "token", url=url),
+        "gitlab": lambda: alert_to.gitlab("a/b", "token", url=url),
+    }[name]()  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["slack", "teams", "pagerduty", "github", "gitlab"])
+def test_everywhere_is_told_what_how_sure_since_when_what_was_done_and_what_is_to_be_decided(
+    service: Service, name: str
+) -> None:
+    send(declared(name, service.url), WHOLE)
+    said = json.dumps([body for _, _, _, body in service.asked], ensure_ascii=False)
+    assert [part for part in TOLD if part not in said] == []
+
+
+def test_a_mail_tells_the_same(mailbox: tuple[Controller, list[Any]]) -> None:
+    controller, got = mailbox
+    send(mail(controller, security="none"), WHOLE)
+    said = message_from_bytes(got[0].content, policy=policy.default).get_content()
+    assert [part for part in TOLD if part not in said] == []
+
+
+@pytest.mark.parametrize("name", ["slack", "teams", "pagerduty", "github", "gitlab"])
+def test_a_server_speaks_to_public_addresses_only_where_it_is_told_to(service: Service, name: str) -> None:
+    with pytest.raises(InvalidInput, match="does not stand at a public address"):
+        send(declared(name, service.url), WHOLE, only_public=True)
+    assert service.asked == []
+
+
+def test_pagerduty_and_teams_have_a_way_back(service: Service) -> None:
+    send(declared("pagerduty", service.url), WHOLE)
+    send(declared("teams", service.url), WHOLE)
+    event, message = (body for _, _, _, body in service.asked)
+    assert event["links"] == [{"href": "http://127.0.0.1:8080/#/alerts", "text": "Open in Flyball"}]
+    (action,) = message["attachments"][0]["content"]["actions"]
+    assert (action["type"], action["url"]) == ("Action.OpenUrl", "http://127.0.0.1:8080/#/alerts")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from flyball.alerts.alert import SEVERITIES, Alert, Alerts
 from flyball.alerts.channels.base import CHANNELS, ChannelSpec
@@ -13,7 +14,14 @@ from flyball.serialization import canonical_json, digest
 logger = logging.getLogger(__name__)
 
 
-def deliver(alerts: Alerts, channels: Mapping[str, Sequence[ChannelSpec]], *, limit: int = 100) -> int:
+def deliver(
+    alerts: Alerts,
+    channels: Mapping[str, Sequence[ChannelSpec]],
+    *,
+    limit: int = 100,
+    page: str = "",
+    only_public: bool = False,
+) -> int:
     """Sends each change of an alert through each channel of its owner at least once; gives how many were sent.
 
     What cannot be sent is tried again at a later call, with growing pauses, and given up after a day or so.
@@ -22,6 +30,8 @@ def deliver(alerts: Alerts, channels: Mapping[str, Sequence[ChannelSpec]], *, li
         alerts: Where the alerts are kept.
         channels: Channels by the name of what the alerts are about: for `loops:/churn` that is `churn`.
         limit: At most so many changes in one call.
+        only_public: Whether addresses that are not public are refused: nobody lets a server speak to what stands beside it.
+        page: Address of the workspace's page; each alert is sent with a link to it, as `link` among its facts.
     """
     wanted = {name: specs for name, specs in channels.items() if specs}
     if not wanted:
@@ -30,7 +40,7 @@ def deliver(alerts: Alerts, channels: Mapping[str, Sequence[ChannelSpec]], *, li
     silences = alerts.list_silences()
     for notice in alerts.outbox.pending(wanted, limit):
         specs = {channel_key(spec): spec for spec in wanted[notice.owner]}
-        alert = alerts.get(notice.alert)
+        alert = _linked(alerts.get(notice.alert), page)
         if any(silence.covers(alert) for silence in silences) and not _ends_what_was_told(alerts, notice, alert):
             if alert.state == "resolved":  # it came and went unheard, as was asked for
                 alerts.outbox.settle(notice)
@@ -38,12 +48,16 @@ def deliver(alerts: Alerts, channels: Mapping[str, Sequence[ChannelSpec]], *, li
         for key, spec in specs.items():
             # A channel that does not answer is not waited for again and again within one call.
             if key not in silent and _is_wanted(alert, spec) and _is_due(alerts, notice, alert, spec, key):
-                outcome = _send(alerts, notice, alert, spec, key)
+                outcome = _send(alerts, notice, alert, spec, key, only_public)
                 sent += outcome is True
                 silent |= {key} if outcome is False else set()
         if all(_is_over(alerts, notice, alert, spec, key) for key, spec in specs.items()):
             alerts.outbox.settle(notice)
     return sent
+
+
+def _linked(alert: Alert, page: str) -> Alert:
+    return replace(alert, facts={**alert.facts, "link": f"{page.rstrip('/')}/#/alerts"}) if page else alert
 
 
 def channel_key(spec: ChannelSpec) -> str:
@@ -86,13 +100,13 @@ def _is_over(alerts: Alerts, notice: Notice, alert: Alert, spec: ChannelSpec, ke
     )
 
 
-def _send(alerts: Alerts, notice: Notice, alert: Alert, spec: ChannelSpec, key: str) -> bool | None:
+def _send(alerts: Alerts, notice: Notice, alert: Alert, spec: ChannelSpec, key: str, only_public: bool) -> bool | None:
     """Whether it was sent; None if there was nothing to do now."""
     attempt = alerts.outbox.claim(notice, key)
     if not attempt:
         return None
     try:
-        CHANNELS.get(spec.channel).send(alert, spec.settings)
+        CHANNELS.get(spec.channel).send(alert, {**spec.settings, "only_public": only_public})
     except Exception as error:  # noqa: BLE001 - a plug-in of someone else must not stop the other channels
         logger.warning("an alert was not sent", extra={"channel": key, "alert": alert.id, "error": str(error)})
         alerts.outbox.failed(notice, key, attempt, str(error))

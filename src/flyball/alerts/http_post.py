@@ -6,6 +6,8 @@ once, everything else by the outbox later.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
@@ -50,24 +52,30 @@ def check_timeout(timeout: float) -> float:
 
 
 def post(
-    url: str, body: bytes, headers: dict[str, str], *, timeout: float = SECONDS, what: str = "webhook"
+    url: str,
+    body: bytes,
+    headers: dict[str, str],
+    *,
+    timeout: float = SECONDS,
+    what: str = "webhook",
+    only_public: bool = False,
 ) -> urllib3.BaseHTTPResponse:
     """The answer to a POST, if it is one of success.
 
     Raises:
         WorkFailed: there was no answer, or one that says no. It names the host alone: a path is often a password.
     """
-    answer = request("POST", url, body, headers, timeout=timeout, what=what)
+    answer = request("POST", url, body, headers, timeout=timeout, what=what, only_public=only_public)
     if not 200 <= answer.status < 300:
         raise WorkFailed(f"The {what} at {host_of(url)} answered {answer.status}.", status=answer.status)
     return answer
 
 
-def post_json(
-    url: str, body: JsonValue, headers: dict[str, str] | None = None, *, timeout: float = SECONDS, what: str = "webhook"
-) -> urllib3.BaseHTTPResponse:
-    """As `post`, with plain values as JSON."""
-    return post(url, to_json(body), {"content-type": "application/json", **(headers or {})}, timeout=timeout, what=what)
+def post_json(url: str, body: JsonValue, settings: Mapping[str, Any], *, what: str) -> urllib3.BaseHTTPResponse:
+    """As `post`, with plain values as JSON, as the settings of a channel want it."""
+    timeout, only_public = float(settings.get("timeout", SECONDS)), bool(settings.get("only_public"))
+    told = {"content-type": "application/json"}
+    return post(url, to_json(body), told, timeout=timeout, what=what, only_public=only_public)
 
 
 def request(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flyball.alerts.alert import Alert
 
+_FACTS = (("How sure", "confidence"), ("What follows", "consequence"), ("What Flyball did", "done"))
 _STATES = {"open": "", "acknowledged": " - taken care of", "resolved": " - resolved"}
 
 
@@ -21,10 +22,17 @@ def told(alert: Alert) -> list[tuple[str, str]]:
         ("Since", f"{alert.opened:%Y-%m-%d %H:%M} UTC"),
         ("Last seen", f"{alert.last_seen:%Y-%m-%d %H:%M} UTC, {alert.count} in all"),
     ]
+    rows += [(name, str(alert.facts[fact])) for name, fact in _FACTS if alert.facts.get(fact)]
+    if alert.assigned_to:
+        rows.append(("Assigned to", alert.assigned_to))
     if alert.acknowledged_by:
         rows.append(("Taken care of by", alert.acknowledged_by))
     if alert.state == "resolved":
         rows.append(("Resolved", alert.resolution or "yes"))
+    elif alert.facts.get("decide"):
+        rows.append(("To decide", str(alert.facts["decide"])))
+    if alert.facts.get("link"):
+        rows.append(("See", str(alert.facts["link"])))
     return rows
 
 

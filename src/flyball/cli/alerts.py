@@ -45,7 +45,14 @@ def show(workspace: Any, alert: str, as_json: bool) -> None:
         "since": found.opened, "last seen": found.last_seen, "times": found.count,
         "acknowledged by": found.acknowledged_by, "assigned to": found.assigned_to, "resolution": found.resolution,
     })  # fmt: skip
+    print_facts({
+        "how sure": found.facts.get("confidence", ""), "what follows": found.facts.get("consequence", ""),
+        "what Flyball did": found.facts.get("done", ""), "to decide": found.facts.get("decide", ""),
+    })  # fmt: skip
     click.echo(f"\n{found.detail}")
+    rows = [[d.at, d.what, d.channel, d.state, d.attempt, d.error] for d in workspace.alerts.list_deliveries(alert)]
+    if rows:
+        print_table(["told", "what", "channel", "state", "attempt", "error"], rows)
 
 
 @alerts.command()

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from flyball.deployment.deployments import Deployment
-from flyball.loops.gathering import least_sure
+from flyball.loops.gathering import lay_out, least_sure
 from flyball.loops.loops import LoopState, Training
 from flyball.loops.policies.base import Action, Situation
 from flyball.loops.restraints import restraint
@@ -110,12 +110,15 @@ class Acting:
         version = situation.facts.champion.version if situation.facts.champion is not None else 0
         cause = f"labels:{version}:{situation.trigger}"
         if not self._workspace.loops.has_decided(state.loop.name, "gather labels", cause) and situation.facts.windows:
-            found = least_sure(self._workspace, state.loop.name, situation.facts.windows[0], action.params)
+            window, model = situation.facts.windows[0], situation.facts.champion
+            found = least_sure(self._workspace, state.loop.name, window, action.params)
+            # Laid out before it is told: a controller killed in between does it again, and nothing is asked twice.
+            queue = lay_out(self._workspace, state.loop.name, model, window, action.params) if found and model else ""
             reason = f"{situation.fire.reason}, but {action.reason}" if action.reason else situation.fire.reason
             loops = self._workspace.loops
             loops.decide(
                 state.loop.name, "gather labels", cause, f"{reason}; {len(found)} predictions are laid before people",
-                {**_evidence(situation, action), "predictions": found},
+                {**_evidence(situation, action), "predictions": found, "queue": queue},
             )  # fmt: skip
         return self._wait(state, situation, action, action.reason)
 

@@ -29,6 +29,7 @@ _TTL = timedelta(seconds=6)
 _SWEEP_SECONDS = 2.0
 _FOLLOWER_SILENT = timedelta(seconds=15)
 _GLANCE_SECONDS = 0.1
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Controller:
@@ -121,7 +122,12 @@ class Controller:
                 # One loop that cannot go on must not stop the others.
                 busy |= keeper.complain(state, error)
         busy |= self._publish()
-        deliver(workspace.alerts, {state.loop.name: state.loop.channels for state in workspace.loops.list(limit=1000)})
+        channels = {state.loop.name: state.loop.channels for state in workspace.loops.list(limit=1000)}
+        settings = workspace.settings
+        # Where only this machine can hand loops over, whoever does could speak to its neighbours without us.
+        only_public = settings.host not in _LOOPBACK and settings.webhook_networks == "public"
+        page = settings.url or f"http://{settings.host}:{settings.port}"
+        deliver(workspace.alerts, channels, page=page, only_public=only_public)
         workspace.webhooks.deliver_soon()
         if time.monotonic() - self._swept > _SWEEP_SECONDS:
             workspace.tracking.mark_lost(older_than_seconds=10)

@@ -1,12 +1,76 @@
-"""Which predictions a person should label: those of which the model was least sure."""
+"""Predictions on their way to people who label them, and labels on their way back as truth."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from flyball.errors import NotFound
+from flyball.labels.task import LabelSet
 from flyball.loops.services import Services
 from flyball.monitoring.examine import labelled_predictions
 from flyball.monitoring.windows import Window
+from flyball.registry.versions import ModelVersion
+
+
+def lay_out(workspace: Services, deployment: str, model: ModelVersion, window: Window, params: dict[str, Any]) -> str:
+    """Lays the least sure predictions of a window before people; gives the name of the label set.
+
+    A set that is not there is declared: true or false where the model says so, else one of its classes. Empty where the model
+    gives what nobody can choose from.
+    """
+    from flyball.monitoring.label_queue import queue_predictions
+
+    name = str(params.get("queue") or deployment)
+    try:
+        workspace.labels.get(name)
+    except NotFound:
+        classes = model.package.signature.classes
+        if not classes:
+            return ""
+        truths = all(isinstance(each, bool) for each in classes)
+        workspace.labels.declare(
+            LabelSet(
+                name=name,
+                task="accept" if truths else "classify",
+                classes=() if truths else tuple(map(str, classes)),
+                description=f"Predictions of '{deployment}' of which the model was not sure.",
+            )
+        )
+    queue_predictions(
+        workspace.labels, workspace.monitoring, workspace.store, deployment, name, below=float(params["below"]),
+        limit=int(params["most"]), start=window.start, end=window.end,
+    )  # fmt: skip
+    return name
+
+
+class LabelsBack:
+    """Takes labels that people gave to a loop's predictions back as truth, once each time that there are new ones."""
+
+    def __init__(self, workspace: Services) -> None:
+        self._workspace = workspace
+        self._seen = -1
+
+    def take(self, loop: str) -> bool:
+        """Whether truth came of labels that are new."""
+        newest = self._workspace.events.list(kinds=("labels.",), limit=1, newest_first=True)
+        last = newest[0].id if newest else 0
+        if last == self._seen:
+            return False
+        told = sum(self._taken(loop, name) for name in self._queues(loop)) if last else 0
+        self._seen = last
+        return told > 0
+
+    def _queues(self, loop: str) -> set[str]:
+        asked = [each for each in self._workspace.loops.history(loop, limit=200) if each.decision == "gather labels"]
+        return {str(each.evidence["queue"]) for each in asked if each.evidence.get("queue")}
+
+    def _taken(self, loop: str, name: str) -> int:
+        from flyball.monitoring.label_queue import labels_to_truth
+
+        try:
+            return labels_to_truth(self._workspace.labels, self._workspace.monitoring, loop, name)
+        except NotFound:
+            return 0  # the set is gone, and its labels with it
 
 
 def least_sure(workspace: Services, deployment: str, window: Window, params: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from flyball.errors import FlyballError, NotFound
 from flyball.executors.base import Executor
 from flyball.loops.acting import Acting
 from flyball.loops.evidence import gather
+from flyball.loops.gathering import LabelsBack
 from flyball.loops.loops import LoopState, Training
 from flyball.loops.policies.base import Situation, choose, classify
 from flyball.loops.restraints import Past
@@ -39,6 +40,7 @@ class LoopKeeper:
         self._retraining = Retraining(workspace, executor)
         self._watch = Watch(workspace)
         self._acting = Acting(workspace)
+        self._labels = LabelsBack(workspace)
         self._is_new = True
 
     def act(self, state: LoopState, now: datetime, lease: Lease) -> bool:
@@ -53,7 +55,7 @@ class LoopKeeper:
         busy = self._take_in(state, deployment, versions, lease)
         if busy or deployment is None:
             return busy
-        busy = self._watch.examine(state.loop, deployment, now)
+        busy = self._labels.take(state.loop.name) | self._watch.examine(state.loop, deployment, now)
         if busy:
             self._retraining.prepare(state.loop)
         if deployment.rollout is not None:
@@ -189,7 +191,12 @@ class LoopKeeper:
             workspace.loops.decide(loop.name, "roll back", cause, finding.reason, finding.evidence)
             workspace.alerts.open(
                 severity="warning", kind="rollback", subject=_ref(state), cause=cause,
-                title=f"Version {rollout.to_version} was rolled back", detail=finding.reason, facts=finding.evidence,
+                title=f"Version {rollout.to_version} was rolled back", detail=finding.reason,
+                facts={
+                    **finding.evidence, "confidence": f"false for at most {rollout.spec.alpha:.0%} of versions that are as good",
+                    "done": f"version {rollout.from_version} answers all again",
+                    "decide": "Look at where the new version fails, before the next training makes another like it.",
+                },
             )  # fmt: skip
             workspace.deployments.abort(loop.name, finding.reason, finding.evidence)
             return True

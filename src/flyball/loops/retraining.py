@@ -101,7 +101,12 @@ class Retraining:
                 cause=f"training:{training.id}",
                 title="A training failed",
                 detail=ended.error,
-                facts={"training": training.id, "reason": training.reason},
+                facts={
+                    "training": training.id,
+                    "reason": training.reason,
+                    "done": f"kept the champion as it is; {training.attempt} attempts were made",
+                    "decide": "Mend what the last words say; the next cause, or `flyball loops trigger`, trains again.",
+                },
             )
         self._workspace.loops.save_training(ended, lease)
 

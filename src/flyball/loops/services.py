@@ -11,6 +11,7 @@ from flyball.clock import Clock
 from flyball.data.datasets import Data
 from flyball.deployment.deployments import Deployments
 from flyball.features.views import Features
+from flyball.labels.labels import Labels
 from flyball.loops.loops import Loops
 from flyball.monitoring.monitoring import Monitoring
 from flyball.registry.approvals import Approvals
@@ -56,6 +57,8 @@ class Services(Protocol):
     def features(self) -> Features: ...
     @property
     def events(self) -> EventLog: ...
+    @property
+    def labels(self) -> Labels: ...
     @property
     def loops(self) -> Loops: ...
     @property

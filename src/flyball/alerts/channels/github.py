@@ -58,6 +58,7 @@ class _Issues:
     def __init__(self, url: str, settings: dict[str, Any]) -> None:
         self._url = url
         self._timeout = float(settings.get("timeout", SECONDS))
+        self._only_public = bool(settings.get("only_public"))
         token = str(settings.get("secret", ""))
         if not token:
             raise InvalidInput("GitHub needs a token that may write issues.", hint="Give it as `secret`.")
@@ -80,7 +81,10 @@ class _Issues:
 
     def ask(self, method: str, path: str, body: JsonValue = None) -> Any:
         data = None if body is None else to_json(body)
-        answer = request(method, self._url + path, data, self._headers, timeout=self._timeout, what="GitHub API")
+        answer = request(
+            method, self._url + path, data, self._headers, timeout=self._timeout, what="GitHub API",
+            only_public=self._only_public,
+        )  # fmt: skip
         if not 200 <= answer.status < 300:
             raise WorkFailed(f"The GitHub API at {host_of(self._url)} answered {answer.status}.", status=answer.status)
         return from_json(answer.data, object) if answer.data else None

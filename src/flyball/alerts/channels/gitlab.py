@@ -60,8 +60,8 @@ def _ask(method: str, url: str, settings: dict[str, Any], body: JsonValue = None
         raise InvalidInput("GitLab needs a token with the scope `api`.", hint="Give it as `secret`.")
     headers = {"private-token": token, "content-type": "application/json"}
     data = None if body is None else to_json(body)
-    timeout = float(settings.get("timeout", SECONDS))
-    answer = request(method, url, data, headers, timeout=timeout, what="GitLab API")
+    timeout, only_public = float(settings.get("timeout", SECONDS)), bool(settings.get("only_public"))
+    answer = request(method, url, data, headers, timeout=timeout, what="GitLab API", only_public=only_public)
     if not 200 <= answer.status < 300:
         raise WorkFailed(f"The GitLab API at {host_of(url)} answered {answer.status}.", status=answer.status)
     return from_json(answer.data, object) if answer.data else None

@@ -10,7 +10,7 @@ from typing import Any
 
 from flyball.alerts.alert import Alert
 from flyball.alerts.channels.base import Channel
-from flyball.alerts.http_post import SECONDS, check_url, post_json
+from flyball.alerts.http_post import check_url, post_json
 from flyball.alerts.message import headline, told
 from flyball.errors import InvalidInput
 
@@ -34,15 +34,17 @@ class PagerDuty:
             "class": alert.kind,
             "custom_details": {**dict(told(alert)), "detail": alert.detail, "facts": alert.facts},
         }
-        body = {
+        body: dict[str, Any] = {
             "routing_key": key,
             "event_action": _ACTIONS[alert.state],
             "dedup_key": alert.id,
             "payload": payload,
             "client": "Flyball",
         }
+        if link := alert.facts.get("link"):
+            body |= {"client_url": link, "links": [{"href": link, "text": "Open in Flyball"}]}
         url = check_url(settings.get("url") or EVENTS, "PagerDuty service")
-        post_json(url, body, timeout=float(settings.get("timeout", SECONDS)), what="PagerDuty service")
+        post_json(url, body, settings, what="PagerDuty service")
 
 
 plugin: Channel = PagerDuty()

@@ -9,7 +9,7 @@ from typing import Any
 
 from flyball.alerts.alert import Alert
 from flyball.alerts.channels.base import Channel
-from flyball.alerts.http_post import SECONDS, check_url, post_json
+from flyball.alerts.http_post import check_url, post_json
 from flyball.alerts.message import headline, told
 
 _LONGEST = 2_900  # of one block's text
@@ -30,7 +30,7 @@ class Slack:
         blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": "  |  ".join(rows)[:_LONGEST]}]})
         colour = _RESOLVED if alert.state == "resolved" else _COLOURS[alert.severity]
         body = {"text": _escaped(headline(alert)), "attachments": [{"color": colour, "blocks": blocks}]}
-        post_json(url, body, timeout=float(settings.get("timeout", SECONDS)), what="Slack webhook")
+        post_json(url, body, settings, what="Slack webhook")
 
 
 def _section(text: str) -> dict[str, Any]:

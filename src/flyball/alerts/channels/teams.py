@@ -9,7 +9,7 @@ from typing import Any
 
 from flyball.alerts.alert import Alert
 from flyball.alerts.channels.base import Channel
-from flyball.alerts.http_post import SECONDS, check_url, post_json
+from flyball.alerts.http_post import check_url, post_json
 from flyball.alerts.message import headline, told
 
 _COLOURS = {"info": "accent", "warning": "warning", "critical": "attention"}
@@ -28,15 +28,17 @@ class Teams:
         if alert.detail:
             parts.append({"type": "TextBlock", "wrap": True, "text": alert.detail[:_LONGEST]})
         facts = [{"title": name, "value": value} for name, value in told(alert)]
-        card = {
+        card: dict[str, Any] = {
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
             "type": "AdaptiveCard",
             "version": "1.4",
             "body": [*parts, {"type": "FactSet", "facts": facts}],
         }
+        if link := alert.facts.get("link"):
+            card["actions"] = [{"type": "Action.OpenUrl", "title": "Open in Flyball", "url": link}]
         kind = "application/vnd.microsoft.card.adaptive"
         body = {"type": "message", "attachments": [{"contentType": kind, "content": card}]}
-        post_json(url, body, timeout=float(settings.get("timeout", SECONDS)), what="Teams webhook")
+        post_json(url, body, settings, what="Teams webhook")
 
 
 plugin: Channel = Teams()

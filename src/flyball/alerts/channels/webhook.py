@@ -30,7 +30,8 @@ class Webhook:
         headers = {"content-type": "application/json", "x-flyball-alert": alert.id}
         if secret:
             headers[SIGNATURE] = sign(body, secret)
-        post(url, body, headers, timeout=float(settings.get("timeout", SECONDS)))
+        timeout, only_public = float(settings.get("timeout", SECONDS)), bool(settings.get("only_public"))
+        post(url, body, headers, timeout=timeout, only_public=only_public)
 
 
 def sign(body: bytes, secret: str, *, at: int | None = None) -> str:
