@@ -53,6 +53,28 @@ def test_who_may_not_decide_is_told_so(flyball: Command, house: Path) -> None:
     assert flyball("models", "approve", "churn/1").code == 4
 
 
+def test_a_version_is_promoted_staged_and_described(flyball: Command, house: Path) -> None:
+    said = flyball("models", "promote", "churn/1", "--reason", "first")
+    assert said.out == "Version 1 of 'churn' is the champion now.\n"
+    assert flyball("models", "promote", "churn/2", "--json").json["stage"] == "champion"
+    assert flyball("models", "show", "churn/1", "--json").json["stage"] == "archived"
+    said = flyball("models", "stage", "churn/1", "challenger")
+    assert said.out == "Version 1 of 'churn' is challenger now.\n"
+    flyball("models", "describe", "churn/2", "eight", "--tag", "team=growth", "--tag", "a=b=c")
+    shown = flyball("models", "show", "churn@champion").out
+    facts = dict(line.split(":", 1) for line in shown.splitlines() if ": " in line)
+    assert (facts["description"].strip(), facts["tags"].strip()) == ("eight", "team=growth, a=b=c")
+    assert "first" in flyball("models", "history", "churn").out
+
+
+def test_what_is_done_to_a_version_names_one(flyball: Command, house: Path) -> None:
+    said = flyball("models", "promote", "churn")
+    assert (said.code, "Write it as churn/3 or churn@alias." in said.err) == (2, True)
+    assert flyball("models", "promote", "churn/9").code == 4
+    assert flyball("models", "stage", "churn/1", "best").code == 2
+    assert flyball("models", "describe", "churn/1", "--tag", "team").code == 2
+
+
 def test_things_are_spoken_of(flyball: Command, house: Path) -> None:
     made = flyball("models", "comment", "churn/1", "why so few rows?", "--json").json
     assert (made["ref"], made["by"]) == ("models:/churn/1", "Ada")

@@ -83,6 +83,7 @@ def test_metrics_are_drawn(flyball: Command, some: Path) -> None:
 
 def test_the_best_are_shown(flyball: Command, some: Path) -> None:
     rows = flyball("runs", "leaderboard", "first", "acc").out.splitlines()
+    assert flyball("runs", "leaderboard", "first", "metrics.acc").out.splitlines() == rows
     assert [row.split()[:2] for row in rows[1:]] == [["1", "b"], ["2", "c"], ["3", "a"]]
     assert flyball("runs", "leaderboard", "other", "acc").code == 4
 

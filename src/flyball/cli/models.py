@@ -8,7 +8,7 @@ import click
 
 from flyball.cli import models_explain, models_people, models_supply
 from flyball.cli.output import print_facts, print_json, print_table, workspace_options
-from flyball.errors import GateRefused
+from flyball.errors import GateRefused, InvalidInput
 from flyball.refs import Ref
 
 
@@ -53,19 +53,24 @@ def show(workspace: Any, version: str, as_json: bool) -> None:
         return
     ref = str(Ref(kind="models", name=found.model, version=str(found.version)))
     deprecation = workspace.lifecycle.get(ref).deprecation
+    plan = workspace.features.used_by(found.run) if found.run else None
+    evaluation = found.evaluation
     print_facts({
         "model": found.model, "version": found.version, "stage": found.stage, "aliases": found.aliases,
         "deprecated": deprecation and deprecation.reason,
         "signed by": [one.by or one.key[:16] for one in workspace.signatures.list(ref)],
-        "registered": found.created, "flavor": found.package.flavor, "bytes": found.package.size, "run": found.run,
-        "data": found.snapshots, "code": found.code[:16], "description": found.description,
+        "registered": found.created, "flavor": found.package.flavor, "bytes": found.package.size,
+        "content": found.package.id, "example": "yes" if found.package.input_example else "no", "run": found.run,
+        "data": found.snapshots, "features": [f"{one.view.name}@{one.view.version}" for one in plan.views] if plan else [],
+        "code": found.code[:16], "evaluated on": f"{evaluation.n:,} rows" if evaluation else "", "tags": found.tags,
+        "description": found.description,
     })  # fmt: skip
-    if found.evaluation is not None:
-        rows = [[m.name, m.value, m.low, m.high, m.n] for m in found.evaluation.metrics]
+    if evaluation is not None:
+        rows = [[m.name, m.value, m.low, m.high, m.n] for m in evaluation.metrics]
         print_table(["metric", "value", "low", "high", "rows"], rows)
-        if found.evaluation.importance is not None:
-            rows = [[c.column, c.value, c.low, c.high] for c in found.evaluation.importance.columns]
-            print_table([f"worth of ({found.evaluation.importance.metric})", "value", "low", "high"], rows)
+        if evaluation.importance is not None:
+            rows = [[c.column, c.value, c.low, c.high] for c in evaluation.importance.columns]
+            print_table([f"worth of ({evaluation.importance.metric})", "value", "low", "high"], rows)
     if found.verdict is not None:
         rows = [[d.gate, "pass" if d.passed else "hold", d.reason] for d in found.verdict.decisions]
         print_table(["gate", "says", "because"], rows, empty="No gate was asked.")
@@ -105,6 +110,47 @@ def alias(workspace: Any, model: str, alias: str, version: int, as_json: bool) -
         click.echo(f"{ref} is version {version}.")
 
 
+_STAGES = ("candidate", "challenger", "champion", "archived")
+_REASON = click.option("--reason", default="", help="Why; kept in the history.")
+
+
+@models.command()
+@click.argument("version")
+@_REASON
+@workspace_options
+def promote(workspace: Any, version: str, reason: str, as_json: bool) -> None:
+    """Make VERSION (`name/3`) the champion; the former one is archived."""
+    _put(workspace, version, "champion", reason, as_json)
+
+
+@models.command()
+@click.argument("version")
+@click.argument("stage", type=click.Choice(_STAGES))
+@_REASON
+@workspace_options
+def stage(workspace: Any, version: str, stage: str, reason: str, as_json: bool) -> None:
+    """Say that VERSION (`name/3`) stands at STAGE; `retire` ends its life."""
+    _put(workspace, version, stage, reason, as_json)
+
+
+@models.command()
+@click.argument("version")
+@click.argument("text", default="")
+@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag; may be repeated.")
+@workspace_options
+def describe(workspace: Any, version: str, text: str, tags: tuple[str, ...], as_json: bool) -> None:
+    """Describe VERSION (`name/3`) with TEXT, and tag it."""
+    found = _exact(workspace, version)
+    if not all("=" in tag for tag in tags):
+        raise InvalidInput("A tag has no value.", hint="Write it as --tag team=red.")
+    given = {**found.tags, **dict(tag.partition("=")[::2] for tag in tags)} if tags else None
+    made = workspace.registry.update(found.model, found.version, description=text or None, tags=given)
+    if as_json:
+        print_json(made)
+    else:
+        click.echo(f"Version {made.version} of '{made.model}' is described.")
+
+
 @models.command()
 @click.argument("version")
 @workspace_options
@@ -116,6 +162,27 @@ def delete(workspace: Any, version: str, as_json: bool) -> None:
         print_json({"deleted": f"models:/{found.model}/{found.version}"})
     else:
         click.echo(f"Version {found.version} of '{found.model}' is deleted.")
+
+
+def _exact(workspace: Any, version: str) -> Any:
+    """The one version that is meant: what is done to one must not fall on whichever is the newest."""
+    parsed = Ref.parse(version, kind="models")
+    if not parsed.version and not parsed.alias:
+        raise InvalidInput(
+            f"'{version[:200]}' names no version.", hint=f"Write it as {parsed.name}/3 or {parsed.name}@alias."
+        )
+    return workspace.registry.get_version(version)
+
+
+def _put(workspace: Any, version: str, stage: str, reason: str, as_json: bool) -> None:
+    found = _exact(workspace, version)
+    made = workspace.registry.set_stage(found.model, found.version, stage, reason)
+    if as_json:
+        print_json(made)
+    else:
+        click.echo(
+            f"Version {made.version} of '{made.model}' is {'the ' if stage == 'champion' else ''}{made.stage} now."
+        )
 
 
 def _scores(version: Any) -> dict[str, float]:

@@ -228,6 +228,8 @@ def leaderboard(
     workspace: Any, experiment: str, metric: str, direction: str, filter_: str, limit: int, as_json: bool
 ) -> None:
     """Show the best runs of an EXPERIMENT by a METRIC."""
+    # As filters and orders name it as well.
+    metric = metric.removeprefix("metrics.")
     board = workspace.run_search.leaderboard(experiment, metric, direction, limit, filter_)
     if as_json:
         print_json(board)
