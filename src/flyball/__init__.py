@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from flyball.models.rules import rules as rules
     from flyball.monitoring import monitor as monitor
     from flyball.pipelines.command import command as command
+    from flyball.pipelines.notebook import notebook as notebook
     from flyball.pipelines.pipeline import pipeline as pipeline
     from flyball.pipelines.step import step as step
     from flyball.pipelines.values import Model as Model
@@ -93,6 +94,7 @@ _NAMES = {
     "checkout": "flyball.session:checkout",
     # pipelines
     "command": "flyball.pipelines.command:command",
+    "notebook": "flyball.pipelines.notebook:notebook",
     "step": "flyball.pipelines.step:step",
     "pipeline": "flyball.pipelines.pipeline:pipeline",
     "Model": "flyball.pipelines.values:Model",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ def facts_of(call: Call, *, pipeline: str, run: str, code: ProjectCode, blobs: B
 
     params: dict[str, str] = {}
     inputs: dict[str, str] = {}
-    for name, value in call.bound.arguments.items():
+    for name, value in _arguments(call):
         found = fingerprint(value, blobs, code_of=code_of)
         if not isinstance(found, dict) or (isinstance(value, list | tuple | dict) and not any(handles_in(value))):
             params[name] = canonical_json(found).decode()
@@ -59,6 +61,15 @@ def facts_of(call: Call, *, pipeline: str, run: str, code: ProjectCode, blobs: B
         inputs=inputs,
         version=step.version,
     )
+
+
+def _arguments(call: Call) -> Iterator[tuple[str, Any]]:
+    """Each argument by its name, those that a step takes by any name too."""
+    for name, value in call.bound.arguments.items():
+        if call.bound.signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+            yield from value.items()
+        else:
+            yield name, value
 
 
 def why(before: CachedStep | None, now: CachedStep) -> str:

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import functools
 import inspect
-import os
 import re
-import selectors
 import shlex
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,15 +15,13 @@ from typing import Any, Literal
 from flyball.errors import InvalidInput, WorkFailed
 from flyball.pipelines.context import find_run
 from flyball.pipelines.exchange import write_value
+from flyball.pipelines.programs import folder_until_exit, run_program
 from flyball.pipelines.step import Step
 
 _PLACE = re.compile(r"\{(inputs|outputs|params)\.([A-Za-z_]\w*)((?:\.[A-Za-z0-9]+)*)\}")
 _LEFT_BRACE = re.compile(r"\{(inputs|outputs|params)\b[^}]*\}?")
 _SCRIPT = re.compile(r"(?!-)(?!.*\.\.)[\w./+-]*[\w+-]\.[A-Za-z]\w*")
 _TOLD = "command"
-_LAST_LINES = 15
-_LOOK_SECONDS = 0.2
-_GRACE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +88,11 @@ class CommandStep(Step[Any, Any]):
         values = self._bind(given, named)
         run = find_run()
         code = Path(run.services.project_root) if run else Path.cwd()
-        folder = run.scratch() if run else _until_exit()
+        folder = run.scratch() if run else folder_until_exit()
         texts = {place: self._text(place, values, folder) for place in self.places}
         words = [_filled(word, texts) for word in self.words]
         words = [str(code / word) if word in self.scripts and (code / word).is_file() else word for word in words]
-        printed = _execute(words, self.name, code, is_result=not self.outputs)
+        printed = run_program(words, self.name, code, is_result=not self.outputs)
         if not self.outputs:
             return printed
         written = tuple(Path(texts[place]) for place in self.outputs)
@@ -177,13 +165,6 @@ def command(
     )
 
 
-def _until_exit() -> Path:
-    """A folder that is there while this process is: a Path to an output is all that the caller gets."""
-    folder = Path(tempfile.mkdtemp(prefix="flyball-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
 def _words(line: str | Sequence[str]) -> tuple[str, ...]:
     try:
         words = tuple(shlex.split(line) if isinstance(line, str) else map(str, line))
@@ -231,69 +212,3 @@ def _name_of(words: Sequence[str]) -> str:
 def _filled(word: str, texts: dict[Place, str]) -> str:
     by_name = {(place.kind, place.name): text for place, text in texts.items()}
     return _PLACE.sub(lambda match: by_name[match[1], match[2]], word)  # type: ignore[index]  # one of three, by the pattern
-
-
-def _execute(words: Sequence[str], name: str, code: Path, *, is_result: bool) -> str:
-    """Runs a program until it ends; what it prints goes to the step's log, line by line.
-
-    Returns:
-        What it printed on its standard output, where that is wanted.
-    """
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(code), os.environ.get("PYTHONPATH", "")]))
-    try:
-        process = subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if is_result else subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise WorkFailed(
-            f"Step '{name}' cannot run '{words[0]}': {error.strerror or error}.",
-            hint=f"Is {words[0]} installed on the machine that runs the pipeline, and on its PATH?",
-        ) from error
-    last: deque[str] = deque(maxlen=_LAST_LINES)
-    result: list[bytes] = []
-    try:
-        _follow(process, last, result if is_result else None)
-        process.wait()
-    finally:
-        _end(process)
-    if process.returncode:
-        how = f"exit code {process.returncode}" if process.returncode > 0 else signal.Signals(-process.returncode).name
-        said = "".join(last).rstrip()
-        raise WorkFailed(f"The command ended with {how}.{f' It last said: {said}' if said else ''}")
-    return b"".join(result).decode(errors="replace").rstrip("\n")
-
-
-def _follow(process: subprocess.Popen[bytes], last: deque[str], result: list[bytes] | None) -> None:
-    """Reads what a program prints as it comes. Never waits long: a step may be told to leave its work at any time."""
-    with selectors.DefaultSelector() as selector:
-        for stream in filter(None, (process.stdout, process.stderr)):
-            selector.register(stream, selectors.EVENT_READ)
-        while selector.get_map():
-            for key, _ in selector.select(_LOOK_SECONDS):
-                data = os.read(key.fd, 1 << 16)
-                if not data:
-                    selector.unregister(key.fileobj)
-                    continue
-                if result is not None and key.fileobj is process.stdout:
-                    result.append(data)
-                text = data.decode(errors="replace")
-                last.extend(text.splitlines(keepends=True))
-                sys.stdout.write(text)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a program that still runs, with all that it has started."""
-    for wanted in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, wanted)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_GRACE_SECONDS)
-    for stream in filter(None, (process.stdout, process.stderr)):
-        stream.close()
