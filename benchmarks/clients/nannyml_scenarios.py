@@ -49,13 +49,13 @@ def fitted(reference):
 def alarms(calculator, rows, days):
     try:
         found = (calculator.estimate if hasattr(calculator, "estimate") else calculator.calculate)(rows)
-    except Exception as problem:
+    except Exception as problem:  # noqa: BLE001  # whatever a peer raises counts as its alarm
         sys.stderr.write(f"{type(calculator).__name__}: {str(problem)[:200]}\n")
         return set(days)
     table = found.filter(period="analysis").to_df()
     flags = table.loc[:, [column for column in table.columns if column[-1] == "alert"]].fillna(False).any(axis=1)
-    starts = table[[column for column in table.columns if column[-1] == "start_date"][0]]
-    return {start.date() for start, flag in zip(starts, flags) if flag}
+    starts = table[next(column for column in table.columns if column[-1] == "start_date")]
+    return {start.date() for start, flag in zip(starts, flags, strict=False) if flag}
 
 
 def main():
@@ -69,7 +69,7 @@ def main():
         days = rows.groupby("window")["at"].max().dt.date.tolist()
         found = {name: alarms(calculator, rows, days) for name, calculator in made[entry["reference"]].items()}
         together = set().union(*found.values())
-        for rule, where in zip(answers, (found["univariate"], found["multivariate"], together)):
+        for rule, where in zip(answers, (found["univariate"], found["multivariate"], together), strict=False):
             answers[rule].append([day in where for day in days])
     (FOLDER / "alarms.json").write_text(json.dumps(answers))
 
