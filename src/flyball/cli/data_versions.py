@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,7 @@ def snapshot(workspace: Any, name: str, source: str | None, branch: str, as_json
     from flyball.data.snapshot import take_snapshot
 
     root = Path.cwd() if source else workspace.project
+    before = workspace.data.list_snapshots(name, limit=1)
     with progress_bar("reading", hidden=as_json) as progress:
         taken = take_snapshot(
             workspace.data,
@@ -63,10 +65,25 @@ def snapshot(workspace: Any, name: str, source: str | None, branch: str, as_json
             progress=progress,
             service=service_of(workspace),
         )
+    if source:
+        _remember(workspace, name, source)
     if as_json:
         print_json(taken)
+    elif before and before[0] == taken:
+        click.echo(f"{taken.dataset}/{taken.id[:12]}: nothing changed since {taken.created:%Y-%m-%d %H:%M}")
     else:
         click.echo(f"{taken.dataset}/{taken.id[:12]}: {taken.summary}")
+
+
+def _remember(workspace: Any, name: str, source: str) -> None:
+    """Lets a dataset that has no source have the one that was just taken, so that it need not be named again."""
+    declared = workspace.data.get(name)
+    if declared.source or ("://" in source and not source.startswith("s3://")):
+        return
+    if "://" not in source:
+        place = Path.cwd() / source
+        source = str(place.relative_to(workspace.project) if place.is_relative_to(workspace.project) else place)
+    workspace.data.declare(replace(declared, source=source))
 
 
 @click.command()
