@@ -33,8 +33,7 @@ from flyball.errors import Conflict, InvalidInput, NotFound, did_you_mean
 from flyball.lineage import ColumnEdge, Edge, Lineage
 from flyball.refs import Ref, new_id
 from flyball.storage.database import Database
-from flyball.storage.event_log import EventLog
-from flyball.storage.followers import position, set_position
+from flyball.storage.event_log import EventLog, position, set_position
 from flyball.storage.objects import Blobs
 from flyball.verbs import change, read
 

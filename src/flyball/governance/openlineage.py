@@ -20,7 +20,7 @@ from flyball.alerts.http_post import check_url, host_of, request
 from flyball.errors import FlyballError, InvalidInput, NotFound, WorkFailed
 from flyball.refs import Ref
 from flyball.serialization import JsonValue, from_json, to_json
-from flyball.storage.followers import position, set_position
+from flyball.storage.event_log import position, set_position
 from flyball.version import __version__
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -209,27 +210,38 @@ def label_page(
 ) -> list[sa.Row[Any]]:
     """Labels in their order, with the keys of what they are of."""
     query = sa.select(labels, items.c.key).join(items, items.c.number == labels.c.item)
-    query = query.where(labels.c.label_set == name, labels.c.number > after)
+    query = query.where(labels.c.number > after)
     if annotator:
         query = query.where(labels.c.annotator == annotator)
     if key:
-        query = query.where(items.c.key == key)
+        # By number alone, or every label of the set is looked at.
+        number = sa.select(items.c.number).where(items.c.label_set == name, items.c.key == key).scalar_subquery()
+        query = query.where(labels.c.item == number)
+    else:
+        query = query.where(labels.c.label_set == name)
     if only_last:
         query = query.where(labels.c.is_last.is_(True), labels.c.value.is_not(None))
     return list(connection.execute(query.order_by(labels.c.number).limit(limit)))
 
 
 def ratings(connection: sa.Connection, name: str) -> list[sa.Row[Any]]:
-    """The last word of each annotator on each thing, in the order of things: number, annotator, value as JSON, moment."""
-    query = sa.select(labels.c.item, labels.c.annotator, labels.c.value, labels.c.at, labels.c.number)
+    """The last word of each annotator on each thing: number of the thing, annotator, value as JSON, in the book's order."""
+    query = sa.select(labels.c.item, labels.c.annotator, labels.c.value)
     query = query.where(labels.c.label_set == name, labels.c.is_last.is_(True), labels.c.value.is_not(None))
-    return list(connection.execute(query.order_by(labels.c.item, labels.c.number)))
+    return list(connection.execute(query.order_by(labels.c.number)))
 
 
-def keys(connection: sa.Connection, name: str) -> dict[int, str]:
-    """The keys of all things by their numbers."""
-    query = sa.select(items.c.number, items.c.key).where(items.c.label_set == name)
-    return {row.number: row.key for row in connection.execute(query)}
+def last_moments(connection: sa.Connection, numbers_: Sequence[int]) -> dict[int, tuple[str, datetime]]:
+    """The key of each thing, and when it was last labelled, by number."""
+    found: dict[int, tuple[str, datetime]] = {}
+    for start in range(0, len(numbers_), _PER_QUERY):
+        part = numbers_[start : start + _PER_QUERY]
+        query = sa.select(items.c.number, items.c.key, sa.func.max(labels.c.at, type_=Instant).label("at"))
+        query = query.join(labels, labels.c.item == items.c.number).where(items.c.number.in_(part))
+        query = query.where(labels.c.is_last.is_(True), labels.c.value.is_not(None))
+        rows = connection.execute(query.group_by(items.c.number, items.c.key))
+        found.update({row.number: (row.key, row.at) for row in rows})
+    return found
 
 
 def last_label(connection: sa.Connection, name: str, annotator: str) -> sa.Row[Any] | None:
@@ -239,12 +251,12 @@ def last_label(connection: sa.Connection, name: str, annotator: str) -> sa.Row[A
     return connection.execute(query.order_by(labels.c.number.desc()).limit(1)).first()
 
 
-def by_origin(connection: sa.Connection, name: str, numbers_: Sequence[int]) -> dict[tuple[int, str], sa.Row[Any]]:
+def last_words(connection: sa.Connection, numbers_: Sequence[int]) -> dict[tuple[int, str], sa.Row[Any]]:
     """The last labels of things by number and annotator."""
     found = {}
     for start in range(0, len(numbers_), _PER_QUERY):
         query = sa.select(labels).where(labels.c.item.in_(numbers_[start : start + _PER_QUERY]))
-        query = query.where(labels.c.label_set == name, labels.c.is_last.is_(True))
+        query = query.where(labels.c.is_last.is_(True))
         found.update({(row.item, row.annotator): row for row in connection.execute(query)})
     return found
 

@@ -215,7 +215,7 @@ class Labels:
             declared = self._get(connection, name)
             _store.lock(connection, name)
             numbers = self._numbers(connection, name, [label.item for label in labels])
-            last = _store.by_origin(connection, name, sorted(set(numbers.values())))
+            last = _store.last_words(connection, sorted(set(numbers.values())))
             said = {pair: (row.value, row.origin) for pair, row in last.items()}
             written = 0
             for batch in _batches(labels):
@@ -331,13 +331,28 @@ class Labels:
             limit: At most this many, up to 1,000,000.
             after: Key of the last thing of the page before.
         """
+        most = max(1, min(limit, 1_000_000))
         with self._database.reading() as connection:
             declared = self._get(connection, name)
-            rows = _store.ratings(connection, name)
-            keys = _store.keys(connection, name)
-        found = resolved(rows, rule or declared.rule, keys)
-        start = next((place for place, each in enumerate(found, 1) if each.item == after), 0) if after else 0
-        return found[start : start + max(1, min(limit, 1_000_000))]
+            start = self._numbers(connection, name, [after])[after] if after else 0
+            found = coded(_store.ratings(connection, name))
+            if not found.annotators:
+                return []
+            counted = resolved(found.ratings, rule or declared.rule)
+            first = int((found.things <= start).sum())
+            places = range(first, min(first + most, len(found.things)))
+            said = _store.last_moments(connection, found.things[first : first + most].tolist())
+        return [
+            CurrentLabel(
+                item=said[number][0],
+                value=from_json(found.values[int(counted.values[place])], object),
+                confidence=float(counted.confidence[place]),
+                labels=int(counted.counts[place]),
+                at=said[number][1],
+            )
+            for place in places
+            for number in (int(found.things[place]),)
+        ]
 
     @read
     def agreement(self, name: str) -> Agreement:
@@ -347,22 +362,21 @@ class Labels:
         """
         with self._database.reading() as connection:
             self._get(connection, name)
-            rows = _store.ratings(connection, name)
-        if not rows:
+            found = coded(_store.ratings(connection, name))
+        if not found.annotators:
             return Agreement(items=0, annotators=0, labels=0, agree=None, fleiss=None, alpha=None)
-        ratings, annotators, values = coded(rows)
-        return agreement(ratings, annotators, [as_text(value) for value in values])
+        return agreement(found.ratings, found.annotators, [as_text(value) for value in found.values])
 
     @read
     def annotator_quality(self, name: str) -> dict[str, float]:
         """The chance that each annotator is right, as the consensus of all estimates it (Dawid and Skene)."""
         with self._database.reading() as connection:
             self._get(connection, name)
-            rows = _store.ratings(connection, name)
-        if not rows:
+            found = coded(_store.ratings(connection, name))
+        if not found.annotators:
             return {}
-        ratings, annotators, _ = coded(rows)
-        return dict(zip(annotators, (float(each) for each in dawid_skene(ratings).quality), strict=True))
+        quality = dawid_skene(found.ratings).quality
+        return {who: float(share) for who, share in zip(found.annotators, quality, strict=True)}
 
     @read
     def progress(self, name: str) -> Progress:

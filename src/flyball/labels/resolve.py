@@ -3,81 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from flyball.labels.agreement import Ratings
 from flyball.labels.consensus import dawid_skene, majority
-from flyball.labels.task import CurrentLabel, Rule
+from flyball.labels.task import Rule
 from flyball.serialization import from_json
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
 Rating = Any
-"""Number of the thing, annotator, value as JSON, moment: a row of the database."""
+"""Number of the thing, annotator, value as JSON: a row of the database."""
 
 
-def coded(rows: Sequence[Rating]) -> tuple[Ratings, list[str], list[str]]:
-    """The ratings as numbers, the annotators, and the values as JSON."""
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Ratings as numbers, and what the numbers stand for.
+
+    Attributes:
+        things: The number of each thing in the database, in rising order.
+        values: Each value as JSON.
+    """
+
+    ratings: Ratings
+    things: npt.NDArray[np.int64]
+    annotators: list[str]
+    values: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What counts, for each thing of `Coded.things`: the number of the value, its confidence, and how many labelled it."""
+
+    values: npt.NDArray[np.int64]
+    confidence: npt.NDArray[np.float64]
+    counts: npt.NDArray[np.int64]
+
+
+def coded(rows: Sequence[Rating]) -> Coded:
+    """The ratings as numbers; what is said of one thing stays in its order."""
     import numpy as np
 
-    items: dict[int, int] = {}
-    annotators: dict[str, int] = {}
-    values: dict[str, int] = {}
-    codes = np.array(
-        [
-            (
-                items.setdefault(row[0], len(items)),
-                annotators.setdefault(row[1], len(annotators)),
-                values.setdefault(row[2], len(values)),
-            )
-            for row in rows
-        ],
-        dtype=np.int64,
-    ).reshape(-1, 3)
+    columns: tuple[Sequence[Any], ...] = tuple(zip(*rows, strict=True)) if rows else ((), (), ())
+    numbers, names, texts = columns
+    annotators = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    values = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    things, items = np.unique(np.array(numbers, dtype=np.int64), return_inverse=True)
+    order = np.argsort(items, kind="stable")
     ratings = Ratings(
-        items=codes[:, 0], annotators=codes[:, 1], values=codes[:, 2], n_items=len(items),
-        n_annotators=len(annotators), n_values=len(values),
-    )  # fmt: skip
-    return ratings, [*annotators], [*values]
+        items=items[order],
+        annotators=np.fromiter(map(annotators.__getitem__, names), np.int64, len(names))[order],
+        values=np.fromiter(map(values.__getitem__, texts), np.int64, len(texts))[order],
+        n_items=len(things),
+        n_annotators=len(annotators),
+        n_values=len(values),
+    )
+    return Coded(ratings, things, [*annotators], [*values])
 
 
-def resolved(rows: Sequence[Rating], rule: Rule, keys: dict[int, str]) -> list[CurrentLabel]:
-    """What counts as the label of each thing, in the order of things."""
-    if not rows:
-        return []
-    ratings, _, values = coded(rows)
-    plain = [from_json(value, object) for value in values]
-    numbers, last, count = _by_item(rows)
+def resolved(ratings: Ratings, rule: Rule) -> Resolved:
+    """What counts as the label of each thing."""
+    import numpy as np
+
+    counts = np.bincount(ratings.items, minlength=ratings.n_items)
     if rule == "consensus":
         probabilities = dawid_skene(ratings).probabilities
-        best, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    else:
-        best, sure = majority(ratings)
-        if rule == "last":
-            best = ratings.values[last]
-            sure = _shares(ratings, best)
-    return [
-        CurrentLabel(
-            item=keys[number], value=plain[int(best[place])], confidence=float(sure[place]), labels=count[place],
-            at=rows[last[place]][3],
-        )
-        for place, number in enumerate(numbers)
-    ]  # fmt: skip
-
-
-def _by_item(rows: Sequence[Rating]) -> tuple[list[int], list[int], list[int]]:
-    """The things in their order, the place of the last rating of each, and how many each has."""
-    last: dict[int, int] = {}
-    count: dict[int, int] = {}
-    for place, row in enumerate(rows):
-        last[row[0]] = place
-        count[row[0]] = count.get(row[0], 0) + 1
-    return [*last], [*last.values()], [*count.values()]
-
-
-def _shares(ratings: Ratings, chosen: Any) -> Any:
-    import numpy as np
-
-    same = (ratings.values == chosen[ratings.items]).astype(np.float64)
-    return np.bincount(ratings.items, weights=same) / np.bincount(ratings.items)
+        return Resolved(probabilities.argmax(axis=1), probabilities.max(axis=1), counts)
+    values, confidence = majority(ratings)
+    if rule == "last":
+        values = ratings.values[np.cumsum(counts) - 1]
+        same = (ratings.values == values[ratings.items]).astype(np.float64)
+        confidence = np.bincount(ratings.items, weights=same, minlength=ratings.n_items) / counts
+    return Resolved(values, confidence, counts)
 
 
 def as_text(value: str) -> str:

@@ -25,6 +25,13 @@ events = sa.Table(
     sa.Index("ix_events_kind", "kind", "id"),
 )
 
+# How far those who follow the log have read.
+followers = sa.Table(
+    "event_followers",
+    metadata,
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+)
 
 _IN_ORDER = 0x0F1C
 
@@ -99,3 +106,14 @@ class EventLog:
         order = events.c.id.desc() if newest_first else events.c.id
         rows = self._database.rows(query.order_by(order).limit(max(1, min(limit, 10_000))))
         return [Event(id=row.id, kind=row.kind, subject=row.subject, at=row.at, facts=row.facts) for row in rows]
+
+
+def position(connection: sa.Connection, follower: str) -> int | None:
+    """The id of the last event that a follower has seen; None before the first."""
+    return connection.execute(sa.select(followers.c.position).where(followers.c.name == follower)).scalar()
+
+
+def set_position(database: Database, connection: sa.Connection, follower: str, to: int) -> None:
+    """Notes how far a follower has come."""
+    insert = database.insert(followers).values(name=follower, position=to)
+    connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_={"position": to}))
