@@ -773,8 +773,8 @@ CREATE TABLE "runs" (
 	heartbeats SMALLINT DEFAULT '1' NOT NULL, 
 	user VARCHAR(250) DEFAULT ('') NOT NULL, 
 	CONSTRAINT pk_runs PRIMARY KEY (number), 
-	CONSTRAINT fk_runs_experiment FOREIGN KEY(experiment) REFERENCES experiments (number), 
-	CONSTRAINT uq_runs_id UNIQUE (id)
+	CONSTRAINT uq_runs_id UNIQUE (id), 
+	CONSTRAINT fk_runs_experiment FOREIGN KEY(experiment) REFERENCES experiments (number)
 );
 
 CREATE TABLE catalog_accesses (
@@ -856,6 +856,12 @@ CREATE TABLE data_reports (
 	at BIGINT NOT NULL, 
 	report TEXT NOT NULL, 
 	CONSTRAINT pk_data_reports PRIMARY KEY (number)
+);
+
+CREATE TABLE event_followers (
+	name VARCHAR(100) NOT NULL, 
+	position BIGINT NOT NULL, 
+	CONSTRAINT pk_event_followers PRIMARY KEY (name)
 );
 
 CREATE TABLE external_runs (

@@ -106,6 +106,12 @@ def upgrade() -> None:
         batch_op.create_index("ix_data_reports_dataset", ["dataset", "number"], unique=False)
 
     op.create_table(
+        "event_followers",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_event_followers")),
+    )
+    op.create_table(
         "external_runs",
         sa.Column("job", sa.String(length=300), nullable=False),
         sa.Column("id", sa.String(length=100), nullable=False),
@@ -326,6 +332,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_external_runs_started")
 
     op.drop_table("external_runs")
+    op.drop_table("event_followers")
     with op.batch_alter_table("data_reports", schema=None) as batch_op:
         batch_op.drop_index("ix_data_reports_dataset")
 
