@@ -1,4 +1,4 @@
-# What can be done with this repository: make demo, test, check, format, bench, docs, lock, clean.
+# What can be done with this repository: make demo, test, soak, check, format, bench, docs, lock, clean.
 # Only Python 3.11 or newer, git and make have to be there. ARGS goes to the program behind demo, bench and lock;
 # PYTEST goes to pytest, as in: make test PYTEST="tests/registry -x"
 
@@ -9,7 +9,7 @@ PYTEST := -n auto
 # Python that makes the environment; empty: the first fit one on PATH.
 PYTHON :=
 
-.PHONY: help demo test check format bench docs lock clean
+.PHONY: help demo test soak check format bench docs lock clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
@@ -20,6 +20,9 @@ demo: $(VENV)/.demo ## show the whole loop: set up, then flyball demo
 test: check ## all checks and all tests, on real servers
 	$(BIN)/python -m tools.provision
 	$(BIN)/python -m pytest $(PYTEST)
+
+soak: $(VENV)/.dev ## kill parts of a running loop again and again; ROUNDS=50
+	FLYBALL_SOAK_ROUNDS=$(or $(ROUNDS),50) $(BIN)/python -m pytest -x tests/loops/test_kills.py
 
 check: $(VENV)/.dev ## format, lint, types, imports
 	$(BIN)/ruff format --check .
