@@ -19,7 +19,8 @@ from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
 from flyball.tracking.experiments import Experiments
-from flyball.tracking.ingest import Batch, Ingest
+from flyball.tracking.ingest import Batch, Ingest, artifact_batch
+from flyball.tracking.nouns import Artifact
 from flyball.tracking.runs import Run, Series, Tracking
 from flyball.workspace import Workspace
 
@@ -30,7 +31,7 @@ import sys
 from flyball.clock import SystemClock
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
-from flyball.tracking.ingest import Batch, Ingest
+from flyball.tracking.ingest import Batch, Ingest, artifact_batch
 
 url, run, key, count = sys.argv[1:]
 database = Database(url)
@@ -290,3 +291,46 @@ def test_a_workspace_closes_its_ingest(workspace: Workspace) -> None:
 def test_no_experiment_is_made_by_writing(ingest: Ingest, database: Database, blobs: Blobs, events: EventLog) -> None:
     errors_of([ingest.submit(batch("nope", 1))])
     assert [found.name for found in Experiments(database, blobs, events, FixedClock()).list()] == ["Default"]
+
+
+def file(run: Run, name: str, mark: str = "a") -> Batch:
+    return artifact_batch(Artifact(run=run.id, name=name, digest=mark * 64, size=3, kind="file", created=run.started))
+
+
+def test_artifacts_are_noted_together_and_the_last_of_a_name_stays(
+    ingest: Ingest, tracking: Tracking, run: Run
+) -> None:
+    wait([ingest.submit(file(run, f"plots/{place}.png")) for place in range(50)])
+    ingest.submit(file(run, "plots/7.png", "b")).result()
+
+    found = {one.name: one.digest for one in tracking.list_artifacts(run.id)}
+    assert found == {f"plots/{place}.png": ("b" if place == 7 else "a") * 64 for place in range(50)}
+
+
+def test_two_artifacts_of_one_name_in_one_batch_are_kept_once(ingest: Ingest, tracking: Tracking, run: Run) -> None:
+    rows = [*file(run, "a.bin").artifacts, *file(run, "a.bin", "b").artifacts]
+    ingest.submit(Batch(run=run.id, artifacts=rows)).result()
+
+    assert [one.digest for one in tracking.list_artifacts(run.id)] == ["b" * 64]
+
+
+@pytest.mark.parametrize(("first", "second"), [("a", "a/b"), ("a/b", "a"), ("a/b/c", "a/b"), ("a", "a/b/c")])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_no_name_is_a_file_and_a_folder(
+    ingest: Ingest, tracking: Tracking, run: Run, first: str, second: str, at_once: bool
+) -> None:
+    kept = ingest.submit(file(run, first))
+    if not at_once:
+        kept.result()
+    refused = ingest.submit(file(run, second))
+
+    with pytest.raises(Conflict, match=r"There is a (file|folder) 'a(/b)?' already"):
+        refused.result()
+    assert [one.name for one in tracking.list_artifacts(run.id)] == [first]
+
+
+def test_names_beside_a_folder_are_no_part_of_it(ingest: Ingest, tracking: Tracking, run: Run) -> None:
+    for name in ("a/b", "a-b", "a.b", "a0", "aB"):
+        ingest.submit(file(run, name)).result()
+
+    assert len(tracking.list_artifacts(run.id)) == 5

@@ -105,18 +105,35 @@ class Blobs:
         from flyball.storage.local_objects import LocalObjects
 
         if not isinstance(self.store, LocalObjects):
-            name = _as_expected(digest_file(path), expected)
-            self.store.put(_blob_key(name), path, if_absent=True)
+            name = digest_file(path)
+            self.adopt(path, name, expected=expected)
             return name
         # What is kept is what was hashed, also where someone writes into the file meanwhile: so it is copied first.
         taken = path if owned else self.store.copied(path)
         try:
-            name = _as_expected(digest_file(taken), expected)
-            self.store.adopt(_blob_key(name), taken)
+            name = digest_file(taken)
+            self.adopt(taken, name, expected=expected)
         finally:
             if taken is not path:
                 taken.unlink(missing_ok=True)
         return name
+
+    def adopt(self, path: Path, name: str, *, expected: str = "") -> None:
+        """Keeps the bytes of a finished file that nobody writes into any more, whose digest was made while it was written.
+
+        Args:
+            expected: The digest that it must have; any by default.
+
+        Raises:
+            InvalidInput: another digest was expected.
+        """
+        from flyball.storage.local_objects import LocalObjects
+
+        key = _blob_key(_as_expected(check_digest(name), expected))
+        if isinstance(self.store, LocalObjects):
+            self.store.adopt(key, path)
+        else:
+            self.store.put(key, path, if_absent=True)
 
     def get(self, name: str) -> bytes:
         """The bytes of that digest.

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from flyball.storage.database import Database
 from flyball.tracking import _store
 from flyball.tracking._chunks import FEWEST, MOST, Place, from_places, make_chunks, open_chunk, to_places
-from flyball.tracking._points import Statements, chunk_row
+from flyball.tracking._points import chunk_row
+from flyball.tracking._statements import Statements
 
 SMALL = MOST // 2
 """A chunk of fewer points than these is made one with others."""

@@ -1,7 +1,6 @@
 """How what runs log is written: many batches in one transaction, each checked by itself.
 
-A batch that cannot be kept fails alone, so nothing is written before all of it is known to be good. The statements are
-compiled once: to build one by SQLAlchemy costs more than to run it.
+A batch that cannot be kept fails alone, so nothing is written before all of it is known to be good.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +18,7 @@ from flyball.serialization import from_json, to_json
 from flyball.storage.database import Database
 from flyball.tracking import _store, limits
 from flyball.tracking._chunks import FEWEST, Chunk, make_chunks, sort_points
+from flyball.tracking._statements import Rows, Statements
 from flyball.tracking.limits import ParamValue
 from flyball.tracking.nouns import MetricPoint, Series
 
@@ -29,7 +28,7 @@ BEAT_EVERY = 1.0
 RIPE = 2_048
 """So many points of one metric in rows of their own are worth making chunks of."""
 
-Rows = list[tuple[Any, ...]]
+ArtifactRow = tuple[str, str, int, str, int]
 Points = list[tuple[str, float | None, int, int]]
 Tell = Callable[[sa.Connection, str], None]
 _MOST_KEYS = 100_000
@@ -41,6 +40,8 @@ class Batch:
 
     Attributes:
         points: Key, value (None where undefined), step, and time in microseconds since 1970 UTC.
+        artifacts: Name, digest, size, kind, and time in microseconds since 1970 UTC, as `artifact_row` has checked them. One
+            of the same name is replaced; a name that is a folder of others is refused.
     """
 
     run: str
@@ -48,6 +49,7 @@ class Batch:
     params: dict[str, ParamValue] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     series: list[Series] = field(default_factory=list)
+    artifacts: list[ArtifactRow] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -60,6 +62,8 @@ class _Group:
     loose: dict[tuple[int, int], int] = field(default_factory=dict)
     params: Rows = field(default_factory=list)
     tags: dict[tuple[int, str], str] = field(default_factory=dict)
+    artifacts: dict[tuple[int, str], ArtifactRow] = field(default_factory=dict)
+    folders: set[tuple[int, str]] = field(default_factory=set)
 
 
 class Writer:
@@ -101,12 +105,17 @@ class Writer:
                 found[place] = number
                 continue
             try:
+                if batch.artifacts:
+                    self._check_ways(connection, group, number, batch.artifacts)
                 _take_params(group, known, number, batch.params)
             except FlyballError as error:
                 found[place] = error
                 continue
             for key, value in batch.tags.items():
                 group.tags[number, key] = value
+            for row in batch.artifacts:
+                group.artifacts[number, row[0]] = row
+                group.folders.update((number, folder) for folder in _above(row[0]))
             if points:
                 _take_points(group, number, keys, points)
             for one in series:
@@ -147,6 +156,8 @@ class Writer:
         run(connection, "latest", latest)
         run(connection, "params", sorted(group.params, key=lambda row: row[:2]))
         run(connection, "tags", sorted((number, key, value) for (number, key), value in group.tags.items()))
+        if group.artifacts:
+            run(connection, "artifacts", sorted((number, *row) for (number, _), row in group.artifacts.items()))
         if group.loose:
             self._count(group.loose)
 
@@ -193,6 +204,19 @@ class Writer:
                 return {**{name: self._keys[name] for name in names - made.keys()}, **made}
         return self._keys
 
+    def _check_ways(
+        self, connection: sa.Connection, group: _Group, number: int, artifacts: Sequence[ArtifactRow]
+    ) -> None:
+        """Makes sure that no file is a folder of others as well: nobody could fetch both."""
+        row = self._statements.row
+        for name, *_ in artifacts:
+            for folder in _above(name):
+                if (number, folder) in group.artifacts or row(connection, "artifact", (number, folder)):
+                    raise Conflict(f"There is a file '{folder[:300]}' already.")
+            inside = (number, f"{name}/", f"{name}0")  # what follows the slash in the order of bytes
+            if (number, name) in group.folders or row(connection, "inside", inside):
+                raise Conflict(f"There is a folder '{name[:300]}' already.")
+
     def _known_params(
         self, connection: sa.Connection, runs: dict[str, int | FlyballError], batches: list[Batch]
     ) -> dict[tuple[int, str], str | None]:
@@ -213,43 +237,6 @@ class Writer:
             query = sa.select(table.c.key, value).where(table.c.run == number, table.c.key.in_(sorted(names)))
             found |= {(number, key): value for key, value in connection.execute(query)}
         return found
-
-
-class Statements:
-    """SQL that is compiled once for a database, and run on tuples."""
-
-    def __init__(self, database: Database) -> None:
-        self._texts = _texts(database.dialect.name)
-        self._in_columns = database.dialect.name == "postgresql"
-        self._error: type[Exception] = database.engine.dialect.loaded_dbapi.Error
-
-    def run(self, connection: sa.Connection, name: str, rows: Rows) -> None:
-        """Runs a statement for every row."""
-        if not rows:
-            return
-        # By the driver's own connection: what SQLAlchemy does around a statement costs ten times the statement.
-        driver: Any = connection.connection.driver_connection
-        try:
-            if self._in_columns and name in _INSERTED:
-                # One statement for all rows: a round trip for each would cost more than all else.
-                driver.execute(self._texts[name], [list(column) for column in zip(*rows, strict=True)])
-            elif len(rows) == 1:
-                driver.execute(self._texts[name], rows[0])
-            else:
-                driver.cursor().executemany(self._texts[name], rows)
-        except self._error as error:
-            raise self._wrapped(connection, name, error) from error
-
-    def row(self, connection: sa.Connection, name: str, values: tuple[Any, ...]) -> Any:
-        """The first row of a statement that selects."""
-        driver: Any = connection.connection.driver_connection
-        try:
-            return driver.execute(self._texts[name], values).fetchone()
-        except self._error as error:
-            raise self._wrapped(connection, name, error) from error
-
-    def _wrapped(self, connection: sa.Connection, name: str, error: Exception) -> BaseException:
-        return sa.exc.DBAPIError.instance(self._texts[name], (), error, self._error, dialect=connection.dialect)
 
 
 def no_run(run: str) -> NotFound:
@@ -352,6 +339,11 @@ def _take_params(
             group.params.append((number, key, text, _store.param_text(params[key])))
 
 
+def _above(name: str) -> list[str]:
+    """The folders that a name stands in."""
+    return [name[:place] for place, letter in enumerate(name) if letter == "/"]
+
+
 def _take_points(group: _Group, number: int, keys: dict[str, int], points: Points) -> None:
     rows, latest, loose = group.points, group.latest, group.loose
     for name, value, step, at in points:
@@ -403,68 +395,3 @@ def chunk_row(run: int, key: int, chunk: Chunk) -> tuple[Any, ...]:
         chunk.ends,
         chunk.data,
     )
-
-
-_INSERTED = ("points", "chunks", "latest", "params", "tags")
-
-
-@lru_cache(maxsize=4)
-def _texts(name: str) -> dict[str, str]:
-    """The statements of one kind of database, with places for values where its driver wants them."""
-    dialect: sa.Dialect
-    if name == "postgresql":
-        from sqlalchemy.dialects import postgresql
-
-        dialect = postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]  # SQLAlchemy gives no types here
-        from flyball.storage.postgres import Postgres as Kind
-    else:
-        from sqlalchemy.dialects import sqlite
-
-        dialect = sqlite.dialect(paramstyle="qmark")
-        from flyball.storage.sqlite import Sqlite as Kind  # type: ignore[assignment]  # one of the two
-    kind = Kind()
-    now: sa.ColumnElement[float] = sa.literal_column(_text(kind.now, dialect))
-    runs, params = _store.runs, _store.params
-    mine = runs.c.number == sa.bindparam("run")
-    wanted = sa.select(runs.c.number, runs.c.state, runs.c.deleted, now - runs.c.heartbeat)
-    statements: dict[str, Any] = {
-        "run": wanted.where(runs.c.id == sa.bindparam("id")).with_for_update(),
-        "beat": sa.update(runs).where(mine).values(heartbeat=now),
-        "found": sa.update(runs)
-        .where(mine)
-        .values(heartbeat=now, state=sa.literal_column("'running'"), ended=sa.null()),
-        "param": sa.select(params.c.key, params.c.value).where(
-            params.c.run == sa.bindparam("number"), params.c.key == sa.bindparam("name")
-        ),
-    }
-    texts = {key: _text(statement, dialect) for key, statement in statements.items()}
-    return texts | {key: _text(_insert(kind, key, in_columns=name == "postgresql"), dialect) for key in _INSERTED}
-
-
-def _text(statement: Any, dialect: sa.Dialect) -> str:
-    literally = not isinstance(statement, sa.Select | sa.UpdateBase)
-    return str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": literally}))
-
-
-def _insert(kind: Any, name: str, *, in_columns: bool) -> Any:
-    table: sa.Table = getattr(_store, name)
-    columns = list(table.columns)
-    insert = kind.insert(table)
-    if in_columns:
-        from sqlalchemy.dialects.postgresql import ARRAY
-
-        places = [sa.func.unnest(sa.cast(sa.bindparam(one.name), ARRAY(one.type))) for one in columns]
-        insert = insert.from_select([column.name for column in columns], sa.select(*places))
-    if name == "tags":
-        return insert.on_conflict_do_update(index_elements=["run", "key"], set_={"value": insert.excluded.value})
-    if name != "latest":
-        return insert.on_conflict_do_nothing()
-    new, old = insert.excluded, table.c
-    later = sa.or_(
-        new.step > old.step,
-        sa.and_(new.step == old.step, new.at > old.at),
-        # The greater value of one moment, so that the order in which batches arrive does not count.
-        sa.and_(new.step == old.step, new.at == old.at, sa.or_(old.value.is_(None), new.value > old.value)),
-    )
-    changed = {"step": new.step, "at": new.at, "value": new.value}
-    return insert.on_conflict_do_update(index_elements=["run", "key"], set_=changed, where=later)

@@ -20,11 +20,13 @@ from flyball.errors import Conflict, Overloaded
 from flyball.refs import Ref
 from flyball.storage.database import Database, HeldConnection
 from flyball.storage.event_log import EventLog
-from flyball.tracking import _store
+from flyball.tracking import _store, limits
 from flyball.tracking._folding import fold
 from flyball.tracking._points import Batch, Writer
+from flyball.tracking._run_rows import artifact_row
+from flyball.tracking.nouns import Artifact
 
-__all__ = ["Batch", "Ingest"]
+__all__ = ["Batch", "Ingest", "artifact_batch"]
 
 logger = logging.getLogger(__name__)
 
@@ -223,6 +225,17 @@ class Ingest:
 
     def _tell_found(self, connection: sa.Connection, run: str) -> None:
         self._events.append(connection, "tracking.run_found", Ref(kind="runs", name=run))
+
+
+def artifact_batch(artifact: Artifact) -> Batch:
+    """What notes an artifact whose bytes are kept already.
+
+    Raises:
+        InvalidInput: the name, digest or size cannot be used.
+    """
+    row = artifact_row(artifact)
+    at = limits.to_micros(artifact.name, artifact.created)
+    return Batch(run=artifact.run, artifacts=[(row["name"], row["digest"], row["size"], row["kind"], at)])
 
 
 def _points_of(batch: Batch) -> int:

@@ -29,6 +29,14 @@ def place_of_run(database: Database, run: str) -> ExperimentPlace | None:
     return None if row is None else ExperimentPlace(id=str(row.number), location=row.location)
 
 
+def file_of_run(database: Database, run: str, name: str) -> tuple[str, int] | None:
+    """Digest and size of a run's artifact; None if there is none of that name."""
+    files, runs = _store.artifacts, _store.runs
+    query = sa.select(files.c.digest, files.c.size).join(runs, runs.c.number == files.c.run)
+    row = database.row(query.where(runs.c.id == run, files.c.name == name))
+    return None if row is None else (row.digest, row.size)
+
+
 def in_the_way(database: Database, name: str, *, run: str = "", folder: str = "") -> str:
     """A file or folder of the run, or of the folder of `Files`, because of which `name` cannot be a file; empty if none is."""
     above = [name[:place] for place, letter in enumerate(name) if letter == "/"]

@@ -17,15 +17,18 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
+from starlette.concurrency import run_in_threadpool
+
 from flyball.server.protocols.mlflow._checks import check_path
 from flyball.server.protocols.mlflow.conversions import below, location
 from flyball.server.protocols.mlflow.wire import MlflowError
-from flyball.tracking.places import in_the_way, names_with_escapes, place_of_run
+from flyball.tracking.ingest import artifact_batch
+from flyball.tracking.nouns import Artifact
+from flyball.tracking.places import file_of_run, in_the_way, names_with_escapes, place_of_run
 
 if TYPE_CHECKING:
     from flyball.storage.database import Database
     from flyball.tracking.files import File
-    from flyball.tracking.nouns import Artifact
     from flyball.workspace import Workspace
 
 _PAGE = 10_000
@@ -119,6 +122,9 @@ def find_file(workspace: Workspace, place: Place) -> StoredFile:
     Raises:
         MlflowError: there is none, or it is a folder.
     """
+    kept = file_of_run(workspace.database, place.run, place.name) if place.run else None
+    if kept is not None:
+        return StoredFile(name="", digest=kept[0], size=kept[1])
     for file in _below(workspace, place, page=1):
         if file.name == "":
             return file
@@ -134,6 +140,35 @@ def list_entries(workspace: Workspace, place: Place) -> list[Entry]:
         if first:
             found[first] = Entry(name=first, is_folder=bool(slash), size=0 if slash else file.size)
     return [found[name] for name in sorted(found)]
+
+
+def known_place(workspace: Workspace, given: str) -> Place | None:
+    """Where a path leads, if that can be told without asking the database; else None.
+
+    Raises:
+        MlflowError: the path cannot be used.
+    """
+    parts = [part for part in check_path(given).split("/") if part not in ("", ".")]
+    known = _known_roots.get(workspace.database, set())
+    for mark in (place for place, part in enumerate(parts) if part == "artifacts" and place):
+        run, root = parts[mark - 1], "/".join(parts[:mark])
+        found = (run, root) in known
+        return Place(path="/".join(parts), name="/".join(parts[mark + 1 :]), run=run) if found else None
+    return None
+
+
+async def note_file(workspace: Workspace, place: Place, digest: str, size: int) -> None:
+    """Does what `keep_file` does, together with all who note files at this moment.
+
+    Raises:
+        MlflowError: nothing can be written there.
+    """
+    if not (place.run and place.name):
+        await run_in_threadpool(keep_file, workspace, place, digest, size)
+        return
+    now = workspace.time.now() if workspace.settings.clock == "system" else await run_in_threadpool(workspace.time.now)
+    artifact = Artifact(run=place.run, name=place.name, digest=digest, size=size, kind="file", created=now)
+    await workspace.ingest.write(artifact_batch(artifact))
 
 
 def keep_file(workspace: Workspace, place: Place, digest: str, size: int) -> None:

@@ -23,7 +23,9 @@ from flyball.server.protocols.mlflow._places import (
     find_file,
     find_place,
     keep_file,
+    known_place,
     list_entries,
+    note_file,
 )
 from flyball.server.protocols.mlflow.conversions import (
     artifact_uri,
@@ -37,6 +39,7 @@ from flyball.server.protocols.mlflow.wire import MlflowError, Request, endpoint
 from flyball.workspace import Workspace
 
 _LARGEST_OF_PAGE = 10 << 20
+_READ_AT_ONCE = 1 << 20
 _BYTES = "application/octet-stream"
 # Text is shown as text whatever it is; what a browser would run is handed out as bytes.
 _TEXT_ENDS = "txt log err cfg conf cnf cf ini properties prop hocon toml yaml yml json py py3 csv tsv md rst ipynb"
@@ -90,22 +93,30 @@ class PresignUpload(msgspec.Struct):
     model_id: str = ""
 
 
+class _LargeFile(FileResponse):
+    """A file that is read in larger pieces, since each of them is read by a thread."""
+
+    chunk_size = 1 << 20
+
+
 @endpoint("PUT", "mlflow-artifacts/artifacts/{path:path}")
 async def upload(workspace: Workspace, path: str, request: Request) -> Response:
     """Keeps a file; one of the same name is replaced."""
     if path.endswith("/"):
         raise MlflowError("Artifact path must include a filename (cannot end with '/').")
-    place = await run_in_threadpool(find_place, workspace, path)
+    place = known_place(workspace, path)
+    if place is None:
+        place = await run_in_threadpool(find_place, workspace, path)
     check_writable(place)
     digest, size = await receive(workspace, request)
-    await run_in_threadpool(keep_file, workspace, place, digest, size)
+    await note_file(workspace, place, digest, size)
     return Response()
 
 
 @endpoint("GET HEAD", "mlflow-artifacts/artifacts/{path:path}")
-def download(workspace: Workspace, path: str) -> Response:
+def download(workspace: Workspace, path: str, request: Request) -> Response:
     """A file, or a part of it."""
-    return file_response(workspace, find_place(workspace, path))
+    return file_response(workspace, find_place(workspace, path), whole="range" not in request.headers)
 
 
 @endpoint("DELETE", "mlflow-artifacts/artifacts/{path:path}")
@@ -216,15 +227,23 @@ def listing(workspace: Workspace, uri: str, path: str) -> dict[str, Any]:
     return {"root_uri": uri, "files": found} if found else {"root_uri": uri}
 
 
-def file_response(workspace: Workspace, place: Place) -> Response:
-    """The file that stands there, whole or in part, always to be saved and never to be shown."""
+def file_response(workspace: Workspace, place: Place, *, whole: bool = False) -> Response:
+    """The file that stands there, whole or in part, always to be saved and never to be shown.
+
+    Args:
+        whole: Whether all of it is known to be wanted.
+    """
     file = find_file(workspace, place)
     name = posixpath.basename(place.path)
     # The type stands among the headers, where nobody adds a character set that we do not know.
     headers = {"content-disposition": attachment(name), "content-type": media_type(name)}
     if file.digest:
         headers["etag"] = f'"{file.digest}"'
-        return FileResponse(workspace.blobs.path(file.digest), headers=headers)
+        blob = workspace.blobs.path(file.digest)
+        if whole and file.size <= _READ_AT_ONCE:
+            # This is a thread already: to read it piece by piece would take four more.
+            return Response(blob.read_bytes(), headers={**headers, "accept-ranges": "bytes"})
+        return _LargeFile(blob, headers=headers)
     return Response(file.data, headers=headers)
 
 
