@@ -14,6 +14,7 @@ from pathlib import Path
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Metric
+from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
 
 client = MlflowClient()
 size = int(sys.argv[2])
@@ -55,6 +56,17 @@ def batches() -> Callable[[], object]:
             for step in range(start, start + 1000)
         ]
         for start in range(0, size, 1000)
+    ]
+    client.log_metric(run, "warm", 1.0)
+    return lambda: [client.log_batch(run, part) for part in parts]
+
+
+def wide() -> Callable[[], object]:
+    """So many points, 1,000 metrics at each step."""
+    run = client.create_run(experiment(), run_name="wide").info.run_id
+    parts = [
+        [Metric(f"m{key}", key / (step + 1), 1_700_000_000_000 + step * 1000, step) for key in range(1000)]
+        for step in range(size // 1000)
     ]
     client.log_metric(run, "warm", 1.0)
     return lambda: [client.log_batch(run, part) for part in parts]
@@ -108,6 +120,33 @@ def download() -> Callable[[], object]:
 
     def work() -> None:
         client.download_artifacts(run.info.run_id, "files", target)
+        shutil.rmtree(target)
+
+    return work
+
+
+def plain_single() -> Callable[[], object]:
+    """So many metrics, one by one, of a run that nobody has to know."""
+    client.log_metric("0" * 32, "warm", 1.0)
+    return lambda: [client.log_metric("0" * 32, "loss", 0.5 * step, step=step) for step in range(size)]
+
+
+def repository() -> HttpArtifactRepository:
+    """What moves the files in `upload` and `download`, without a run around it."""
+    return HttpArtifactRepository(f"{mlflow.get_tracking_uri()}/api/2.0/mlflow-artifacts/artifacts/plain-{files.name}")
+
+
+def plain_upload() -> Callable[[], object]:
+    """A folder of files."""
+    return lambda: repository().log_artifacts(str(files), "files")
+
+
+def plain_download() -> Callable[[], object]:
+    """The same folder, back."""
+    target = tempfile.mkdtemp(dir=files.parent)
+
+    def work() -> None:
+        repository().download_artifacts("files", target)
         shutil.rmtree(target)
 
     return work
