@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -44,18 +44,22 @@ class _View:
     """A planned view, ready to be read.
 
     Attributes:
-        names: The column that each stored value becomes.
-        nothing: The columns where nothing is found.
+        key: Which of the reader's keys names its things; views of one entity share it.
+        columns: The names of its values in what is found.
+        nothing: Its values where nothing is found.
+        is_plain: Whether stored values are its values.
     """
 
     planned: PlannedView
+    name: str
     slot: int
-    key: Callable[[Values], bytes | None]
+    key: int
     ttl: int | None
-    names: tuple[str, ...]
-    nothing: dict[str, None]
+    columns: tuple[str, ...]
+    nothing: tuple[None, ...]
     restores: list[tuple[int, Callable[[Any], Any]]]
-    windows: list[tuple[str, Aggregate, int, int]] = field(default_factory=list)
+    is_plain: bool
+    windows: list[tuple[Aggregate, int, int]] = field(default_factory=list)
 
 
 class OnlineReader:
@@ -71,7 +75,16 @@ class OnlineReader:
         self.plan = plan
         self._store = store
         self._now = now or _now
-        self._views = [_prepared(planned) for planned in plan.views]
+        self._views = []
+        self._keys: list[Callable[[Values], bytes | None]] = []
+        by_entity: dict[tuple[Column, ...], int] = {}
+        for planned in plan.views:
+            columns = tuple(replace(planned.schema.column(name), nullable=True) for name in planned.view.entity)
+            if columns not in by_entity:
+                by_entity[columns] = len(self._keys)
+                self._keys.append(key_reader(planned.view.name, columns))
+            self._views.append(_prepared(planned, by_entity[columns]))
+        self._names = tuple(name for view in self._views for name in view.columns)
         self._functions = [(made, run_source(made.source, made.function)) for made in plan.functions]
         self._looked = 0.0
 
@@ -87,23 +100,18 @@ class OnlineReader:
             ServerUnreachable: the store is down.
         """
         now = self._now() if at is None else microseconds(at)
-        views = self._views
         if time.monotonic() - self._looked > _SLOT_SECONDS:
             self._find_slots()
-        wanted = []
-        for view in views:
-            key = view.key(entity)
-            wanted.append((view.slot, b"" if key is None else key))
-        found: dict[str, Any] = {}
-        for view, cell, (_, key) in zip(views, self._store.read(wanted), wanted, strict=True):
-            if view.windows:
-                found |= _windows(view, cell, now) if key else view.nothing
-            elif cell is None or cell[0] > now or (view.ttl is not None and now - cell[0] > view.ttl):
-                found |= view.nothing
-            elif view.restores:
-                found |= _restored(view, cell)
+        keys = [key_of(entity) or b"" for key_of in self._keys]
+        cells = self._store.read([(view.slot, keys[view.key]) for view in self._views])
+        values: list[Any] = []
+        for view, cell in zip(self._views, cells, strict=True):
+            ttl = view.ttl
+            if view.is_plain and cell is not None and cell[0] <= now and (ttl is None or now - cell[0] <= ttl):
+                values += unpack(cell[2])
             else:
-                found |= zip(view.names, unpack(cell[2]), strict=True)
+                values += _values(view, cell, now, keys[view.key])[0]
+        found = dict(zip(self._names, values, strict=True))
         if self._functions:
             self._compute([entity], [found])
         return found
@@ -115,9 +123,8 @@ class OnlineReader:
             strict: Without it a store that is down makes all values missing instead of an error.
         """
         now = self._now() if at is None else microseconds(at)
-        rows: list[dict[str, Any]] = [{} for _ in entities]
-        missing: list[dict[str, str]] = [{} for _ in entities]
-        keys = [[view.key(entity) or b"" for entity in entities] for view in self._views]
+        each = [[key_of(entity) or b"" for entity in entities] for key_of in self._keys]
+        keys = [each[view.key] for view in self._views]
         try:
             if time.monotonic() - self._looked > _SLOT_SECONDS:
                 self._find_slots()
@@ -125,18 +132,32 @@ class OnlineReader:
         except ServerUnreachable:
             if strict:
                 raise
-            for view in self._views:
-                for row, why in zip(rows, missing, strict=True):
-                    row |= view.nothing
-                    why[view.planned.view.name] = "unreachable"
+            nothing = dict.fromkeys(self._names)
+            why = {view.name: "unreachable" for view in self._views}
+            found = Found([dict(nothing) for _ in entities], [dict(why) for _ in entities])
         else:
-            for view, own, held in zip(self._views, keys, cells, strict=True):
-                if view.windows:
-                    _take_windows(view, own, held, now, rows, missing)
-                else:
-                    _take(view, held, now, rows, missing)
+            found = self._found(keys, cells, len(entities), now)
         if self._functions:
-            self._compute(entities, rows)
+            self._compute(entities, found.rows)
+        return found
+
+    def _found(self, keys: list[list[bytes]], cells: list[list[Cell | None]], count: int, now: int) -> Found:
+        views = [(view, view.is_plain, view.ttl, held) for view, held in zip(self._views, cells, strict=True)]
+        rows, missing, names = [], [], self._names
+        for place in range(count):
+            values: list[Any] = []
+            why: dict[str, str] = {}
+            for number, (view, is_plain, ttl, held) in enumerate(views):
+                cell = held[place]
+                if is_plain and cell is not None and cell[0] <= now and (ttl is None or now - cell[0] <= ttl):
+                    values += unpack(cell[2])
+                    continue
+                own, reason = _values(view, cell, now, keys[number][place])
+                values += own
+                if reason:
+                    why[view.name] = reason
+            rows.append(dict(zip(names, values, strict=True)))
+            missing.append(why)
         return Found(rows, missing)
 
     def fill(self, table: pa.Table, wanted: Sequence[str], at: datetime) -> tuple[pa.Table, int]:
@@ -219,74 +240,55 @@ def feature_columns(planned: PlannedView) -> Schema:
     )
 
 
-def _prepared(planned: PlannedView) -> _View:
+def _prepared(planned: PlannedView, key: int) -> _View:
     view = planned.view
-    keys = [planned.schema.column(name) for name in view.entity]
     stored = [column for column in planned.schema.columns if column.name not in view.roles]
+    features = [made.name for made in view.windows] or [column.name for column in stored]
+    given = restores(stored)
     made = _View(
         planned=planned,
+        name=view.name,
         slot=0,
-        key=key_reader(view.name, keys),
+        key=key,
         ttl=None if view.ttl_seconds is None else round(view.ttl_seconds * 1_000_000),
-        names=tuple(planned.names.get(column.name, column.name) for column in stored),
-        nothing=dict.fromkeys(planned.names.values()),
-        restores=restores(stored),
+        columns=tuple(planned.names[name] for name in features),
+        nothing=(None,) * len(features),
+        restores=given,
+        is_plain=not given and not view.windows,
     )
     places = {column.name: place for place, column in enumerate(stored)}
     for window in view.windows:
         length = round(window.over_seconds * 1_000_000)
-        made.windows.append((planned.names.get(window.name, window.name), window.how, length, places[window.column]))
+        made.windows.append((window.how, length, places[window.column]))
     return made
 
 
-def _take(
-    view: _View,
-    cells: Sequence[Cell | None],
-    now: int,
-    rows: list[dict[str, Any]],
-    missing: list[dict[str, str]],
-) -> None:
-    """Puts the values of a view into the rows, and the reasons where they are missing."""
-    names, ttl, is_plain, name = view.names, view.ttl, not view.restores, view.planned.view.name
-    for place, cell in enumerate(cells):
-        if cell is not None and cell[0] <= now and (ttl is None or now - cell[0] <= ttl):
-            rows[place].update(zip(names, unpack(cell[2]), strict=True) if is_plain else _restored(view, cell))
-            continue
-        rows[place].update(view.nothing)
-        missing[place][name] = "unknown" if cell is None else "future" if cell[0] > now else "expired"
-
-
-def _take_windows(
-    view: _View,
-    keys: Sequence[bytes],
-    cells: Sequence[Cell | None],
-    now: int,
-    rows: list[dict[str, Any]],
-    missing: list[dict[str, str]],
-) -> None:
-    """The same for a view of windows, which have an answer for every thing that has a name."""
-    for place, (key, cell) in enumerate(zip(keys, cells, strict=True)):
-        rows[place].update(_windows(view, cell, now) if key else view.nothing)
-        if cell is None:
-            missing[place][view.planned.view.name] = "unknown"
-
-
-def _restored(view: _View, cell: Cell) -> dict[str, Any]:
+def _values(view: _View, cell: Cell | None, now: int, key: bytes) -> tuple[Sequence[Any], str]:
+    """The values of a view's columns, and why they are missing; empty if they are not."""
+    if view.windows:
+        # Windows have an answer for every thing that has a name.
+        return (_windows(view, cell, now) if key else view.nothing), "" if cell is not None else "unknown"
+    if cell is None:
+        return view.nothing, "unknown"
+    if cell[0] > now:
+        return view.nothing, "future"
+    if view.ttl is not None and now - cell[0] > view.ttl:
+        return view.nothing, "expired"
     held = unpack(cell[2])
     for place, restore in view.restores:
         held[place] = restore(held[place])
-    return dict(zip(view.names, held, strict=True))
+    return held, ""
 
 
-def _windows(view: _View, cell: Cell | None, now: int) -> dict[str, Any]:
+def _windows(view: _View, cell: Cell | None, now: int) -> list[Any]:
     """The windows at a moment, of a cell that holds events `[time, created, arrived, values]` in their order."""
     known = [] if cell is None else [event for event in unpack(cell[2]) if event[0] <= now and event[1] <= now]
     given = dict(view.restores)
-    found = {}
-    for name, how, length, place in view.windows:
+    found = []
+    for how, length, place in view.windows:
         value = aggregate(how, [event[3][place] for event in known if event[0] > now - length])
         restore = given.get(place) if how in ("min", "max", "last") else None
-        found[name] = value if restore is None or value is None else restore(value)
+        found.append(value if restore is None or value is None else restore(value))
     return found
 
 

@@ -19,6 +19,7 @@ _STAMP = struct.Struct(">qq")
 _SLOT = struct.Struct(">I")
 _LONGEST_KEY = 400  # LMDB takes 511 bytes, the slot among them
 _AT_ONCE = 20_000
+_FEW = 8
 _MAP_SIZE = 1 << 36
 _CELLS, _SLOTS, _NOTES = b"cells", b"slots", b"notes"
 
@@ -28,7 +29,8 @@ class LmdbStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with reaching(f"at {path}", *_errors(), OSError):
+        self._failures: tuple[type[Exception], ...] = (*_errors(), OSError)
+        with self._reached():
             path.mkdir(parents=True, exist_ok=True)
             lmdb = _lmdb()
             # A power cut takes the last commits at most, as with SQLite here: it can be written again.
@@ -68,12 +70,26 @@ class LmdbStore:
 
     def read(self, wanted: Sequence[tuple[int, bytes]]) -> list[Cell | None]:
         """The cells, in order."""
-        found: list[Cell | None] = []
-        with self._reached(), self._environment.begin(db=self._cells) as reading:
-            get = reading.get
-            for slot, key in wanted:
-                held = get(_SLOT.pack(slot) + key if len(key) < _LONGEST_KEY else _key(slot, key))
-                found.append(None if held is None else _cell(held))
+        pack, unpack = _SLOT.pack, _STAMP.unpack_from
+        places = [pack(slot) + key if len(key) < _LONGEST_KEY else _key(slot, key) for slot, key in wanted]
+        found: list[Any] = []
+        try:
+            with self._environment.begin(db=self._cells) as reading:
+                if len(places) > _FEW:
+                    with reading.cursor() as cursor:
+                        held = dict(cursor.getmulti(places))
+                    values = [held.get(place) for place in places]
+                else:
+                    values = [reading.get(place) for place in places]
+        except self._failures:
+            with self._reached():
+                raise
+        for value in values:
+            if value is None:
+                found.append(None)
+            else:
+                time, created = unpack(value)
+                found.append((time, created, value[16:]))
         return found
 
     def write(self, slot: int, cells: Sequence[KeyedCell]) -> int:
@@ -147,7 +163,7 @@ class LmdbStore:
             yield writing
 
     def _reached(self) -> Any:
-        return reaching(f"at {self._path}", *_errors(), OSError)
+        return reaching(f"at {self._path}", *self._failures)
 
 
 class Lmdb:

@@ -18,20 +18,21 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS slots (slot INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS cells (
     slot INTEGER NOT NULL, key BLOB NOT NULL, time INTEGER NOT NULL, created INTEGER NOT NULL, value BLOB NOT NULL,
-    PRIMARY KEY (slot, key)
+    PRIMARY KEY (key, slot)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 """
+# By key first: what several views know of a thing lies side by side, and is read at once.
+_READ_ALL = "SELECT slot, time, created, value FROM cells WHERE key = ?"
 _READ = "SELECT time, created, value FROM cells WHERE slot = ? AND key = ?"
 _WRITE = """
-INSERT INTO cells (slot, key, time, created, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT (slot, key) DO UPDATE
+INSERT INTO cells (slot, key, time, created, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key, slot) DO UPDATE
 SET time = excluded.time, created = excluded.created, value = excluded.value
 WHERE (excluded.time, excluded.created) >= (cells.time, cells.created)
 """
 _PUT = "INSERT OR REPLACE INTO cells (slot, key, time, created, value) VALUES (?, ?, ?, ?, ?)"
 _AT_ONCE = 5_000
 _MOST_NAMED = 500
-_FEW = 12
 
 
 class SqliteStore:
@@ -72,28 +73,19 @@ class SqliteStore:
         try:
             execute = self._local.connection.execute
         except AttributeError:
-            execute = self._connection().execute
+            with self._reached():
+                execute = self._connection().execute
         try:
-            if len(wanted) <= _FEW:
-                return [execute(_READ, place).fetchone() for place in wanted]
-            return self._read_many(execute, wanted)
+            if len(wanted) == 1:
+                return [execute(_READ, wanted[0]).fetchone()]
+            keys = {key for _, key in wanted}
+            if len(keys) == 1:
+                held = {cell[0]: cell[1:] for cell in execute(_READ_ALL, (keys.pop(),))}
+                return [held.get(slot) for slot, _ in wanted]
+            return _read_many(execute, wanted, list(keys))
         except SqliteError:
             with self._reached():
                 raise
-
-    def _read_many(self, execute: Any, wanted: Sequence[tuple[int, bytes]]) -> list[Cell | None]:
-        by_slot: dict[int, list[bytes]] = {}
-        for slot, key in wanted:
-            by_slot.setdefault(slot, []).append(key)
-        found: dict[tuple[int, bytes], Cell] = {}
-        for slot, keys in by_slot.items():
-            for start in range(0, len(keys), _MOST_NAMED):
-                part = keys[start : start + _MOST_NAMED]
-                marks = ",".join("?" * len(part))
-                query = f"SELECT key, time, created, value FROM cells WHERE slot = ? AND key IN ({marks})"  # noqa: S608  # marks alone
-                for key, *cell in execute(query, (slot, *part)):
-                    found[slot, key] = cell
-        return [found.get(place) for place in wanted]
 
     def write(self, slot: int, cells: Sequence[KeyedCell]) -> int:
         """Writes what is not older."""
@@ -168,6 +160,17 @@ class SqliteStore:
 
     def _reached(self) -> Any:
         return reaching(f"at {self._path}", SqliteError, OSError)
+
+
+def _read_many(execute: Any, wanted: Sequence[tuple[int, bytes]], keys: list[bytes]) -> list[Cell | None]:
+    found: dict[tuple[int, bytes], Any] = {}
+    for start in range(0, len(keys), _MOST_NAMED):
+        part = keys[start : start + _MOST_NAMED]
+        marks = ",".join("?" * len(part))
+        query = f"SELECT slot, key, time, created, value FROM cells WHERE key IN ({marks})"  # noqa: S608  # marks alone
+        for slot, key, *cell in execute(query, part):
+            found[slot, key] = cell
+    return [found.get(place) for place in wanted]
 
 
 class Sqlite:
