@@ -13,9 +13,12 @@ from flyball.version import __version__
 
 if TYPE_CHECKING:
     from flyball.alerts import alert_to as alert_to
+    from flyball import fixes as clean
     from flyball.data import expect as expect
+    from flyball.data.clean import clean_report as clean_report
     from flyball.data.datasets import Dataset as Dataset
     from flyball.data.datasets import dataset as dataset
+    from flyball.data.profile_table import profile_table as profile
     from flyball.data.table import Table as Table
     from flyball.deployment.rollout import canary as canary
     from flyball.deployment.rollout import challenge as challenge
@@ -83,6 +86,9 @@ _NAMES = {
     "dataset": "flyball.data.datasets:dataset",
     "Table": "flyball.data.table:Table",
     "expect": "flyball.data.expect",
+    "clean": "flyball.fixes",
+    "clean_report": "flyball.data.clean:clean_report",
+    "profile": "flyball.data.profile_table:profile_table",
     "FeatureView": "flyball.features.views:FeatureView",
     "feature_view": "flyball.features.views:feature_view",
     "feature_set": "flyball.features.plan:feature_set",

@@ -194,7 +194,8 @@ class _Column:
         return min(int(own["distinct"]), int(own["known"]))
 
     def _examples(self) -> tuple[Any, ...]:
-        return tuple(shown(value) for value in self.sample.slice(0, 200).drop_null().unique().slice(0, 3).to_pylist())
+        values = map(shown, self.sample.slice(0, 200).drop_null().slice(0, 20).to_pylist())
+        return tuple({str(value): value for value in values}.values())[:3]
 
     def _read_number(self, blank: ColumnProfile, own: Mapping[str, Any]) -> ColumnProfile:
         import numpy as np

@@ -1,0 +1,1 @@
+"""What is wrong with tables: one plug-in file for each kind of finding."""
