@@ -113,7 +113,7 @@ def rewrite_snapshot(
         layout=layout,
     )
     recorded: Snapshot = versions.replace_snapshot(snapshot.dataset, snapshot.id, new, reason)
-    return Rewritten(snapshot=recorded, former=tuple(sorted(_needed(blobs, snapshot) - _needed(blobs, recorded))))
+    return Rewritten(snapshot=recorded, former=tuple(sorted(bytes_of(blobs, snapshot) - bytes_of(blobs, recorded))))
 
 
 def purge_bytes(
@@ -139,12 +139,12 @@ def purge_bytes(
         needed = needed.union(*(recipe.chunks for recipe in kept.recipes.values() if recipe.file in needed))
         # Its own parts stay; that others of the same pack shall go is why it moves to a new one.
         if one.format not in BY_REFERENCE and (held - needed) & gone:
-            repacked |= _needed(blobs, one)
+            repacked |= bytes_of(blobs, one)
             keeper = Keeper(blobs)
             for file in files:
                 keeper.take(file.path, kept.path(file.digest), file.size)
             one = versions.set_layout(one.dataset, one.id, keeper.finish(files))
-        alive |= _needed(blobs, one)
+        alive |= bytes_of(blobs, one)
     dead = sorted(name for name in (gone | repacked) - alive if blobs.has(name))
     with database.reading() as connection:
         # A model version may still name a former snapshot's manifest; the rows themselves are what must not stay.
@@ -169,8 +169,8 @@ def _written(table: pa.Table, target: Path, file: SnapshotFile, snapshot: Snapsh
     return target
 
 
-def _needed(blobs: Blobs, snapshot: Snapshot) -> set[str]:
-    """Every blob and every part that a snapshot stands on."""
+def bytes_of(blobs: Blobs, snapshot: Snapshot) -> set[str]:
+    """Every blob and every part of a pack that a snapshot stands on."""
     kept = KeptBytes(blobs, snapshot.layout)
     found = {snapshot.id, *(file.digest for file in snapshot_files(blobs, snapshot))}
     if snapshot.layout:
