@@ -17,6 +17,8 @@ from flyball.errors import InvalidInput
 from flyball.serialization import from_json, to_json
 from flyball.storage.objects import Blobs
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # no SQL of its own is at stake
+
 Compare = Callable[..., DataDiff]
 ONE = pa.table({"id": [1, 2, 3, 4], "x": [0.5, None, float("nan"), 2.0], "name": ["a", "b", "c", "d"]})
 

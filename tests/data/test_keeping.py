@@ -30,6 +30,8 @@ from flyball.storage.local_objects import LocalObjects
 from flyball.storage.objects import Blobs
 from flyball.tracking.trash import Trash
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # no SQL of its own is at stake
+
 ROWS = 200_000
 
 

@@ -25,6 +25,8 @@ from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
 from tests.servers.s3 import REGION, S3Bucket
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # no SQL of its own is at stake
+
 
 def test_only_objects_that_changed_are_fetched(
     data: Data, blobs: Blobs, tmp_path: Path, s3_store: S3Bucket, monkeypatch: pytest.MonkeyPatch
