@@ -130,6 +130,70 @@ def pii(workspace: Any, dataset: str, column: str | None, kind: str | None, as_j
     )
 
 
+@click.command()
+@dataset_argument
+@click.option("--test", metavar="DATASET[@VERSION]", help="Rows that a model is judged on, to look for overlap.")
+@click.option("--group", "groups", multiple=True, help="Column whose groups shall be treated alike; may be repeated.")
+@click.option("--kind", "kinds", multiple=True, help="Only this kind of finding; may be repeated.")
+@workspace_options
+def clean(
+    workspace: Any, dataset: str, test: str | None, groups: tuple[str, ...], kinds: tuple[str, ...], as_json: bool
+) -> None:
+    """Say what is wrong with a dataset, and by which line of code each finding is mended."""
+    from flyball.data.clean import clean_report
+    from flyball.data.pii import find_pii
+    from flyball.data.quality import said_of
+    from flyball.data.snapshot import load_snapshot
+    from flyball.data.table import Table
+
+    def load(name: str) -> Table:
+        snapshot = find_snapshot(workspace, name)
+        rows = load_snapshot(workspace.blobs, snapshot)
+        roles = workspace.data.get(snapshot.dataset).roles
+        return Table(rows, **{role: column for role, column in roles.items() if column in rows.column_names})
+
+    rows = load(dataset)
+    declared, cleared = said_of(workspace.quality.pii_classes(dataset.partition("@")[0]))
+    flags = find_pii(rows.arrow, declared=declared, cleared=cleared)
+    found = clean_report(rows, test=load(test) if test else None, groups=groups, kinds=kinds, flags=flags)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(str(found))
+
+
+@click.command()
+@click.argument("dataset")
+@click.option("--key", "value", required=True, help="What names the person, as it stands in the column.")
+@click.option("--column", default="", help="Column that names the person; the dataset's key by default.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be purged.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@workspace_options
+def forget(
+    workspace: Any, dataset: str, value: str, column: str, dry_run: bool, yes: bool, as_json: bool
+) -> None:  # fmt: skip
+    """Purge a person's rows from every version of a dataset. It cannot be undone."""
+    from flyball.data.forget import forget as purge
+
+    if not dry_run and not yes and sys.stdin.isatty():
+        would = purge(workspace, dataset, value, column=column, dry_run=True)
+        click.confirm(f"Purge {sum(would.rows.values()):,} rows from {len(would.rows)} versions for good?", abort=True)
+    found = purge(workspace, dataset, value, column=column, dry_run=dry_run, cache=workspace.cache)
+    if as_json:
+        print_json(found)
+        return
+    would_be = "would be" if dry_run else "were"
+    print_table(
+        ["version", "rows"], [[id[:12], rows] for id, rows in found.rows.items()], empty="No version holds such a row."
+    )
+    if found.rows:
+        click.echo(
+            f"{sum(found.rows.values()):,} rows {would_be} purged from {len(found.rows)} versions of '{dataset}'."
+        )
+    if found.models:
+        click.echo(f"Models that came of these versions, and have learned from the rows: {', '.join(found.models)}.")
+
+
 def find_snapshot(workspace: Any, dataset: str) -> Snapshot:
     """The version that `DATASET` or `DATASET@VERSION` names; the latest by default."""
     name, _, version = dataset.partition("@")
@@ -161,4 +225,4 @@ def _print_profile(snapshot: Snapshot, found: TableProfile) -> None:
         click.echo(f"{each.one} and {each.other}: {each.value:+.2f} ({each.kind})")
 
 
-COMMANDS = (check, profile, suggest, pii)
+COMMANDS = (check, profile, suggest, pii, clean, forget)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from flyball.data.manifest import Snapshot
 from flyball.data.validate import ValidationReport
 from flyball.storage.database import Database
 from flyball.storage.tables import Document, Instant, RowNumber, metadata
@@ -23,6 +24,21 @@ class PiiClasses:
 
     declared: dict[str, str] = field(default_factory=dict)
     cleared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgetting:
+    """A snapshot whose rows of a person are being purged.
+
+    Attributes:
+        snapshot: As it was.
+        rows: How many rows are purged.
+        profile: Digest of its profile; empty if none was kept.
+    """
+
+    snapshot: Snapshot
+    rows: int
+    profile: str = ""
 
 
 profiles = sa.Table(
@@ -50,6 +66,14 @@ classes = sa.Table(
     metadata,
     sa.Column("dataset", sa.String(128), primary_key=True),
     sa.Column("classes", Document(PiiClasses), nullable=False),
+)
+forgettings = sa.Table(
+    "data_forgettings",
+    metadata,
+    # What is being purged: until it is done, it is known what has to go.
+    sa.Column("dataset", sa.String(128), primary_key=True),
+    sa.Column("snapshot", sa.String(64), primary_key=True),
+    sa.Column("forgetting", Document(Forgetting), nullable=False),
 )
 
 
@@ -111,3 +135,25 @@ def write_classes(database: Database, connection: sa.Connection, dataset: str, s
     connection.execute(
         insert.on_conflict_do_update(index_elements=["dataset"], set_={"classes": insert.excluded.classes})
     )
+
+
+def write_forgetting(database: Database, connection: sa.Connection, forgetting: Forgetting) -> None:
+    """Keeps what is about to be purged."""
+    dataset, snapshot = forgetting.snapshot.dataset, forgetting.snapshot.id
+    insert = database.insert(forgettings).values(dataset=dataset, snapshot=snapshot, forgetting=forgetting)
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["dataset", "snapshot"], set_={"forgetting": insert.excluded.forgetting}
+        )
+    )
+
+
+def pending_forgettings(connection: sa.Connection, dataset: str) -> list[Forgetting]:
+    """What was begun and is not done."""
+    query = sa.select(forgettings.c.forgetting).where(forgettings.c.dataset == dataset)
+    return list(connection.execute(query.order_by(forgettings.c.snapshot)).scalars())
+
+
+def delete_forgettings(connection: sa.Connection, dataset: str) -> None:
+    """Notes that all is done."""
+    connection.execute(sa.delete(forgettings).where(forgettings.c.dataset == dataset))

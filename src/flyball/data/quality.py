@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from flyball.clock import Clock
 from flyball.data import _quality_store as _store
-from flyball.data._quality_store import PiiClasses
+from flyball.data._quality_store import Forgetting, PiiClasses
 from flyball.data.catalog_entry import Badge
 from flyball.data.pii import PiiFlag, check_kind
 from flyball.data.profile import TableProfile
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from flyball.data.manifest import Snapshot
 
-__all__ = ["PiiClasses", "Quality", "QualityReport", "snapshot_source"]
+__all__ = ["Forgetting", "PiiClasses", "Quality", "QualityReport", "snapshot_source"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,21 +184,38 @@ class Quality:
         return rows
 
     @change
-    def record_forgotten(self, dataset: str, counts: dict[str, int], models: list[str]) -> int:
-        """Tells that a person's rows were purged, without saying whose; gives their number in all.
+    def begin_forgetting(self, forgetting: Forgetting) -> Forgetting:
+        """Notes what is about to be purged from a snapshot, and lets its profile and reports go.
 
-        Profiles and reports of the snapshots that held them are let go.
+        What is noted holds no personal data. It stays until `end_forgetting`, so that a purge that was interrupted goes on.
+        """
+        dataset, snapshot = forgetting.snapshot.dataset, forgetting.snapshot.id
+        with self._database.transaction() as connection:
+            kept = _store.profile_digests(connection, dataset, [snapshot])
+            noted = replace(forgetting, profile=kept.get(snapshot, forgetting.profile))
+            _store.write_forgetting(self._database, connection, noted)
+            _store.delete_profiles(connection, dataset, [snapshot])
+        return noted
+
+    @read
+    def pending_forgettings(self, dataset: str) -> list[Forgetting]:
+        """What was begun and not ended."""
+        with self._database.reading() as connection:
+            return _store.pending_forgettings(connection, dataset)
+
+    @change
+    def end_forgetting(self, dataset: str, counts: dict[str, int], models: list[str]) -> int:
+        """Tells that a person's rows are gone, without saying whose; gives their number in all.
 
         Args:
             counts: Rows by the id of the snapshot that held them.
-            models: References of the models that were trained on those snapshots.
+            models: References of the models that came of those snapshots.
         """
         with self._database.transaction() as connection:
-            _store.delete_profiles(connection, dataset, list(counts))
+            _store.delete_forgettings(connection, dataset)
             subject = Ref(kind="datasets", name=dataset)
-            self._events.append(
-                connection, "data.forgotten", subject, snapshots=len(counts), rows=sum(counts.values()), models=models
-            )
+            facts = {"snapshots": len(counts), "rows": sum(counts.values()), "models": models}
+            self._events.append(connection, "data.forgotten", subject, **facts)
         return sum(counts.values())
 
 
