@@ -812,6 +812,13 @@ CREATE TABLE catalog_notes (
 	CONSTRAINT pk_catalog_notes PRIMARY KEY (ref)
 );
 
+CREATE TABLE data_forgettings (
+	dataset VARCHAR(128) NOT NULL, 
+	snapshot VARCHAR(64) NOT NULL, 
+	forgetting TEXT NOT NULL, 
+	CONSTRAINT pk_data_forgettings PRIMARY KEY (dataset, snapshot)
+);
+
 CREATE TABLE data_moves (
 	number INTEGER NOT NULL, 
 	dataset VARCHAR(128) NOT NULL, 

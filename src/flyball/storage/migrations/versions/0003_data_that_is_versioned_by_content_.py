@@ -54,6 +54,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("ref", name=op.f("pk_catalog_notes")),
     )
     op.create_table(
+        "data_forgettings",
+        sa.Column("dataset", sa.String(length=128), nullable=False),
+        sa.Column("snapshot", sa.String(length=64), nullable=False),
+        sa.Column("forgetting", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("dataset", "snapshot", name=op.f("pk_data_forgettings")),
+    )
+    op.create_table(
         "data_moves",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("dataset", sa.String(length=128), nullable=False),
@@ -344,6 +351,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_data_moves_dataset_ref")
 
     op.drop_table("data_moves")
+    op.drop_table("data_forgettings")
     op.drop_table("catalog_notes")
     with op.batch_alter_table("catalog_entries", schema=None) as batch_op:
         batch_op.drop_index("ix_catalog_entries_kind")
