@@ -55,12 +55,14 @@ ReadyCheck = Callable[[], str]
 
 
 def create_app(
-    workspace: Workspace, *, ready: Sequence[ReadyCheck] = (), hosts: frozenset[str] = _LOOPBACK
-) -> Starlette:
+    workspace: Workspace, *, ready: Sequence[ReadyCheck] = (), hosts: frozenset[str] = _LOOPBACK,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Starlette:  # fmt: skip
     """The application that serves a workspace.
 
     Args:
         ready: What must be ready before `/health` says so.
+        stopping: Whether the server is about to stop: what streams without end then ends by itself.
         hosts: Names in the Host header that are answered; a foreign one is a page that rebound its name to us.
     """
     description: list[bytes] = []
@@ -82,7 +84,7 @@ def create_app(
         after = request.headers.get("last-event-id") or request.query_params.get("after", "0")
         if not after.isdecimal() or len(after) > 18:
             raise InvalidInput(f"'{after[:40]}' is no event id.", hint="Give the id of the last event seen, or 0.")
-        return StreamingResponse(_events(workspace, request, int(after)), media_type="text/event-stream")
+        return StreamingResponse(_events(workspace, request, int(after), stopping), media_type="text/event-stream")
 
     page = resources.files("flyball.server") / "page"
 
@@ -189,9 +191,11 @@ def _database_ready(workspace: Workspace) -> str:
     return ""
 
 
-async def _events(workspace: Workspace, request: Request, after: int) -> AsyncIterator[bytes]:
+async def _events(
+    workspace: Workspace, request: Request, after: int, stopping: Callable[[], bool]
+) -> AsyncIterator[bytes]:
     yield b"retry: 2000\n\n"
-    while not await request.is_disconnected():
+    while not stopping() and not await request.is_disconnected():
         found = await run_in_threadpool(workspace.events.list, after=after, limit=200)
         for event in found:
             after = event.id

@@ -56,8 +56,10 @@ def main() -> int:
             ready.append(lambda: controller_ready(workspace))
         if arguments.expect_model_server:
             ready.append(lambda: model_server_ready(arguments.expect_model_server))
-        app = create_app(workspace, ready=ready)
-        uvicorn.run(
+        serving: list[uvicorn.Server] = []
+        # A stream that a browser holds ends when the server is told to stop, and not by being cut off.
+        app = create_app(workspace, ready=ready, stopping=lambda: any(server.should_exit for server in serving))
+        config = uvicorn.Config(
             app,
             host=settings.host,
             port=settings.port,
@@ -65,7 +67,9 @@ def main() -> int:
             access_log=False,
             timeout_graceful_shutdown=3,
         )
-    return 0
+        serving.append(uvicorn.Server(config))
+        serving[0].run()
+        return 0 if serving[0].started else 3
 
 
 def _follow_parent() -> None:
