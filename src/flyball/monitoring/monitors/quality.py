@@ -21,15 +21,17 @@ class Quality:
             return Contribution()
         faults = quality(material.reference, material.profile, floor=params.get("floor", 0.005))
         kept = tuple(fault for fault in faults if not (is_first and fault.kind == "volume"))
-        columns = list(dict.fromkeys(fault.column for fault in kept if fault.column))
-        inside = {fault.column for fault in kept if fault.kind not in ("below", "above")}
+        # A column more than the model takes harms nothing: it is shown, and alarms nobody.
+        told = tuple(fault for fault in kept if fault.kind != "new_column")
+        columns = list(dict.fromkeys(fault.column for fault in told if fault.column))
+        inside = {fault.column for fault in told if fault.kind not in ("below", "above")}
         outside = [column for column in columns if column not in inside]
         finding = Finding(
             kind="quality",
             cause="quality",
-            title=f"{len(kept)} fault{'s' if len(kept) != 1 else ''} of the data",
-            sentences=tuple(_sentence(fault) for fault in kept),
-            facts={"columns": columns, "kinds": sorted({fault.kind for fault in kept}), "outside": outside},
+            title=f"{len(told)} fault{'s' if len(told) != 1 else ''} of the data",
+            sentences=tuple(_sentence(fault) for fault in told),
+            facts={"columns": columns, "kinds": sorted({fault.kind for fault in told}), "outside": outside},
         )
         return Contribution(quality=kept, findings=(finding,))
 
