@@ -47,11 +47,11 @@ def coded(rows: Sequence[Rating]) -> Coded:
     """The ratings as numbers; what is said of one thing stays in its order."""
     import numpy as np
 
-    columns: tuple[Sequence[Any], ...] = tuple(zip(*rows, strict=True)) if rows else ((), (), ())
-    numbers, names, texts = columns
+    numbers = np.fromiter((row[0] for row in rows), np.int64, len(rows))
+    names, texts = [row[1] for row in rows], [row[2] for row in rows]
     annotators = {name: place for place, name in enumerate(dict.fromkeys(names))}
     values = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-    things, items = np.unique(np.array(numbers, dtype=np.int64), return_inverse=True)
+    things, items = np.unique(numbers, return_inverse=True)
     order = np.argsort(items, kind="stable")
     ratings = Ratings(
         items=items[order],
