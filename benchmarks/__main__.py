@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.pairs import Pair, report
 
-ENTRIES = ("start", "tracking", "client", "ingest", "search", "pipelines", "loop", "data")
+ENTRIES = ("start", "tracking", "client", "ingest", "search", "pipelines", "loop", "data", "features")
 
 
 def main(names: list[str]) -> int:
