@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from flyball.deployment.rollout import Rollout, RolloutSpec
-from flyball.storage.tables import Document, Instant, metadata
+from flyball.storage.tables import Document, Instant, metadata, only_one
 
 deployments = sa.Table(
     "deployments",
@@ -53,13 +53,7 @@ rollouts = sa.Table(
     sa.Column("evidence", Document(dict), nullable=False),
     sa.Index("ix_rollouts_deployment", "deployment", "started"),
     # One rollout at a time, whoever asks.
-    sa.Index(
-        "uq_rollouts_active",
-        "deployment",
-        unique=True,
-        sqlite_where=sa.text("state IN ('running', 'paused')"),
-        postgresql_where=sa.text("state IN ('running', 'paused')"),
-    ),
+    only_one("uq_rollouts_active", "deployment", where="state IN ('running', 'paused')"),
 )
 
 
