@@ -19,6 +19,7 @@ KINDS = {
     "gate": "flyball.registry.gates.base:GATES",
     "metric": "flyball.evaluation.scores:METRICS",
     "monitor": "flyball.monitoring.monitors.base:MONITORS",
+    "policy": "flyball.loops.policies.base:POLICIES",
     "trigger": "flyball.loops.keeper:TRIGGERS",
 }
 

@@ -35,7 +35,7 @@ class Acting:
             return self._wait(state, situation, action, action.reason)
         if action.what == "ask":
             return self._ask(state, situation, action)
-        if action.what == "gather labels":
+        if action.what == "gather labels" and not state.loop.dry_run:
             return self._gather(state, situation, action)
         starts = action.what in ("retrain", "retune")
         against = restraint(state.loop, situation.past, now) if starts else self._against_turning(state, action)
