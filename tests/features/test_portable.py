@@ -90,6 +90,7 @@ def test_both_forms_of_sql_give_what_the_join_gives(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(960)
 def test_spark_gives_what_the_join_gives(tmp_path: Path) -> None:
     java, python = found(provision.JAVA), found(environments.SPARK)
     order = random.Random(7)
@@ -115,7 +116,7 @@ def test_spark_gives_what_the_join_gives(tmp_path: Path) -> None:
         [python, Path(__file__).with_name("spark_join.py")],
         input=json.dumps({"tables": tables, "queries": queries}),
         env={**os.environ, "JAVA_HOME": str(java), "PYSPARK_PYTHON": str(python)},
-        capture_output=True, text=True, timeout=240, check=False, cwd=tmp_path,
+        capture_output=True, text=True, timeout=900, check=False, cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     answers = json.loads(done.stdout.splitlines()[-1])
