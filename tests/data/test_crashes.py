@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from flyball.clock import FixedClock
-from flyball.data.checkout import verify_snapshots
 from flyball.data.datasets import Data
 from flyball.data.manifest import snapshot_files
 from flyball.data.snapshot import load_snapshot, take_snapshot
+from flyball.data.verify import verify_snapshots
 from flyball.data.versions import DataVersions
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog

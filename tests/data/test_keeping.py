@@ -16,12 +16,13 @@ import pytest
 
 from flyball.clock import FixedClock
 from flyball.data import _store
-from flyball.data.checkout import check_out, verify_snapshots
+from flyball.data.checkout import check_out
 from flyball.data.datasets import Data
 from flyball.data.layout import KeptBytes
 from flyball.data.manifest import Snapshot, snapshot_files
 from flyball.data.rewrite import purge_bytes, rewrite_snapshot
 from flyball.data.snapshot import load_snapshot, take_snapshot
+from flyball.data.verify import verify_snapshots
 from flyball.data.versions import DataVersions
 from flyball.errors import Conflict, NotFound
 from flyball.storage.database import Database

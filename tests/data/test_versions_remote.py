@@ -8,9 +8,10 @@ import pyarrow as pa
 import pytest
 
 from flyball.client import RemoteWorkspace
-from flyball.data.checkout import check_out, verify_snapshots
+from flyball.data.checkout import check_out
 from flyball.data.diff import diff_snapshots
 from flyball.data.snapshot import load_snapshot, take_snapshot
+from flyball.data.verify import verify_snapshots
 from flyball.errors import Conflict
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # no SQL of its own is at stake

@@ -128,7 +128,7 @@ def checkout(workspace: Any, ref: str, folder: str, as_of: str, force: bool, lin
 @workspace_options
 def verify(workspace: Any, names: tuple[str, ...], as_json: bool) -> None:
     """Read every byte of all versions, or of those of DATASET, and name what is broken. Ends with 1 if something is."""
-    from flyball.data.checkout import verify_snapshots
+    from flyball.data.verify import verify_snapshots
 
     for name in names:
         workspace.data.get(name)

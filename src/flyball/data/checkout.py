@@ -1,11 +1,11 @@
-"""Writes the files of a snapshot into a folder, and finds what was broken in the store."""
+"""Writes the files of a snapshot into a folder."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -122,41 +122,3 @@ def _write(kept: KeptBytes, file: SnapshotFile, target: Path, *, link: bool) -> 
         except OSError:  # another disk, or one without links
             pass
     shutil.copyfile(source, target)  # shares blocks where the system and the disk can
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Broken:
-    """Something that is not in the store as it was put.
-
-    Attributes:
-        dataset: The dataset whose snapshot needs it.
-        version: Id of the snapshot.
-        path: The file that cannot be read whole.
-        digest: The blob or part that is broken.
-        found: What is wrong, in a word: `missing`, `changed`.
-    """
-
-    dataset: str
-    version: str
-    path: str
-    digest: str
-    found: str
-
-
-def verify_snapshots(
-    blobs: Blobs, snapshots: Sequence[Snapshot], *, progress: Callable[[int, int], None] | None = None
-) -> list[Broken]:
-    """Reads every blob, pack and chunk of some snapshots and gives what is broken; each blob is read once.
-
-    Args:
-        progress: Is told how many snapshots are done, and of how many.
-    """
-    from flyball.data._verifying import Verifier
-
-    verifier = Verifier(blobs)
-    broken: list[Broken] = []
-    for number, snapshot in enumerate(snapshots):
-        broken += verifier.look(snapshot)
-        if progress is not None:
-            progress(number + 1, len(snapshots))
-    return broken

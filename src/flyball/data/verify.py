@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flyball.data.checkout import Broken
 from flyball.data.layout import KeptBytes
 from flyball.data.manifest import BY_REFERENCE, Snapshot, snapshot_files
 from flyball.errors import Corrupt, InvalidInput, NotFound
@@ -17,6 +17,42 @@ from flyball.storage.objects import digest_file
 
 if TYPE_CHECKING:
     from flyball.storage.objects import Blobs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """Something that is not in the store as it was put.
+
+    Attributes:
+        dataset: The dataset whose snapshot needs it.
+        version: Id of the snapshot.
+        path: The file that cannot be read whole.
+        digest: The blob or part that is broken.
+        found: What is wrong, in a word: `missing`, `changed`.
+    """
+
+    dataset: str
+    version: str
+    path: str
+    digest: str
+    found: str
+
+
+def verify_snapshots(
+    blobs: Blobs, snapshots: Sequence[Snapshot], *, progress: Callable[[int, int], None] | None = None
+) -> list[Broken]:
+    """Reads every blob, pack and chunk of some snapshots and gives what is broken; each blob is read once.
+
+    Args:
+        progress: Is told how many snapshots are done, and of how many.
+    """
+    verifier = Verifier(blobs)
+    broken: list[Broken] = []
+    for number, snapshot in enumerate(snapshots):
+        broken += verifier.look(snapshot)
+        if progress is not None:
+            progress(number + 1, len(snapshots))
+    return broken
 
 
 class Verifier:
