@@ -100,7 +100,7 @@ def _purge_rows(workspace: Any, snapshot: Snapshot, column: str, value: str, row
         workspace.data_versions.delete_snapshot(snapshot.dataset, snapshot.id, force=True)
         return
 
-    def others(path: str, table: pa.Table) -> pa.Table:
+    def others(_: str, table: pa.Table) -> pa.Table:
         import pyarrow.compute as pc
 
         if column not in table.column_names:

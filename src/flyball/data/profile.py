@@ -231,6 +231,8 @@ def _merge_columns(parts: Sequence[ColumnProfile]) -> ColumnProfile:
         raise InvalidInput(f"Column '{parts[0].column}' is of type {' and '.join(sorted(kinds))}; it cannot be merged.")
     known = [part for part in parts if part.known] or list(parts[:1])
     mean, std = _moments(known)
+    if all(part.std is None and part.known > 1 for part in known):
+        std = None  # marks have a mean alone
     largest = max(known, key=lambda part: part.known)
     counts: Counter[JsonValue] = Counter()
     for part in known:

@@ -349,6 +349,8 @@ def _histogram(values: Floats) -> tuple[int, ...]:
         span = float(values.max()) - float(values.min())
     if not math.isfinite(span):
         return ()
+    if span <= BINS * np.spacing(np.abs(values).max()):
+        return (len(values),)
     return tuple(np.histogram(values, bins=BINS)[0].tolist())
 
 
