@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -149,20 +150,20 @@ class _Zygote:
         self._lock = threading.Lock()
         self._ready = False
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        # By a file, which takes a list of any length: some libraries are thousands of modules.
+        with theirs, tempfile.TemporaryFile() as order:
+            order.write(json.dumps({"modules": list(modules), "idle_seconds": idle}).encode())
+            order.seek(0)
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "flyball.executors._zygote", str(theirs.fileno())],
                 env={**_WITHOUT_THREADS, **environment},
                 cwd="/",
-                stdin=subprocess.DEVNULL,
+                stdin=order,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
             )
-        self._control.settimeout(_READY_SECONDS)
-        with contextlib.suppress(OSError):
-            self._control.send(json.dumps({"modules": list(modules), "idle_seconds": idle}).encode())
 
     def fork(self, request: bytes, heard: int) -> ForkedKeeper | None:
         """The keeper forked for a request, once the libraries are loaded; None if that cannot be."""

@@ -38,7 +38,7 @@ def main() -> int:
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started us, who then closes the socket
-    order = json.loads(control.recv(_LONGEST_MESSAGE))
+    order = json.loads(sys.stdin.buffer.read())
     for name in order["modules"]:
         with contextlib.suppress(Exception):  # one that is gone is loaded by the job, which says what is wrong
             importlib.import_module(name)
