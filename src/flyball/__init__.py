@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from flyball.version import __version__
 
 if TYPE_CHECKING:
-    from flyball.alerts import alert_to as alert_to
     from flyball import fixes as clean
+    from flyball.alerts import alert_to as alert_to
     from flyball.data import expect as expect
     from flyball.data.clean import clean_report as clean_report
     from flyball.data.datasets import Dataset as Dataset
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flyball.deployment.rollout import immediate as immediate
     from flyball.deployment.rollout import shadow as shadow
     from flyball.errors import FlyballError as FlyballError
-    from flyball.evaluation.row_metrics import metric as metric
+    from flyball.evaluation.own_metrics import metric as metric
     from flyball.features.functions import on_demand as on_demand
     from flyball.features.plan import feature_set as feature_set
     from flyball.features.views import FeatureView as FeatureView
@@ -115,7 +115,7 @@ _NAMES = {
     "register": "flyball.steps:register",
     "reweigh": "flyball.steps:reweigh",
     "fair_thresholds": "flyball.steps:fair_thresholds",
-    "metric": "flyball.evaluation.row_metrics:metric",
+    "metric": "flyball.evaluation.own_metrics:metric",
     # tracking and models
     "run": "flyball.session:run",
     "log": "flyball.session:log",

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from flyball.errors import InvalidInput
-from flyball.evaluation.row_metrics import metric
+from flyball.evaluation.own_metrics import metric
 from flyball.evaluation.scores import METRICS, evaluate, find_metric
 
 RANDOM = np.random.default_rng(0)

@@ -60,9 +60,7 @@ def sample_rows(table: pa.Table, columns: Sequence[str]) -> RowSample | None:
     """The sample of a table's rows by the values of these numeric columns; None if one is not there."""
     if not columns or any(name not in table.column_names for name in columns):
         return None
-    from flyball.monitoring.profile import kind_of
-
-    if any(kind_of(table.schema.field(name).type) != "numeric" for name in columns):
+    if not all(_is_number(table.schema.field(name).type) for name in columns):
         return None
     found: dict[int, int] = {}
     limit = 1 << _BITS
@@ -92,6 +90,13 @@ def merge_samples(samples: Iterable[RowSample | None]) -> RowSample | None:
 def identifying(columns: Sequence[str]) -> tuple[str, ...]:
     """By which of the columns with many values rows are told apart: four say as much as all, and cost less."""
     return tuple(columns[:_MOST_COLUMNS]) if len(columns) > 1 else ()
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    import pyarrow.types as t
+
+    kind = kind.value_type if t.is_dictionary(kind) else kind
+    return bool(t.is_integer(kind) or t.is_floating(kind) or t.is_decimal(kind))
 
 
 def _hashes(batch: pa.RecordBatch) -> Hashes:
