@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -35,16 +36,12 @@ STATUS = {
 
 
 def verb_routes(workspace: Workspace) -> list[Route]:
-    """A route `/api/<room>/<verb>` for every verb: GET for a read, POST for a change.
+    """A route `/api/<room>/<verb>` for the verbs of every room: GET for a read, POST for a change.
 
-    A read is answered to a POST too: an address has no room for a thousand ids.
+    A read is answered to a POST too: an address has no room for a thousand ids. A room is imported when it is first asked for:
+    to import all of them takes as long as all else that a server does before its first answer.
     """
-    routes = []
-    for room in SERVICES:
-        for verb in verbs_of(service_class(room)).values():
-            methods = ["GET", "POST"] if verb.effect == "read" else ["POST"]
-            routes.append(Route(f"/api/{room}/{verb.name}", _endpoint(workspace, room, verb), methods=methods))
-    return routes
+    return [Route(f"/api/{room}/{{verb}}", _endpoint(workspace, room), methods=["GET", "POST"]) for room in SERVICES]
 
 
 def error_response(error: FlyballError) -> Response:
@@ -57,9 +54,21 @@ def json_response(value: object, status: int = 200) -> Response:
     return Response(to_json(value), status, media_type="application/json")
 
 
-def _endpoint(workspace: Workspace, room: str, verb: Verb) -> Any:
+def _endpoint(workspace: Workspace, room: str) -> Any:
+    known: dict[str, Verb] = {}
+
+    def find() -> None:
+        known.update((verb.name, verb) for verb in verbs_of(service_class(room)).values())
+
     async def endpoint(request: Request) -> Response:
+        if not known:
+            await run_in_threadpool(find)
+        verb = known.get(request.path_params["verb"])
+        if verb is None:
+            raise HTTPException(404)
         posted = request.method == "POST"
+        if not posted and verb.effect != "read":
+            raise HTTPException(405, headers={"Allow": "POST"})
         arguments = _from_body(await request.body(), verb) if posted else _from_query(request, verb)
         return json_response(await run_in_threadpool(_call, workspace, room, verb, arguments))
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from flyball.monitoring.windows import Window
 from flyball.workspace import Workspace
+
+if TYPE_CHECKING:
+    from flyball.monitoring.windows import Window
 
 _TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _MOST_LOOPS = 1000
