@@ -152,13 +152,14 @@ def _row_diff(folder: Path) -> Pair:
             with duckdb.connect() as connection:
                 connection.execute(
                     f"CREATE TEMP TABLE d AS SELECT coalesce(a.id, b.id) AS id, a.h IS NOT NULL AND b.h IS NOT NULL AS c "
-                    f"FROM (SELECT id, {hashed} FROM '{paths[0]}') b FULL JOIN (SELECT id, {hashed} FROM '{paths[1]}') a "
+                    f"FROM (SELECT id, {hashed} FROM read_parquet('{paths[0]}')) b "
+                    f"FULL JOIN (SELECT id, {hashed} FROM read_parquet('{paths[1]}')) a "
                     "ON a.id = b.id WHERE a.h IS DISTINCT FROM b.h"
                 )
                 counts = ", ".join(f"count(*) FILTER (a.{name} IS DISTINCT FROM b.{name})" for name in rest)
                 for name, path in zip(("was", "now"), paths, strict=True):
                     connection.execute(
-                        f"CREATE TEMP TABLE {name} AS SELECT * FROM '{path}' SEMI JOIN (FROM d WHERE c) USING (id)"
+                        f"CREATE TEMP TABLE {name} AS SELECT * FROM read_parquet('{path}') SEMI JOIN (FROM d WHERE c) USING (id)"
                     )
                 found["theirs"] = connection.execute(f"SELECT {counts} FROM was b JOIN now a ON a.id = b.id").fetchone()
 
