@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from flyball.data import fixes
+from flyball.data._near_duplicates import near_pairs
 from flyball.data.clean import CleanReport, clean_report
 from flyball.data.cleaning.base import CLEANERS
-from flyball.data.cleaning.near_duplicates import near_pairs
 from flyball.data.fixes import number_of, time_format
 from flyball.data.table import Table
 from flyball.errors import InvalidInput, NotFound

@@ -32,7 +32,7 @@ def drop_duplicates(rows: Table, columns: Sequence[str] = ()) -> Table:
 
 def drop_near_duplicates(rows: Table, columns: Sequence[str]) -> Table:
     """The rows without those whose texts are nearly the same as those of an earlier one."""
-    from flyball.data.cleaning.near_duplicates import near_pairs
+    from flyball.data._near_duplicates import near_pairs
 
     texts = [rows.column(name).to_pylist() for name in columns]
     whole = [" ".join(" ".join(part.lower().split()) for part in row if part)[:400] for row in zip(*texts, strict=True)]
@@ -174,7 +174,7 @@ def drop_label_errors(rows: Table, label: str = "") -> Table:
     import numpy as np
     import pyarrow as pa
 
-    from flyball.data.cleaning.label_errors import find_label_errors
+    from flyball.data._label_errors import find_label_errors
 
     name = label or rows.label
     if not name:
