@@ -30,6 +30,7 @@ def test_defaults_are_a_local_workspace_in_the_project(tmp_path: Path) -> None:
         workspace=root / ".flyball",
         database=f"sqlite:///{root}/.flyball/flyball.db",
         objects=f"{root}/.flyball/objects",
+        online=f"sqlite:///{root}/.flyball/online.db",
     )
 
 

@@ -428,7 +428,7 @@ def reproduce(ref: str, *, tolerance: float = 1e-9) -> Reproduction:
         ref: Such as `models:/late-flights@champion`.
         tolerance: Up to this absolute difference, predictions on the held-out rows are equal.
     """
-    from flyball.server.reproducer import reproduce as train_again
+    from flyball.reproducer import reproduce as train_again
 
     return train_again(connect(), ref, tolerance=tolerance)
 

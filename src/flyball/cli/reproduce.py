@@ -22,7 +22,7 @@ def reproduce(ctx: click.Context, workspace: Any, version: str, tolerance: float
     From its own code, on its own data, in a clean process. Where another model comes of it, trains again under other
     conditions until it is clear what is in the way, and exits with 1.
     """
-    from flyball.server.reproducer import reproduce as train_again
+    from flyball.reproducer import reproduce as train_again
 
     def say(text: str) -> None:
         if not as_json:

@@ -1,6 +1,6 @@
 """Trains a version again in clean processes, and finds out what is in the way where something else comes of it.
 
-Each training is a process of its own: `python -m flyball.server.reproducer REFERENCE FILE`, with the settings in its environment.
+Each training is a process of its own: `python -m flyball.reproducer REFERENCE FILE`, with the settings in its environment.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class _Trainings:
         with tempfile.TemporaryDirectory(prefix="flyball-reproduce-") as folder:
             answer = Path(folder) / "remade.json"
             ref = f"models:/{self._version.model}/{self._version.version}"
-            command = [sys.executable, "-m", "flyball.server.reproducer", ref, str(answer)]
+            command = [sys.executable, "-m", "flyball.reproducer", ref, str(answer)]
             try:
                 done = subprocess.run(
                     command,

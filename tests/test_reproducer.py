@@ -15,7 +15,7 @@ from flyball.models.environment import Environment
 from flyball.models.package import no_package
 from flyball.pipelines.code_snapshot import load_project, snapshot_code
 from flyball.pipelines.engine import run_pipeline
-from flyball.server.reproducer import reproduce
+from flyball.reproducer import reproduce
 from flyball.server.worker import RunServices
 from flyball.settings import load_settings
 from flyball.workspace import Workspace
