@@ -85,8 +85,10 @@ def checks(rows: int, *, peers: bool, rounds: int = 3) -> list[Figure]:
         if name in against:
             memory = _middle(against[name], "peak_mb")
             figures += [
-                Figure(work=f"{size} / {name}", ours=f"{mine:.2f} s", theirs=f"{limits[name]:.2f} s", ratio=mine / limits[name], goal=1 / times),
-                Figure(work=f"peak memory / {name}", ours=f"{peak:.0f} MB", theirs=f"{memory:.0f} MB", ratio=peak / memory, goal=0.25),
+                Figure(work=f"{size} / {name}", ours=f"{mine:.2f} s", theirs=f"{limits[name]:.2f} s",
+                       ratio=mine / limits[name], goal=1 / times),
+                Figure(work=f"peak memory / {name}", ours=f"{peak:.0f} MB", theirs=f"{memory:.0f} MB",
+                       ratio=peak / memory, goal=0.25),
             ]  # fmt: skip
     figures.append(Figure(work=f"{size} / numpy alone", ours=f"{mine:.2f} s", theirs=f"{limits['numpy']:.2f} s",
                           ratio=mine / limits["numpy"], goal=1.2))  # fmt: skip
@@ -134,7 +136,8 @@ def report(figures: list[Figure]) -> str:
     """The figures as a Markdown table."""
     lines = ["| work | ours | beside | ratio | goal | |", "|---|---|---|---|---|---|"]
     lines += [
-        f"| {each.work} | {each.ours} | {each.theirs} | {each.ratio:.3f} | <= {each.goal:.3f} | {'met' if each.is_met else 'MISSED'} |"
+        f"| {each.work} | {each.ours} | {each.theirs} | {each.ratio:.3f} | <= {each.goal:.3f} |"
+        f" {'met' if each.is_met else 'MISSED'} |"
         for each in figures
     ]
     return "\n".join(lines)

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from flyball.alerts.webhooks import Webhooks
     from flyball.data.catalog import Catalog
     from flyball.data.datasets import Data
+    from flyball.data.external import External
     from flyball.data.quality import Quality
     from flyball.data.versions import DataVersions
-    from flyball.data.external import External
     from flyball.deployment.deployments import Deployments
     from flyball.features.online_features import OnlineFeatures
     from flyball.features.views import Features

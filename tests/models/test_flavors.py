@@ -56,8 +56,10 @@ def linear_graph() -> onnx.ModelProto:
 
 def named_graph() -> onnx.ModelProto:
     """A classifier of two columns, each an input of its own: label and probabilities."""
+
     def column(name: str) -> Any:
         return oh.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None, 1])
+
     nodes = [
         oh.make_node("Sub", ["x", "z"], ["d"]),
         oh.make_node("Sigmoid", ["d"], ["p"]),

@@ -40,7 +40,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: monitor.performance("roc_auc", "rmse"), "of different tasks"),
     (lambda: monitor.performance(loss=0), "loss is 0"),
     (lambda: monitor.bias(""), "no column"),
-    (lambda: monitor.bias("x", metric="fairness"), "compared by 'fairness'"),  # type: ignore[arg-type]  # what is refused
+    (lambda: monitor.bias("x", metric="fairness"), "compared by 'fairness'"),
     (lambda: monitor.bias("x", threshold=1.2), "threshold is 1.2"),
     (lambda: monitor.bias("x", min_group=0), "min_group is 0"),
 ]

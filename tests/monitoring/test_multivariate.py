@@ -95,13 +95,13 @@ def columns() -> dict[str, tuple[pa.ChunkedArray, pa.ChunkedArray]]:
     random = np.random.default_rng(0)
     words = ["the plane was late", "all went well", "crew and food were fine", "we waited for hours"]
     other = ["refund my ticket now", "luggage lost again", "no answer on the phone"]
-    said = [f"{random.choice(words)} {random.integers(1e6)}" for _ in range(400)]
+    said = [f"{random.choice(words)} {random.integers(1_000_000)}" for _ in range(400)]
     vectors, moved = random.normal(size=(400, 100)), random.normal(size=(400, 100)) + 0.5
     made: dict[str, tuple[Any, Any]] = {
         "numbers": (random.normal(size=400), random.normal(size=400) + 1),
         "categories": (random.choice(["a", "b"], 400), random.choice(["a", "b"], 400, p=[0.9, 0.1])),
         "embedding": (vectors.tolist(), moved.tolist()),
-        "text": (said, [f"{random.choice(other)} {random.integers(1e6)}" for _ in range(400)]),
+        "text": (said, [f"{random.choice(other)} {random.integers(1_000_000)}" for _ in range(400)]),
         "image": ([picture(100 + n % 30) for n in range(60)], [picture(170 + n % 30) for n in range(60)]),
     }
     return {name: (pa.chunked_array([pa.array(a)]), pa.chunked_array([pa.array(b)])) for name, (a, b) in made.items()}

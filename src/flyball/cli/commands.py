@@ -12,7 +12,10 @@ COMMANDS = {
     "predict": ("flyball.cli.predict:predict", "Score a file with a model version or a deployment."),
     "replay": ("flyball.cli.replay:replay", "Send history through a deployment as live traffic, in virtual time."),
     "clock": ("flyball.cli.clock:clock", "The workspace's time; moves it on where it is virtual."),
-    "reproduce": ("flyball.cli.reproduce:reproduce", "Train a version again and prove that the same model comes of it."),
+    "reproduce": (
+        "flyball.cli.reproduce:reproduce",
+        "Train a version again and prove that the same model comes of it.",
+    ),
     "trace": ("flyball.cli.trace:trace", "Follow a prediction back to model, run, code and data."),
     "data": ("flyball.cli.data:data", "Datasets and snapshots."),
     "catalog": ("flyball.cli.catalog:catalog", "Find and describe data and what is made of it; lineage; access."),

@@ -76,7 +76,9 @@ def _told(report: Report, as_json: bool) -> int:
         facts: dict[str, object] = {f"{kind} copied": count for kind, count in report.copied.items()}
         facts |= {f"{kind} unchanged": count for kind, count in report.present.items()}
         facts |= {"metric points": report.points, "files": report.files, "bytes": report.size}
-        print_facts({**facts, "verified": f"{report.verified} runs, logged models and traces read back and found the same"})
+        print_facts(
+            {**facts, "verified": f"{report.verified} runs, logged models and traces read back and found the same"}
+        )
         for problem in report.problems:
             click.echo(f"Problem: {problem}", err=True)
     return 1 if report.problems else 0

@@ -215,7 +215,7 @@ def _searched(entry: EntryText, added: EntryNotes) -> dict[str, str]:
 
 def _vector() -> sa.ColumnElement[Any]:
     """The words of an entry as PostgreSQL compares them; the index holds the very same expression."""
-    simple = sa.literal_column("'simple'::regconfig")
+    simple: sa.ColumnElement[Any] = sa.literal_column("'simple'::regconfig")
     parts = [
         sa.func.setweight(sa.func.to_tsvector(simple, column), sa.literal_column(f"'{letter}'"))
         for letter, column in zip("ABCD", _SEARCHED, strict=True)

@@ -52,9 +52,9 @@ def reference_from_profile(profile: TableProfile, *, columns: Sequence[str] | No
         n=profile.rows,
         reference=blank.reference,
         columns={name: counts[name] for name in blank.columns},
-        types={column.column: column.storage for column in profile.columns},
+        types={each.column: each.storage for each in profile.columns},
     )
-    flat = {each.column: 0.0 for each in (*numeric, *categorical)}
+    flat = {each.column: 0.0 for each in cells}
     return Reference(
         numeric=numeric,
         categorical=categorical,

@@ -99,7 +99,9 @@ class Runtime:
         online: Where features are that a request does not give.
     """
 
-    def __init__(self, manifest: Manifest, models: Mapping[str, LoadedModel], online: LastingStore | None = None) -> None:
+    def __init__(
+        self, manifest: Manifest, models: Mapping[str, LoadedModel], online: LastingStore | None = None
+    ) -> None:
         self.manifest = manifest
         self.router = Router(manifest.deployment, manifest.arms)
         self.models = dict(models)

@@ -413,7 +413,8 @@ def _objectives(metric: str | Sequence[str] | Mapping[str, Direction], direction
 def _usual_direction(metric: str) -> Direction:
     if metric not in METRICS.names():
         raise InvalidInput(
-            f"It is not known whether more of '{metric}' is better.", hint="Say direction='maximize' or 'minimize'; on the command line --metric NAME:maximize."
+            f"It is not known whether more of '{metric}' is better.",
+            hint="Say direction='maximize' or 'minimize'; on the command line --metric NAME:maximize.",
         )
     return "maximize" if METRICS.get(metric).greater_is_better else "minimize"
 
