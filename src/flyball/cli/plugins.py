@@ -12,14 +12,19 @@ from flyball.errors import NotFound, did_you_mean
 KINDS = {
     "alert channel": "flyball.alerts.delivery:CHANNELS",
     "check": "flyball.data.checks.base:CHECKS",
+    "cleaner": "flyball.data.cleaning.base:CLEANERS",
     "drift metric": "flyball.monitoring.drift.base:DRIFT_METRICS",
     "executor": "flyball.executors.base:EXECUTORS",
     "explainer": "flyball.evaluation.explain.base:EXPLAINERS",
+    "fairness": "flyball.evaluation.fairness.base:FAIRNESS",
     "flavor": "flyball.models.flavors.base:FLAVORS",
     "gate": "flyball.registry.gates.base:GATES",
     "metric": "flyball.evaluation.scores:METRICS",
     "monitor": "flyball.monitoring.monitors.base:MONITORS",
+    "multivariate": "flyball.monitoring.multivariate.base:MULTIVARIATE",
+    "online store": "flyball.features.online.base:ONLINE",
     "policy": "flyball.loops.policies.base:POLICIES",
+    "representation": "flyball.monitoring.representations.base:REPRESENTATIONS",
     "trigger": "flyball.loops.keeper:TRIGGERS",
 }
 
