@@ -90,7 +90,9 @@ def test_both_forms_of_sql_give_what_the_join_gives(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(960)
+@pytest.mark.skipif(
+    not os.environ.get("FLYBALL_TEST_SPARK"), reason="a Spark session takes minutes to start; `make soak` runs it"
+)
 def test_spark_gives_what_the_join_gives(tmp_path: Path) -> None:
     java, python = found(provision.JAVA), found(environments.SPARK)
     order = random.Random(7)
@@ -101,7 +103,7 @@ def test_spark_gives_what_the_join_gives(tmp_path: Path) -> None:
     tables: dict[str, str] = {}
     queries: dict[str, str] = {}
     expected: dict[str, pa.Table] = {}
-    for case in range(6):
+    for case in range(4):
         left = [(order.choice(["a", "b", None]), moment()) for _ in range(12)]
         right = [(order.choice(["a", "b", None]), moment(), moment()) for _ in range(25)]
         requests, rows = sides(left, right)
@@ -115,8 +117,11 @@ def test_spark_gives_what_the_join_gives(tmp_path: Path) -> None:
     done = subprocess.run(
         [python, Path(__file__).with_name("spark_join.py")],
         input=json.dumps({"tables": tables, "queries": queries}),
-        env={**os.environ, "JAVA_HOME": str(java), "PYSPARK_PYTHON": str(python)},
-        capture_output=True, text=True, timeout=900, check=False, cwd=tmp_path,
+        env={
+            **os.environ, "JAVA_HOME": str(java), "PYSPARK_PYTHON": str(python),
+            "PYSPARK_SUBMIT_ARGS": "--driver-java-options -XX:TieredStopAtLevel=1 pyspark-shell",
+        },
+        capture_output=True, text=True, timeout=240, check=False, cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     answers = json.loads(done.stdout.splitlines()[-1])
