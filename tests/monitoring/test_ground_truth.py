@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from flyball.clock import FixedClock
 from flyball.errors import InvalidInput
 from flyball.monitoring.monitoring import Monitoring
 from flyball.refs import new_id
-from flyball.storage.database import Database
 
 PLAIN = st.one_of(
     st.booleans(),
@@ -115,11 +113,7 @@ def test_a_time_that_is_none_is_refused(monitoring: Monitoring) -> None:
         monitoring.add_ground_truth("shop", ["a"], [True], known_at="soon")
 
 
-def test_many_are_written_and_read_in_one_go(monitoring: Monitoring, database: Database) -> None:
+def test_many_are_written_and_read_in_one_go(monitoring: Monitoring) -> None:
     ids = [new_id() for _ in range(12_000)]
-    began = perf_counter()
     assert monitoring.add_ground_truth("shop", ids, [True] * len(ids)) == len(ids)
-    written = perf_counter() - began
     assert len(monitoring.truth_of("shop", ids)) == len(ids)
-    if database.dialect.name == "sqlite":
-        assert written < 12 * 0.015 * 5  # five times what it takes on a machine at rest

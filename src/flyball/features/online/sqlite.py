@@ -168,8 +168,8 @@ def _read_many(execute: Any, wanted: Sequence[tuple[int, bytes]], keys: list[byt
         part = keys[start : start + _MOST_NAMED]
         marks = ",".join("?" * len(part))
         query = f"SELECT slot, key, time, created, value FROM cells WHERE key IN ({marks})"  # noqa: S608  # marks alone
-        for slot, key, *cell in execute(query, part):
-            found[slot, key] = cell
+        for row in execute(query, part):
+            found[row[:2]] = row[2:]
     return [found.get(place) for place in wanted]
 
 
