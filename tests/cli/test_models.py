@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -114,7 +115,7 @@ def test_a_version_is_deprecated_retired_and_restored(flyball: Command, house: P
     assert (made.json["until"], made.json["instead"]) == ("2026-05-01T00:00:00Z", "models:/churn/2")
     out = flyball("models", "standing", "churn/1").out
     assert "deprecated:    slow\n" in out
-    assert "deprecated:  slow\n" in flyball("models", "show", "churn/1").out
+    assert re.search(r"deprecated: +slow\n", flyball("models", "show", "churn/1").out)
     assert flyball("models", "undeprecate", "churn/1").code == 0
     assert flyball("models", "retire", "churn/1", "--keep-files").out.endswith(
         "retired; 0 files of 0 bytes were freed.\n"
@@ -165,7 +166,7 @@ def test_a_version_is_signed_verified_and_exported(
     assert flyball("models", "verify", "churn/1", "--json").json["by"] == "Ada"
     assert flyball("models", "sign", "churn/1", "--json").code == 0
     assert flyball("models", "signatures", "churn/1").out.splitlines()[1].split()[0] == "Ada"
-    assert "signed by:   Ada\n" in flyball("models", "show", "churn/1").out
+    assert re.search(r"signed by: +Ada\n", flyball("models", "show", "churn/1").out)
     made = flyball("models", "export", "churn/1", "out", "--json").json
     assert [Path(path).is_file() for path in made["signatures"]] == [True]
     assert {path.name for path in (house / "out" / "files").iterdir()} == {"constant.py"}
