@@ -112,7 +112,7 @@ class OnlineKind(Protocol):
         ...
 
 
-ONLINE: PluginGroup[OnlineKind] = PluginGroup("online", __package__)
+ONLINE: PluginGroup[OnlineKind] = PluginGroup("online", "flyball.features.online")
 """The kinds of online stores."""
 
 _SCHEMES = {"sqlite": "sqlite", "lmdb": "lmdb", "redis": "redis", "rediss": "redis", "postgresql": "postgres"}
