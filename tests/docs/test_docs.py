@@ -42,7 +42,7 @@ def test_every_command_has_its_heading(name: str) -> None:
 
 def test_every_kind_of_plug_in_is_listed() -> None:
     source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
-    packages = set(re.findall(r'PluginGroup(?:\[.*?\])?\("\w+", "([\w.]+)"\)', source))
+    packages = set(re.findall(r'\w+Group(?:\[.*?\])?\("\w+", "([\w.]+)"\)', source))
     listed = set()
     for place in KINDS.values():
         module, _, attribute = place.partition(":")
