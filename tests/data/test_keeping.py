@@ -361,6 +361,7 @@ def test_a_pack_that_others_share_is_written_anew_without_what_shall_go(
     assert load_snapshot(blobs, data.get_snapshot("people")).num_rows == 78
 
 
+@pytest.mark.usefixtures("database_url")
 def test_a_blob_put_again_while_gc_looks_is_not_taken(blobs: Blobs, store: LocalObjects) -> None:
     from flyball.storage.sweep import remove
 

@@ -195,6 +195,7 @@ def test_a_watcher_looks_when_it_is_time(data: Data, blobs: Blobs, tmp_path: Pat
     assert next((one.dataset, one.snapshot) for one in watcher.look()) == ("x", None)
 
 
+@pytest.mark.usefixtures("database_url")
 def test_what_cannot_be_watched_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no source that could be watched"):
         dataset("x", watch="10m")
