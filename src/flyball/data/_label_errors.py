@@ -6,7 +6,7 @@ mean of those that carry its label, so classes may be of any size and a model ma
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,11 +65,13 @@ def confident_errors(probabilities: npt.NDArray[np.float64], truth: npt.NDArray[
 
 
 def _cross_validated(inputs: pa.Table, truth: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    import numpy as np
+
     from flyball.errors import MissingExtra
 
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier
-        from sklearn.model_selection import StratifiedKFold, cross_val_predict
+        from sklearn.model_selection import StratifiedKFold
         from threadpoolctl import threadpool_limits
     except ImportError as error:
         raise MissingExtra("Finding label errors needs scikit-learn.", hint="pip install 'flyball[sklearn]'") from error
@@ -77,9 +79,23 @@ def _cross_validated(inputs: pa.Table, truth: npt.NDArray[np.int64]) -> npt.NDAr
     model = HistGradientBoostingClassifier(max_iter=40, max_leaf_nodes=15, min_samples_leaf=30, random_state=0)
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     # The parts are small: threads would spend more on waiting for each other than on work.
+    matrix = _matrix(inputs)
+    found = np.tile(np.bincount(truth) / len(truth), (len(truth), 1))
     with threadpool_limits(1):
-        found: Any = cross_val_predict(model, _matrix(inputs), truth, cv=folds, method="predict_proba")
-    return found  # type: ignore[no-any-return]  # scikit-learn has no types
+        for learn, ask in folds.split(matrix, truth):
+            # A column of one value in this part says nothing, and the trees refuse it.
+            used = [place for place in range(matrix.shape[1]) if _varies(matrix[learn, place])]
+            if used:
+                fitted = model.fit(matrix[np.ix_(learn, used)], truth[learn])
+                found[ask] = fitted.predict_proba(matrix[np.ix_(ask, used)])
+    return found
+
+
+def _varies(values: npt.NDArray[np.float64]) -> bool:
+    import numpy as np
+
+    known = values[~np.isnan(values)]
+    return bool(known.size and known.min() < known.max())
 
 
 def _matrix(inputs: pa.Table) -> npt.NDArray[np.float64]:
