@@ -33,6 +33,7 @@ def test_drift_opens_an_alert_that_says_what_drifted(
     assert alert.facts == {
         "columns": ["temperature"],
         "share": 0.5,
+        "moved": ["temperature"],
         "window": START.isoformat(),
         "until": (START + DAY).isoformat(),
     }
