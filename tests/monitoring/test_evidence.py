@@ -122,11 +122,11 @@ FAULTS: dict[str, tuple[Fault, str, str]] = {
         lambda c: c | {"seats": np.where(np.arange(len(c["seats"])) % 14 == 0, np.nan, c["seats"])},
         "missing", r"missing [12]\.\d % -> [789]\.\d %",
     ),
-    "gone": (lambda c: {name: values for name, values in c.items() if name != "quiet"}, "missing", r"-> 100\.0 %"),
+    "gone": (lambda c: {name: values for name, values in c.items() if name != "quiet"}, "gone", r"the column is gone"),
     "another type": (lambda c: c | {"quiet": c["quiet"].astype(str)}, "unreadable", r"type 0\.0 % -> 100\.0 %"),
     "a misspelt category": (
         lambda c: c | {"carrier": np.where(np.arange(len(c["carrier"])) % 30 == 0, "Level 1", c["carrier"])},
-        "unseen", r"new level 'Level 1' 3\.\d %",
+        "misspelt", r"new level 'Level 1' 3\.\d % \(written otherwise: 'Level 1' for 'level 1'\)",
     ),
     "another unit": (lambda c: c | {"price": c["price"] * 1000}, "above", r"above .* -> "),
     "a sign": (lambda c: c | {"amount": -c["amount"]}, "below", r"below .* -> "),

@@ -260,8 +260,8 @@ def test_faults_of_the_data_are_found(predict: Predict, examine: Examine, refere
     predict({"prediction": [1.0] * 1000}, inputs=pa.table(spelt))
 
     window = examine(monitor.quality(), reference=reference)
-    assert [fault.kind for fault in window.quality] == ["unseen"]
-    assert window.findings == ("carrier: new level 'Ua' 4.0 %",)
+    assert [fault.kind for fault in window.quality] == ["misspelt"]
+    assert window.findings[0].startswith("carrier: new level 'Ua' 4.0 %")
 
 
 def test_too_few_rows_are_a_fault_but_not_in_the_first_window(
