@@ -1059,6 +1059,8 @@ CREATE INDEX ix_external_runs_started ON external_runs (started);
 
 CREATE INDEX ix_feature_pushes_view ON feature_pushes ("view", id);
 
+CREATE INDEX ix_label_items_queue ON label_items (label_set, is_open, priority DESC, number);
+
 CREATE INDEX ix_label_items_set ON label_items (label_set, number);
 
 CREATE INDEX ix_label_turns_set ON label_turns (label_set, annotator, state);

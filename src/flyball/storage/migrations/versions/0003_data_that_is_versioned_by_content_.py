@@ -206,6 +206,10 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("label_items", schema=None) as batch_op:
         batch_op.create_index("ix_label_items_set", ["label_set", "number"], unique=False)
+        # Written by hand: SQLite cannot tell an index of an expression, so it is not found by comparing.
+        batch_op.create_index(
+            "ix_label_items_queue", ["label_set", "is_open", sa.text("priority DESC"), "number"], unique=False
+        )
 
     op.create_table(
         "label_sets",
