@@ -17,6 +17,10 @@ DECLARED = [
     monitor.performance(),
     monitor.estimate("brier"),
     monitor.bias("carrier", metric="accuracy"),
+    monitor.multivariate(),
+    monitor.freshness("at", max_age="1d"),
+    monitor.prediction_drift(),
+    monitor.target_drift(),
 ]
 
 

@@ -45,13 +45,25 @@ def test_an_empty_database_stands_at_no_revision(empty: Database) -> None:
     assert revision(empty) == ""
 
 
+# Indexes of expressions are told in other words by each database, so only their names are compared.
+BY_EXPRESSION = {"ix_label_items_queue"}
+
+
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")
 def test_an_upgrade_brings_every_table_as_the_rooms_declare_it(empty: Database) -> None:
     import_all_tables()
     assert upgrade(empty) == ""
     assert revision(empty) == HEAD
     with empty.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        assert compare_metadata(context, metadata) == [], "Run: python -m tools.new_revision"
+        found = [
+            change
+            for change in compare_metadata(context, metadata)
+            if not (isinstance(change, tuple) and change[0].endswith("_index") and change[1].name in BY_EXPRESSION)
+        ]
+        assert found == [], "Run: python -m tools.new_revision"
+        held = {index["name"] for index in sa.inspect(connection).get_indexes("label_items")}
+        assert held >= BY_EXPRESSION
 
 
 def _parts(script: str) -> list[list[str]]:
