@@ -17,7 +17,7 @@ class Api:
     """MLflow's addresses at a real server."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx2.Client(base_url=url)
+        self.http = httpx2.Client(base_url=url, timeout=60)
 
     def post(self, path: str, /, **body: Any) -> Answer:
         """What the server answers; it must be content."""
