@@ -8,7 +8,6 @@ and of writing the frame as plain Parquet.
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -21,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pairs import Pair, Timing
+from benchmarks.pairs import Pair, middle, timed
 from benchmarks.peers import peer_or_none
 from flyball.settings import load_settings
 from flyball.workspace import Workspace
@@ -106,13 +105,13 @@ def _second_versions(folder: Path) -> Iterator[Pair]:
             take_snapshot(here.data, here.blobs, "frame", first, root=place, cache=here.cache)
             size = _bytes(place / "objects")
             taken: list[Any] = []
-            ours = _timed(
+            ours = timed(
                 lambda here=here, second=second, place=place, taken=taken: taken.append(  # type: ignore[misc]  # bound now
                     take_snapshot(here.data, here.blobs, "frame", second, root=place, cache=here.cache)
                 )
             )
             new = _bytes(place / "objects") - size
-        theirs = _timed(lambda second=second: pq.write_table(second, folder / "plain.parquet", compression="zstd"))  # type: ignore[misc]  # bound now
+        theirs = timed(lambda second=second: pq.write_table(second, folder / "plain.parquet", compression="zstd"))  # type: ignore[misc]  # bound now
         yield Pair(
             name=f"new bytes of a second version: {name}", ours=ours, theirs=theirs, against="all of it as Parquet",
             ratio=new / taken[0].size, goal=0.12,
@@ -255,26 +254,11 @@ def _compare(
     for _ in range(rounds):
         for prepare in before:
             prepare()
-        taken.append((_timed(ours), _timed(theirs)))
+        taken.append((timed(ours), timed(theirs)))
     return Pair(
-        name=name, ours=_middle([a for a, _ in taken]), theirs=_middle([b for _, b in taken]), against=against,
+        name=name, ours=middle([a for a, _ in taken]), theirs=middle([b for _, b in taken]), against=against,
         ratio=statistics.median(a.cpu / max(b.cpu, 1e-9) for a, b in taken), goal=goal,
     )  # fmt: skip
-
-
-def _timed(work: Callable[[], Any]) -> Timing:
-    before, start = _cpu(), time.perf_counter()
-    work()
-    return Timing(cpu=_cpu() - before, wall=time.perf_counter() - start)
-
-
-def _cpu() -> float:
-    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-
-
-def _middle(timings: list[Timing]) -> Timing:
-    return Timing(cpu=statistics.median(t.cpu for t in timings), wall=statistics.median(t.wall for t in timings))
 
 
 def _process(command: list[str], folder: Path, settings: dict[str, str] | None = None) -> Callable[[], None]:

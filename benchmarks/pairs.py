@@ -64,11 +64,11 @@ def compare(
     """
     ours()
     theirs()
-    taken = [(_time(ours), _time(theirs)) for _ in range(rounds)]
+    taken = [(timed(ours), timed(theirs)) for _ in range(rounds)]
     return Pair(
         name=name,
-        ours=_middle([a for a, _ in taken]),
-        theirs=_middle([b for _, b in taken]),
+        ours=middle([a for a, _ in taken]),
+        theirs=middle([b for _, b in taken]),
         against=against,
         ratio=statistics.median(a.cpu / max(b.cpu, 1e-9) for a, b in taken),
         goal=goal,
@@ -104,18 +104,21 @@ def report(pairs: Sequence[Pair]) -> str:
     return "\n".join(lines)
 
 
-def _time(work: Callable[[], None]) -> Timing:
-    before, start = _cpu(), time.perf_counter()
+def timed(work: Callable[[], object]) -> Timing:
+    """What some work took."""
+    before, start = cpu_seconds(), time.perf_counter()
     work()
-    return Timing(cpu=_cpu() - before, wall=time.perf_counter() - start)
+    return Timing(cpu=cpu_seconds() - before, wall=time.perf_counter() - start)
 
 
-def _cpu() -> float:
+def cpu_seconds() -> float:
+    """Of this process and its ended children."""
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
-def _middle(timings: Sequence[Timing]) -> Timing:
+def middle(timings: Sequence[Timing]) -> Timing:
+    """The medians."""
     return Timing(cpu=statistics.median(t.cpu for t in timings), wall=statistics.median(t.wall for t in timings))
 
 
