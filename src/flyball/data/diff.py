@@ -212,7 +212,7 @@ def _opened(blobs: Blobs, before: Snapshot, after: Snapshot) -> Iterator[DuckDBP
             files = snapshot_files(blobs, snapshot)
             if snapshot.format == "parquet" and len(files) == 1:
                 kept = str(KeptBytes(blobs, snapshot.layout).path(files[0].digest)).replace("'", "''")
-                connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{kept}')")  # noqa: S608  # a path of ours
+                connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{kept}')")  # noqa: S608  # our own blob's path, its quotes doubled
             else:
                 connection.register(name, load_snapshot(blobs, snapshot))
         yield connection
@@ -233,7 +233,7 @@ class _Compared:
                 raise InvalidInput(f"There is no column '{column}' in both.", hint=did_you_mean(column, both))
         self._common = [(old[name], new[name]) for name in old if name in new]
         self._values = [pair for pair in self._common if pair[0].name not in key]
-        self._counts = tuple(self._one(f"SELECT count(*) FROM {name}")[0] for name in ("before", "after"))  # noqa: S608  # fixed
+        self._counts = tuple(self._one(f"SELECT count(*) FROM {name}")[0] for name in ("before", "after"))  # noqa: S608  # two fixed names
 
     def rows(self, examples: int) -> RowDiff:
         """How the rows differ."""
@@ -254,13 +254,13 @@ class _Compared:
     def _by_key(self, examples: int) -> RowDiff:
         keys = ", ".join(_quoted(name) for name in self._key)
         sides = [
-            f"(SELECT {keys}, {self._hash(self._values, side)} AS h FROM {name})"  # noqa: S608  # quoted
+            f"(SELECT {keys}, {self._hash(self._values, side)} AS h FROM {name})"  # noqa: S608  # names through _quoted
             for side, name in enumerate(("before", "after"))
         ]
         on = " AND ".join(f"b.{_quoted(name)} IS NOT DISTINCT FROM a.{_quoted(name)}" for name in self._key)
         either = ", ".join(f"coalesce(b.{_quoted(name)}, a.{_quoted(name)}) AS {_quoted(name)}" for name in self._key)
         self._connection.execute(
-            f"CREATE TEMP TABLE compared AS SELECT {either}, CASE WHEN b.h IS NULL THEN 1 "  # noqa: S608  # quoted
+            f"CREATE TEMP TABLE compared AS SELECT {either}, CASE WHEN b.h IS NULL THEN 1 "  # noqa: S608  # names through _quoted
             "WHEN a.h IS NULL THEN 2 WHEN b.h = a.h THEN 0 ELSE 3 END::TINYINT AS change "
             f"FROM {sides[0]} b FULL JOIN {sides[1]} a ON {on}"
         )
@@ -290,7 +290,7 @@ class _Compared:
         for name, picked in (("before", "was"), ("after", "is_now")):
             on = " AND ".join(f"t.{_quoted(key)} IS NOT DISTINCT FROM d.{_quoted(key)}" for key in self._key)
             self._connection.execute(
-                f"CREATE TEMP TABLE {picked} AS SELECT t.* FROM {name} t "  # noqa: S608  # quoted
+                f"CREATE TEMP TABLE {picked} AS SELECT t.* FROM {name} t "  # noqa: S608  # names through _quoted
                 f"SEMI JOIN (SELECT {keys} FROM differing WHERE change = 3) d ON {on}"
             )
         sums = ", ".join(
@@ -309,7 +309,7 @@ class _Compared:
         keys = ", ".join(_quoted(name) for name in self._key)
         kinds: tuple[Literal["added", "removed"], ...] = ("added", "removed")
         for number, change in enumerate(kinds, 1):
-            query = f"SELECT {keys} FROM differing WHERE change = ? ORDER BY ALL LIMIT ?"  # noqa: S608  # quoted
+            query = f"SELECT {keys} FROM differing WHERE change = ? ORDER BY ALL LIMIT ?"  # noqa: S608  # names through _quoted
             for row in self._all(query, [number, count]):
                 named = {name: _shown(value) for name, value in zip(self._key, row, strict=True)}
                 yield RowExample(change=change, key=named, before={}, after={})
@@ -331,11 +331,11 @@ class _Compared:
 
     def _as_a_whole(self, examples: int) -> RowDiff:
         parts = [
-            f"SELECT {self._hash(self._values, side)} AS h, {sign} AS n FROM {name}"  # noqa: S608  # quoted
+            f"SELECT {self._hash(self._values, side)} AS h, {sign} AS n FROM {name}"  # noqa: S608  # names through _quoted
             for side, (name, sign) in enumerate((("before", -1), ("after", 1)))
         ]
         self._connection.execute(
-            f"CREATE TEMP TABLE differing AS SELECT h, sum(n) AS n FROM ({parts[0]} UNION ALL {parts[1]}) "  # noqa: S608  # quoted
+            f"CREATE TEMP TABLE differing AS SELECT h, sum(n) AS n FROM ({parts[0]} UNION ALL {parts[1]}) "  # noqa: S608  # names through _quoted
             "GROUP BY h HAVING sum(n) <> 0"
         )
         added, removed = self._one(
@@ -349,7 +349,7 @@ class _Compared:
         for side, (name, change, sign) in enumerate(sides):
             names = [pair[side].name for pair in self._values]
             query = (
-                f"SELECT {', '.join(map(_quoted, names))} FROM {name} WHERE {self._hash(self._values, side)} IN "  # noqa: S608  # quoted
+                f"SELECT {', '.join(map(_quoted, names))} FROM {name} WHERE {self._hash(self._values, side)} IN "  # noqa: S608  # names through _quoted
                 f"(SELECT h FROM differing WHERE n {sign} 0) LIMIT ?"
             )
             for row in self._all(query, [examples]):
@@ -385,7 +385,7 @@ class _Compared:
                 f"count({name})", f"avg({number})", f"stddev_pop({number})", f"CAST(min({ordered}) AS VARCHAR)",
                 f"CAST(max({ordered}) AS VARCHAR)", f"approx_count_distinct({name})",
             ]  # fmt: skip
-        row = self._one(f"SELECT count(*), {', '.join(parts)} FROM {table}")  # noqa: S608  # quoted
+        row = self._one(f"SELECT count(*), {', '.join(parts)} FROM {table}")  # noqa: S608  # names through _quoted
         found = []
         for place in range(len(columns)):
             known, mean, deviation, low, high, distinct = row[1 + 6 * place : 7 + 6 * place]

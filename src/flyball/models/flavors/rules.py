@@ -74,7 +74,7 @@ class _Decider:
             self._connection.register("rows", numbered)
             try:
                 # The conditions are the model itself; the connection reaches nothing but these rows.
-                found = self._connection.sql(f'SELECT {chosen} AS rule FROM rows ORDER BY "__row"').to_arrow_table()  # noqa: S608
+                found = self._connection.sql(f'SELECT {chosen} AS rule FROM rows ORDER BY "__row"').to_arrow_table()  # noqa: S608  # see above
             except self._error as error:
                 raise InvalidInput(f"The rules cannot be asked: {str(error).partition(chr(10))[0]}") from error
             finally:
