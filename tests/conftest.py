@@ -28,6 +28,9 @@ pytest_plugins = (
     "tests.servers.s3",
 )
 
+# Programs that tests run beside another interpreter: they import what is not here.
+collect_ignore_glob = ["*/scripts/*.py"]
+
 MARKERS = {"postgres_server": "postgres", "browser": "browser", "s3_endpoint": "s3"}
 
 # Time limits for an example say more about the neighbours on a shared machine than about the code.

@@ -115,7 +115,7 @@ def test_spark_gives_what_the_join_gives(tmp_path: Path) -> None:
         queries[str(case)] = join_sql(view, **{**ASKED, **names}, quotes="spark")
         expected[str(case)] = join_features(requests, [(view, rows)], time="at")
     done = subprocess.run(
-        [python, Path(__file__).with_name("spark_join.py")],
+        [python, Path(__file__).parent / "scripts/spark_join.py"],
         input=json.dumps({"tables": tables, "queries": queries}),
         env={
             **os.environ, "JAVA_HOME": str(java), "PYSPARK_PYTHON": str(python),

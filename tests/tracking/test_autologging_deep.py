@@ -16,7 +16,7 @@ from tests.servers.absent import found
 from tools import environments
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-SCRIPT = Path(__file__).parent / "deep_trainings.py"
+SCRIPT = Path(__file__).parent / "scripts/deep_trainings.py"
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-_ROWS = 20_000
-_LEAST_ROWS = 100
 _LEAST_IN_CLASS = 10
 _MOST_CLASSES = 20
-_LEAST_SHARE = 0.002
+# A model that explains less of the labels' entropy than this contradicts them by chance, not by knowledge.
+_LEAST_EXPLAINED = 0.2
 
 
 def find_label_errors(inputs: pa.Table, labels: pa.ChunkedArray) -> list[int]:
@@ -26,10 +25,6 @@ def find_label_errors(inputs: pa.Table, labels: pa.ChunkedArray) -> list[int]:
     Raises:
         MissingExtra: scikit-learn is not installed.
     """
-    return _suspects(inputs, labels)
-
-
-def _suspects(inputs: pa.Table, labels: pa.ChunkedArray) -> list[int]:
     import numpy as np
     import pyarrow as pa
 
@@ -41,7 +36,19 @@ def _suspects(inputs: pa.Table, labels: pa.ChunkedArray) -> list[int]:
     if not 2 <= len(sizes) <= _MOST_CLASSES or sizes.min() < _LEAST_IN_CLASS:
         return []
     probabilities = _cross_validated(inputs, truth)
+    if _explained(probabilities, truth) < _LEAST_EXPLAINED:
+        return []
     return confident_errors(probabilities, truth)
+
+
+def _explained(probabilities: npt.NDArray[np.float64], truth: npt.NDArray[np.int64]) -> float:
+    """The share of the labels' entropy that the probabilities take away (McFadden's pseudo R squared, 1974)."""
+    import numpy as np
+
+    shares = np.bincount(truth) / len(truth)
+    entropy = -float(np.log(shares) @ shares)
+    given = np.clip(probabilities[np.arange(len(truth)), truth], 1e-6, None)
+    return 1.0 + float(np.log(given).mean()) / entropy
 
 
 def confident_errors(probabilities: npt.NDArray[np.float64], truth: npt.NDArray[np.int64]) -> list[int]:

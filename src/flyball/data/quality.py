@@ -148,12 +148,17 @@ class Quality:
 
     @change
     def declare_pii(self, dataset: str, column: str, kind: str) -> PiiClasses:
-        """Says what personal data a column holds: `mail`, `phone`, `card`, `iban`, `ip`, `id`, `name`, `birth`, `address`,
-        `other`; or `none`, so that it is not flagged whatever it looks like.
+        """Says what personal data a column holds.
+
+        Args:
+            dataset: Whose column it is.
+            column: The column's name.
+            kind: `mail`, `phone`, `card`, `iban`, `ip`, `id`, `name`, `birth`, `address` or `other`; `none`: it is not
+                flagged, whatever it looks like.
 
         Raises:
             InvalidInput: there is no such kind.
-        """  # fmt: skip
+        """
         check_name(dataset, "dataset")
         with self._database.transaction() as connection:
             said = _store.pii_classes(connection, dataset)

@@ -21,8 +21,11 @@ Bound = int | float | str | None
 NOTHING_FITS = "FALSE"
 
 
-class NotComparable(Exception):
+class NotComparable(InvalidInput):
     """A bound is of another kind than the column."""
+
+    def __init__(self) -> None:
+        super().__init__("A bound is of another kind than the column.", hint="Give a bound of the column's type.")
 
 
 def bounds(kind: pa.DataType, low: JsonValue, high: JsonValue) -> tuple[Bound, Bound]:

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flyball.data._label_errors import _LEAST_ROWS, _LEAST_SHARE, _ROWS, _suspects
+from flyball.data._label_errors import find_label_errors
 from flyball.data.cleaning.base import Cleaner, CleanFinding, Suspect
+
+_ROWS = 20_000
+_LEAST_ROWS = 100
+_LEAST_SHARE = 0.002
 
 
 class LabelErrors:
@@ -28,7 +32,7 @@ class LabelErrors:
             or suspect.profile.column(label).type not in ("bool", "int", "string")
         ):
             return
-        places = _suspects(table.select(names), table.column(label))
+        places = find_label_errors(table.select(names), table.column(label))
         if len(places) < max(1, _LEAST_SHARE * table.num_rows):
             return
         examples = table.select([label, *names]).take(list(places[:5]))
