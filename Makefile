@@ -21,8 +21,9 @@ test: check ## all checks and all tests, on real servers
 	$(BIN)/python -m tools.provision
 	$(BIN)/python -m pytest $(PYTEST)
 
-soak: $(VENV)/.dev ## kill parts of a running loop again and again; ROUNDS=50
-	FLYBALL_SOAK_ROUNDS=$(or $(ROUNDS),50) $(BIN)/python -m pytest -x tests/loops/test_kills.py
+soak: $(VENV)/.dev ## the long tests: kill parts of a running loop again and again, Spark; ROUNDS=50
+	$(BIN)/python -m tools.provision
+	FLYBALL_SOAK_ROUNDS=$(or $(ROUNDS),50) $(BIN)/python -m pytest -m "soak or slow"
 
 check: $(VENV)/.dev ## format, lint, types, imports
 	$(BIN)/ruff format --check .

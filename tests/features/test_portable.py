@@ -89,10 +89,8 @@ def test_both_forms_of_sql_give_what_the_join_gives(
             assert got["key"].to_pylist() == expected["key"].to_pylist()
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
-    not os.environ.get("FLYBALL_TEST_SPARK"), reason="a Spark session takes minutes to start; `make soak` runs it"
-)
+@pytest.mark.soak  # a Spark session takes minutes to start
+@pytest.mark.timeout(900)
 def test_spark_gives_what_the_join_gives(tmp_path: Path) -> None:
     java, python = found(provision.JAVA), found(environments.SPARK)
     order = random.Random(7)

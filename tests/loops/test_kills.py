@@ -22,7 +22,7 @@ import pytest
 from flyball.settings import as_environment
 from tests.loops.clicks import Life, life
 
-ROUNDS = int(os.environ.get("FLYBALL_SOAK_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("FLYBALL_SOAK_ROUNDS", "1"))
 SEED = int(os.environ.get("FLYBALL_SOAK_SEED", "7"))
 PATIENCE = 240.0
 pytestmark = [
