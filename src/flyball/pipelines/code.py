@@ -93,12 +93,16 @@ class ProjectCode:
         found = self._keys.get(id(target))
         if found is None:
             with self._lock:
-                walk = _Walk(self)
-                walk.see(target)
-                parts = dict(sorted(walk.parts.items()))
-                found = (target, CodeKey(digest=digest(canonical_json(parts)), parts=parts))
+                # Seen once: what a step does to the values around it while it runs is not a change of its code.
+                found = self._keys.get(id(target)) or self._walk(target)
                 self._keys[id(target)] = found  # it holds the target, so its id is not given to another one
         return found[1]
+
+    def _walk(self, target: Callable[..., Any] | type) -> tuple[object, CodeKey]:
+        walk = _Walk(self)
+        walk.see(target)
+        parts = dict(sorted(walk.parts.items()))
+        return target, CodeKey(digest=digest(canonical_json(parts)), parts=parts)
 
     def is_project(self, target: object) -> bool:
         """Whether a class or function is the project's, or was typed in where it is run."""

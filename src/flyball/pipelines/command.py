@@ -8,15 +8,14 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from flyball.errors import InvalidInput, WorkFailed
 from flyball.pipelines.context import find_run
 from flyball.pipelines.exchange import write_value
 from flyball.pipelines.programs import folder_until_exit, run_program
-from flyball.pipelines.step import Step
+from flyball.pipelines.step import Step, StepOptions
 
 _PLACE = re.compile(r"\{(inputs|outputs|params)\.([A-Za-z_]\w*)((?:\.[A-Za-z0-9]+)*)\}")
 _LEFT_BRACE = re.compile(r"\{(inputs|outputs|params)\b[^}]*\}?")
@@ -38,19 +37,20 @@ class CommandStep(Step[Any, Any]):
 
     Args:
         line: The program and its arguments, with placeholders; a text is split as a shell would, but no shell is run.
-        **settings: Those of a step.
+        **options: Those of a step.
 
     Attributes:
         words: Program and arguments.
         places: The placeholders, each once, in the order in which they appear.
     """
 
-    def __init__(self, line: str | Sequence[str], *, name: str = "", **settings: Any) -> None:
+    def __init__(self, line: str | Sequence[str], **options: Unpack[StepOptions]) -> None:
         self.words = _words(line)
         self.places = _places(self.words)
         scripts = tuple(dict.fromkeys(word for word in self.words if _SCRIPT.fullmatch(word)))
         self.line = shlex.join(self.words)
-        super().__init__(self._run, name=name or _name_of(self.words), scripts=scripts, **settings)
+        options["name"] = options.get("name") or _name_of(self.words)
+        super().__init__(self._run, scripts=scripts, **options)
         self.__doc__ = self.line
         given = [place.name for place in self.places if place.kind != "outputs"]
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -120,17 +120,7 @@ class CommandStep(Step[Any, Any]):
         return str(write_value(value, folder / "inputs", place.name, place.suffix))
 
 
-def command(
-    line: str | Sequence[str],
-    *,
-    name: str = "",
-    cache: bool = True,
-    retries: int = 0,
-    timeout: str | float | timedelta | None = None,
-    version: str = "",
-    inputs: Sequence[str] = (),
-    environment: Sequence[str] = (),
-) -> CommandStep:
+def command(line: str | Sequence[str], **options: Unpack[StepOptions]) -> CommandStep:
     """Makes a step of a program in any language: `fb.command("Rscript train.R {inputs.rows} {outputs.model.rds}")`.
 
     Placeholders are filled with paths and values. The step takes one argument for each of `{inputs.NAME}` and
@@ -147,22 +137,12 @@ def command(
 
     Args:
         line: Program and arguments, as a line or a list.
-        name: Name of the step; that of the first script, or of the program, by default.
-        cache: As for `step`, like all that follow.
+        **options: As for `step`; the name is that of the first script, or of the program, by default.
 
     Raises:
         InvalidInput: the line is empty, or a placeholder cannot be read.
     """
-    return CommandStep(
-        line,
-        name=name,
-        cache=cache,
-        retries=retries,
-        timeout=timeout,
-        version=version,
-        inputs=inputs,
-        environment=environment,
-    )
+    return CommandStep(line, **options)
 
 
 def _words(line: str | Sequence[str]) -> tuple[str, ...]:

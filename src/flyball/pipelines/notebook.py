@@ -7,15 +7,14 @@ import inspect
 import re
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from flyball.errors import InvalidInput, MissingExtra, WorkFailed
 from flyball.pipelines.context import find_run
 from flyball.pipelines.exchange import write_value
 from flyball.pipelines.programs import folder_until_exit, run_program
-from flyball.pipelines.step import Step
+from flyball.pipelines.step import Step, StepOptions
 from flyball.serialization import to_json
 
 _FILE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z0-9]+)*")
@@ -28,11 +27,11 @@ class NotebookStep(Step[Any, Any]):
         path: The notebook, relative to the project.
         outputs: Names of the files that it writes, such as `model.pkl`.
         kernel: Name of the Jupyter kernel; the notebook's own by default.
-        **settings: Those of a step.
+        **options: Those of a step.
     """
 
     def __init__(
-        self, path: str, *, outputs: Sequence[str] = (), kernel: str = "", name: str = "", **settings: Any
+        self, path: str, *, outputs: Sequence[str] = (), kernel: str = "", **options: Unpack[StepOptions]
     ) -> None:
         place = Path(path)
         if place.suffix != ".ipynb" or place.is_absolute() or ".." in place.parts:
@@ -45,9 +44,9 @@ class NotebookStep(Step[Any, Any]):
         for output in self.outputs:
             if not _FILE_NAME.fullmatch(output):
                 raise InvalidInput(f"'{output}' is no name of an output.", hint="Write outputs=['model.pkl'].")
-        default = re.sub(r"\W+", "_", place.stem).strip("_") or "notebook"
-        version = f"{settings.pop('version', '')}{kernel}{self.outputs or ''}"
-        super().__init__(self._run, name=name or default, scripts=(self.path,), version=version, **settings)
+        options["name"] = options.get("name") or re.sub(r"\W+", "_", place.stem).strip("_") or "notebook"
+        options["version"] = f"{options.get('version', '')}{kernel}{self.outputs or ''}"
+        super().__init__(self._run, scripts=(self.path,), **options)
         self.__doc__ = f"Runs {self.path}."
         # Only the notebook knows its parameters, and it may be opened and changed at any time.
         self.signature = inspect.Signature([inspect.Parameter("params", inspect.Parameter.VAR_KEYWORD)])
@@ -91,17 +90,7 @@ class NotebookStep(Step[Any, Any]):
 
 
 def notebook(
-    path: str,
-    *,
-    outputs: Sequence[str] = (),
-    kernel: str = "",
-    name: str = "",
-    cache: bool = True,
-    retries: int = 0,
-    timeout: str | float | timedelta | None = None,
-    version: str = "",
-    inputs: Sequence[str] = (),
-    environment: Sequence[str] = (),
+    path: str, *, outputs: Sequence[str] = (), kernel: str = "", **options: Unpack[StepOptions]
 ) -> NotebookStep:
     """Makes a step of a notebook: `report = fb.notebook("report.ipynb")`, then `report(rows=rows, year=2013)` in a pipeline.
 
@@ -114,24 +103,12 @@ def notebook(
         path: The notebook, relative to the project; the step runs again when it changes.
         outputs: Names of the files that it writes.
         kernel: Name of the Jupyter kernel; the notebook's own by default.
-        name: Name of the step; that of the file by default.
-        cache: As for `step`, like all that follow.
+        **options: As for `step`; the name is that of the file by default.
 
     Raises:
         InvalidInput: the path is none of a notebook in the project, or an output has no usable name.
     """
-    return NotebookStep(
-        path,
-        outputs=outputs,
-        kernel=kernel,
-        name=name,
-        cache=cache,
-        retries=retries,
-        timeout=timeout,
-        version=version,
-        inputs=inputs,
-        environment=environment,
-    )
+    return NotebookStep(path, outputs=outputs, kernel=kernel, **options)
 
 
 def _parameter(name: str, value: object, folder: Path) -> object:

@@ -6,17 +6,64 @@ import ast
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
 from flyball.clock import parse_duration
-from flyball.errors import InvalidInput
+from flyball.errors import InvalidInput, did_you_mean
+from flyball.executors.resources import resources
 from flyball.pipelines.context import find_submitter
 from flyball.refs import check_name
 
+if TYPE_CHECKING:
+    from flyball.pipelines.result import StepEvent
+
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class StepOptions(TypedDict, total=False):
+    """Settings of a step.
+
+    Attributes:
+        name: Name of the step; that of the function by default.
+        cache: Whether what it gave before is taken where nothing it depends on has changed.
+        ttl: For how long what it gave may be taken, such as `1d`; for ever by default.
+        retries: How often it is tried again after it failed, after pauses that double.
+        timeout: How long it may take, such as `10m`.
+        version: Changing it makes the step run again; for what cannot be seen in its code.
+        inputs: Files it reads beside its arguments, as paths or globs relative to the project.
+        environment: Names of environment variables it depends on.
+        secrets: Names of secrets that it may ask for with `fb.secret`.
+        cores: Processor cores it takes.
+        memory: Memory it takes, such as `4GB`; a step in a process of its own that takes more is stopped.
+        gpus: Accelerators it takes.
+        limits: Names of things that bear so many users at once, such as `{"warehouse": 2}`.
+        priority: Steps of a higher one go first where there is not room for all.
+        isolated: Whether it runs in a process of its own.
+        packages: What it needs installed, such as `["lightgbm==4.6.0"]` or `["-r requirements.txt"]`; it then runs in a process
+            of its own, with an environment that is made once.
+        on_failure: Called with a `StepEvent` when it has failed for good.
+    """
+
+    name: str
+    cache: bool
+    ttl: str | timedelta | None
+    retries: int
+    timeout: str | float | timedelta | None
+    version: str
+    inputs: Sequence[str]
+    environment: Sequence[str]
+    secrets: Sequence[str]
+    cores: float
+    memory: str | int
+    gpus: int
+    limits: Mapping[str, int]
+    priority: int
+    isolated: bool
+    packages: Sequence[str]
+    on_failure: Callable[[StepEvent], object]
 
 
 class Step(Generic[P, R]):
@@ -24,28 +71,15 @@ class Step(Generic[P, R]):
 
     Args:
         function: The function.
-        name: Name of the step; that of the function by default.
-        cache: Whether what it gave before is taken where nothing it depends on has changed.
-        retries: How often it is tried again after it failed.
-        timeout: How long it may take, such as `10m`.
-        version: Changing it makes the step run again; for what cannot be seen in its code.
-        inputs: Files it reads beside its arguments, as paths or globs relative to the project.
-        environment: Names of environment variables it depends on.
         scripts: Files of the project's code, beside Python's own imports, that it is made of.
+        **options: See `StepOptions`.
+
+    Attributes:
+        resources: What it takes of the machine.
     """
 
     def __init__(
-        self,
-        function: Callable[P, R],
-        *,
-        name: str = "",
-        cache: bool = True,
-        retries: int = 0,
-        timeout: str | float | timedelta | None = None,
-        version: str = "",
-        inputs: Sequence[str] = (),
-        environment: Sequence[str] = (),
-        scripts: Sequence[str] = (),
+        self, function: Callable[P, R], *, scripts: Sequence[str] = (), **options: Unpack[StepOptions]
     ) -> None:
         if not callable(function):
             raise InvalidInput(f"{function!r} cannot be a step.", hint="Put @fb.step above a function.")
@@ -54,18 +88,35 @@ class Step(Generic[P, R]):
                 f"'{function.__qualname__}' gives its result bit by bit and cannot be a step.",
                 hint="Return the whole result.",
             )
-        if retries < 0:
-            raise InvalidInput(f"Step '{name or function.__name__}' has {retries} retries.", hint="Give 0 or more.")
+        unknown = sorted(set(options) - set(StepOptions.__annotations__))
+        if unknown:
+            raise InvalidInput(
+                f"A step has no setting '{unknown[0]}'.", hint=did_you_mean(unknown[0], StepOptions.__annotations__)
+            )
         functools.update_wrapper(self, function)
         self.function = function
-        self.name = check_name(name or function.__name__.strip("<>"), "step")
+        self.name = check_name(options.get("name") or function.__name__.strip("<>"), "step")
         self.signature = inspect.signature(function)
-        self.cache = cache
-        self.retries = retries
-        self.timeout = _seconds(timeout)
-        self.version = str(version)
-        self.inputs = tuple(map(str, (inputs,) if isinstance(inputs, str) else inputs))
-        self.environment = tuple((environment,) if isinstance(environment, str) else environment)
+        self.cache = options.get("cache", True)
+        self.ttl = _seconds("ttl", options.get("ttl"))
+        self.retries = options.get("retries", 0)
+        if self.retries < 0:
+            raise InvalidInput(f"Step '{self.name}' has {self.retries} retries.", hint="Give 0 or more.")
+        self.timeout = _seconds("timeout", options.get("timeout"))
+        self.version = str(options.get("version", ""))
+        self.inputs = _names(options.get("inputs", ()))
+        self.environment = _names(options.get("environment", ()))
+        self.secrets = _names(options.get("secrets", ()))
+        self.resources = resources(
+            cores=options.get("cores", 0.0),
+            memory=options.get("memory", 0),
+            gpus=options.get("gpus", 0),
+            limits=options.get("limits"),
+        )
+        self.priority = options.get("priority", 0)
+        self.packages = _names(options.get("packages", ()))
+        self.isolated = options.get("isolated", False) or bool(self.packages)
+        self.on_failure = options.get("on_failure")
         self.scripts = tuple(scripts)
 
     def __call__(self, *given: P.args, **named: P.kwargs) -> R:
@@ -95,19 +146,10 @@ def step(function: Callable[P, R], /) -> Step[P, R]: ...
 
 
 @overload
-def step(
-    *,
-    name: str = "",
-    cache: bool = True,
-    retries: int = 0,
-    timeout: str | float | timedelta | None = None,
-    version: str = "",
-    inputs: Sequence[str] = (),
-    environment: Sequence[str] = (),
-) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def step(**options: Unpack[StepOptions]) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 
 
-def step(function: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
+def step(function: Callable[..., Any] | None = None, /, **options: Unpack[StepOptions]) -> Any:
     """Makes a step of a function: `@fb.step`, or `@fb.step(retries=2, timeout="10m")`.
 
     In a pipeline run it gives a handle at once and runs as soon as its inputs are there; its result is kept, and taken again
@@ -115,19 +157,23 @@ def step(function: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
 
     Args:
         function: The function.
-        **settings: `name`, `cache`, `retries`, `timeout`, `version`, `inputs`, `environment`: see `Step`.
+        **options: See `StepOptions`.
     """
     if function is not None:
-        return Step(function, **settings)
-    return lambda function: Step(function, **settings)
+        return Step(function, **options)
+    return lambda function: Step(function, **options)
 
 
-def _seconds(timeout: str | float | timedelta | None) -> float | None:
-    if timeout is None:
+def _names(given: Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(map(str, given))
+
+
+def _seconds(what: str, given: str | float | timedelta | None) -> float | None:
+    if given is None:
         return None
-    found = float(timeout) if isinstance(timeout, int | float) else parse_duration(timeout).total_seconds()
+    found = float(given) if isinstance(given, int | float) else parse_duration(given).total_seconds()
     if found <= 0:
-        raise InvalidInput(f"A timeout of {timeout!r} leaves no time.", hint="Give a length such as '10m'.")
+        raise InvalidInput(f"A {what} of {given!r} leaves no time.", hint="Give a length such as '10m'.")
     return found
 
 
