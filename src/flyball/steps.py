@@ -30,8 +30,9 @@ from flyball.features.plan import FeatureSet, FeatureSource
 from flyball.features.training import join_for_training
 from flyball.models.explaining import measure_importance
 from flyball.models.package import LoadedModel, load_model, save_model
+from flyball.models.scored import scores_of, truth_for
 from flyball.monitoring.attribution import measure
-from flyball.monitoring.estimation import LEAST_ROWS, Calibration, fit_calibration
+from flyball.monitoring.estimation import LEAST_ROWS, Calibration, fit_calibration, fit_classes
 from flyball.monitoring.joint import USUAL
 from flyball.monitoring.learned import with_outcomes
 from flyball.monitoring.outcome_reference import outcome_table
@@ -71,6 +72,7 @@ class Scored:
         label: Column that holds the truth.
         slices: Columns whose values were scored one by one.
         calibration: What the scores are worth, by which performance is estimated before its truth is known.
+        class_calibrations: The same for each of more than two classes.
         losses: How wrong each held-out row was, as little-endian 32-bit floats.
         outcomes: What was predicted and what was true of the held-out rows, as far as that can be counted.
     """
@@ -80,6 +82,7 @@ class Scored:
     label: str
     slices: tuple[str, ...]
     calibration: Calibration | None = None
+    class_calibrations: tuple[Calibration, ...] = ()
     losses: bytes = b""
     outcomes: Table | None = None
 
@@ -175,7 +178,6 @@ def evaluate(
         raise InvalidInput(
             "The rows to evaluate on have no label.", hint="Give `label=`, or declare it on the dataset."
         )
-    truth = rows.arrow[truth_column].to_numpy(zero_copy_only=False)
     columns = {name: rows.arrow[name].to_pylist() for name in slices}
     grouped = tuple(dict.fromkeys(part.strip() for name in fairness for part in name.split(TOGETHER)))
     compared = {name: rows.column(name).to_pylist() for name in grouped}
@@ -183,8 +185,9 @@ def evaluate(
     inputs = rows.inputs(truth_column)
     served = _as_served(model, inputs, run.services.blobs)
     start = perf_counter()
-    predicted = _predict(served, inputs)
+    predicted = scores_of(served, inputs)
     spent = perf_counter() - start
+    truth = truth_for(served, rows.arrow[truth_column])
     evaluation = score(
         truth, predicted, metrics=list(metrics) or None, slices=columns, fairness=compared, fairness_groups=fairness,
         rows=inputs,
@@ -193,15 +196,18 @@ def evaluate(
     first = max(0, len(rows) - _HOLDOUT_ROWS)
     kept = rows.with_arrow(rows.arrow.slice(first))
     losses = b""
-    if predicted.ndim == 1 and predicted.dtype.kind in "fiub" and truth.dtype.kind in "fiub":
+    if predicted.dtype.kind in "fiub" and truth.dtype.kind in "fiub":
         each = losses_of(predicted, truth, is_classifier=evaluation.task == "classification")
         losses = each[first:].astype("<f4").tobytes()
         latest = inputs.slice(first)
         named = {name: latest[name].to_pylist() for name in latest.column_names[:_MOST_SLICED]}
         importance = _importance(served, inputs, truth, spent)
         evaluation = replace(evaluation, weak_slices=find_weak_slices(each[first:], named), importance=importance)
-    calibration = None
-    if evaluation.positive_rate is not None and len(rows) >= LEAST_ROWS:
+    calibration: Calibration | None = None
+    of_classes: tuple[Calibration, ...] = ()
+    if predicted.ndim > 1 and len(rows) >= LEAST_ROWS:
+        of_classes = fit_classes(predicted, truth)
+    elif evaluation.positive_rate is not None and len(rows) >= LEAST_ROWS:
         calibration = fit_calibration(predicted, truth)
     outcomes = None
     if losses:
@@ -213,6 +219,7 @@ def evaluate(
         label=truth_column,
         slices=tuple(dict.fromkeys((*slices, *grouped))),
         calibration=calibration,
+        class_calibrations=of_classes,
         losses=losses,
         outcomes=outcomes,
     )
@@ -290,7 +297,10 @@ def register(
     package = save_model(model, services.blobs, example=inputs.slice(0, _EXAMPLE_ROWS))
     fitted = _fit_reference(rows, inputs, window)
     if scored is not None:
-        fitted = replace(fitted, calibration=scored.calibration, losses=_losses_by_cell(scored, fitted))
+        fitted = replace(
+            fitted, calibration=scored.calibration, class_calibrations=scored.class_calibrations,
+            losses=_losses_by_cell(scored, fitted),
+        )  # fmt: skip
         fitted = _with_outcomes(scored, fitted, window)
     drift_reference = services.blobs.put(to_json(fitted))
     version: ModelVersion = services.registry.register(
@@ -348,13 +358,6 @@ def _known(rows: pa.Table, dataset: Dataset, now: datetime, window: str) -> pa.T
 def _as_served(model: Any, inputs: pa.Table, blobs: Blobs) -> LoadedModel:
     """The model as it will be served: from its package, not the object in memory."""
     return load_model(save_model(model, blobs, example=inputs.slice(0, _EXAMPLE_ROWS)), blobs)
-
-
-def _predict(model: LoadedModel, inputs: pa.Table) -> np.ndarray[Any, Any]:
-    predicted = model.predict(inputs)
-    column = "probability" if "probability" in predicted.column_names else "prediction"
-    scores: np.ndarray[Any, Any] = predicted[column].to_numpy(zero_copy_only=False)
-    return scores
 
 
 def _importance(model: LoadedModel, inputs: pa.Table, truth: np.ndarray[Any, Any], spent: float) -> Importance | None:

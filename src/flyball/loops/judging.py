@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flyball.clock import Clock
 from flyball.errors import InvalidInput
 from flyball.models.package import LoadedModel, load_model
+from flyball.models.scored import scores_of, truth_for
 from flyball.registry.approvals import Approvals
 from flyball.registry.gates.base import Case, GateSpec, Judged
 from flyball.registry.judge import judge
@@ -80,13 +81,11 @@ def _judged(
             signature=version.package.signature,
         )
     model = load_model(version.package, blobs)
-    predicted = model.predict(rows)
-    score = "probability" if "probability" in predicted.column_names else "prediction"
     label = label or version.label
     return Judged(
         version=version.version,
-        truth=np.asarray(rows[label].to_numpy(zero_copy_only=False)),
-        score=np.asarray(predicted[score].to_numpy(zero_copy_only=False)),
+        truth=truth_for(model, rows[label]),
+        score=scores_of(model, rows),
         slices={name: rows[name].to_pylist() for name in (slices or version.slices)},
         signature=version.package.signature,
         latency_ms=_timer(model, rows),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 USUAL = ("roc_auc", "log_loss", "brier", "accuracy")
 """The metrics that are estimated where none are named."""
 
-OF_CLASSES = ("log_loss", "brier", "accuracy", "f1")
+OF_CLASSES = ("log_loss", "accuracy", "f1")
 """The same for more than two classes."""
 
 LEAST_ROWS = 100

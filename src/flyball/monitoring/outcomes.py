@@ -46,17 +46,23 @@ class Outcomes:
         """How wrong each labelled row is, NaN for the others: see `losses_of`."""
         import numpy as np
 
-        if self.task == "classification" and self.scores.ndim > 1:
-            found = 1.0 - self.is_right.astype(np.float64)
-        else:
-            found = losses_of(self.scores, self.truth, is_classifier=self.task == "classification")
+        found = losses_of(self.scores, self.truth, is_classifier=self.task == "classification")
         return np.where(self.is_labelled, found, np.nan)
 
 
 def losses_of(scores: Floats, truth: Floats, *, is_classifier: bool) -> Floats:
-    """How wrong each row is: squared distance of a probability from 0 or 1, else the absolute error."""
+    """How wrong each row is: squared distance of a probability from 0 or 1, else the absolute error.
+
+    Of more than two classes, half the sum of the squared distances: that of two written as two classes is the same.
+    """
     import numpy as np
 
+    if is_classifier and scores.ndim > 1:
+        known = np.isfinite(truth)
+        happened = np.zeros_like(scores, dtype=np.float64)
+        happened[np.flatnonzero(known), truth[known].astype(np.int64)] = 1.0
+        found: Floats = np.where(known, ((scores - happened) ** 2).sum(axis=1) / 2, np.nan)
+        return found
     errors = np.abs(np.asarray(scores, dtype=np.float64) - np.asarray(truth, dtype=np.float64))
     return errors**2 if is_classifier else errors
 
