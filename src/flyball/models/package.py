@@ -5,12 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flyball.errors import InvalidInput, NotFound, WorkFailed
 from flyball.models.environment import Environment, capture
-from flyball.models.flavors.base import FLAVORS, HasEstimator, Predictor
+from flyball.models.flavors.base import FLAVORS, HasEstimator, Predictor, TakesMatrix
 from flyball.models.signature import Label, Signature, Task, arrow_type, conform, input_schema, output_schema
 from flyball.schema import Column, Schema
 from flyball.serialization import canonical_json, digest
@@ -57,11 +58,24 @@ def no_package() -> ModelPackage:
 class LoadedModel:
     """A model that can be asked."""
 
-    def __init__(self, package: ModelPackage, predictor: Predictor, example: pa.Table | None = None) -> None:
+    def __init__(self, package: ModelPackage, predictor: Predictor, blobs: Blobs | None = None) -> None:
         self.package = package
         self.signature = _completed(package.signature, predictor)
-        self.example = example
         self._predictor = predictor
+        self._blobs = blobs
+
+    @cached_property
+    def example(self) -> pa.Table | None:
+        """The package's example rows, read when they are first asked for; None if it has none."""
+        return None if self._blobs is None else read_example(self.package, self._blobs)
+
+    @cached_property
+    def matrix(self) -> TakesMatrix | None:
+        """What can be asked on a matrix of numbers; None if the model takes anything else, or can only be asked on tables."""
+        columns = self.signature.inputs.columns
+        numbers = columns and all(column.type in ("float", "int", "bool") for column in columns)
+        found = self._predictor
+        return found if numbers and isinstance(found, TakesMatrix) and found.takes_matrix else None
 
     @property
     def inside(self) -> HasEstimator | None:
@@ -131,8 +145,11 @@ def save_model(
     return replace(package, id=package_id(package))
 
 
-def load_model(package: ModelPackage, blobs: Blobs) -> LoadedModel:
+def load_model(package: ModelPackage, blobs: Blobs, *, threads: int | None = None) -> LoadedModel:
     """Reads a model back; every file is checked against its digest. This may run code that came with the model.
+
+    Args:
+        threads: How many one prediction may use, where the flavor lets one say; as many as its library likes by default.
 
     Raises:
         NotFound: a file or the flavor is missing.
@@ -149,8 +166,9 @@ def load_model(package: ModelPackage, blobs: Blobs) -> LoadedModel:
             path = folder / check_key(name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(blobs.get(blob))
-        predictor = FLAVORS.get(package.flavor).load(folder, package.flavor_settings)
-    return LoadedModel(package, predictor, read_example(package, blobs))
+        settings = package.flavor_settings if threads is None else {**package.flavor_settings, "threads": str(threads)}
+        predictor = FLAVORS.get(package.flavor).load(folder, settings)
+    return LoadedModel(package, predictor, blobs)
 
 
 def read_example(package: ModelPackage, blobs: Blobs) -> pa.Table | None:

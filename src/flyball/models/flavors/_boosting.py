@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from flyball.models.flavors.base import Scores, answer_table, label_array
 from flyball.models.frames import to_pandas
 from flyball.models.signature import Label, Task
 
@@ -39,18 +40,13 @@ class BoosterPredictor:
     def predict(self, table: pa.Table) -> pa.Table:
         """Predictions, and probabilities of a classifier."""
         import numpy as np
-        import pyarrow as pa
 
         said = np.asarray(self._ask(self.frame(table)), dtype=np.float64)
         if self.task != "classification":
-            return pa.table({"prediction": said})
+            return answer_table(Scores(prediction=said))
         chances = said if said.ndim == 2 else np.column_stack([1 - said, said])
-        labels = pa.array(list(self.classes) or list(range(chances.shape[1])))
-        answer = {"prediction": labels.take(pa.array(chances.argmax(axis=1))), "probability": pa.array(chances[:, -1])}
-        if chances.shape[1] > 2:
-            offsets = np.arange(0, chances.size + 1, chances.shape[1], dtype=np.int32)
-            answer["probabilities"] = pa.ListArray.from_arrays(offsets, chances.ravel())
-        return pa.table(answer)
+        names = label_array(self.classes or tuple(range(chances.shape[1])))
+        return answer_table(Scores(prediction=names[chances.argmax(axis=1)], chances=chances))
 
 
 def labels_of(model: object) -> tuple[Label, ...]:

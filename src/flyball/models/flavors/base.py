@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from flyball.models.signature import Label, Task
 from flyball.plugins import PluginGroup
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 
@@ -33,6 +35,35 @@ class Predictor(Protocol):
 
     def predict(self, table: pa.Table) -> pa.Table:
         """A table with `prediction` and, for a classifier that knows them, `probability` and `probabilities`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """What a model says of rows, as arrays.
+
+    Attributes:
+        prediction: Shape (rows,): numbers, or labels.
+        chances: Shape (rows, classes): probabilities of a classifier that knows them; the last one is the positive one of two.
+    """
+
+    prediction: np.ndarray[Any, Any]
+    chances: np.ndarray[Any, Any] | None = None
+
+
+@runtime_checkable
+class TakesMatrix(Protocol):
+    """A predictor that can also be asked on a matrix, which spares a server the way over tables.
+
+    Attributes:
+        takes_matrix: Whether this one can; a kind of model may do so only in part. It then gives what it gives on a table.
+    """
+
+    @property
+    def takes_matrix(self) -> bool: ...
+
+    def predict_matrix(self, rows: np.ndarray[Any, Any]) -> Scores:
+        """What it says of rows: shape (rows, inputs), float64, in the order of the signature; NaN where a value is missing."""
         ...
 
 
@@ -78,3 +109,31 @@ class Flavor(Protocol):
 
 
 FLAVORS: PluginGroup[Flavor] = PluginGroup("flavor", "flyball.models.flavors")
+
+
+def answer_table(scores: Scores) -> pa.Table:
+    """The answer of a predictor, as a table with `prediction` and, where there are chances, `probability` and `probabilities`."""
+    import numpy as np
+    import pyarrow as pa
+
+    found = scores.prediction
+    answer = {"prediction": pa.array(found.tolist() if found.dtype == object else found)}
+    chances = scores.chances
+    if chances is not None:
+        answer["probability"] = pa.array(chances[:, -1])
+        if chances.shape[1] > 2:
+            offsets = np.arange(0, chances.size + 1, chances.shape[1], dtype=np.int32)
+            answer["probabilities"] = pa.ListArray.from_arrays(offsets, chances.ravel())
+    return pa.table(answer)
+
+
+def label_array(labels: Sequence[Label]) -> np.ndarray[Any, Any]:
+    """Labels as an array from which those of rows are taken, shape (classes,)."""
+    import numpy as np
+
+    kinds = {type(label) for label in labels}
+    if kinds <= {bool} or kinds <= {int}:
+        return np.array(labels)
+    made = np.empty(len(labels), object)
+    made[:] = labels
+    return made

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flyball.errors import Corrupt, InvalidInput, MissingExtra
-from flyball.models.flavors.base import Flavor, Predictor
+from flyball.models.flavors.base import Flavor, Predictor, Scores, answer_table
 from flyball.models.signature import Label, Task
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 _FILE = "model.onnx"
@@ -66,10 +67,30 @@ class Onnx:
             raise MissingExtra("The model needs ONNX Runtime.", hint="pip install onnxruntime") from error
         try:
             # From its bytes: a graph that names other files would be read from wherever they are said to lie.
-            session = onnxruntime.InferenceSession((folder / _FILE).read_bytes(), providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(
+                (folder / _FILE).read_bytes(), _options(settings.get("threads", "")), providers=_providers()
+            )
         except Exception as error:
             raise Corrupt(f"The graph cannot be opened: {str(error).partition(chr(10))[0][:300]}.") from error
         return _Graph(session, json.loads(settings.get("classes", "[]")))
+
+
+def _options(threads: str) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    if threads:
+        options.intra_op_num_threads = int(threads)
+        # Threads that wait for work by spinning take the processor from everybody else.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _providers() -> list[str]:
+    import onnxruntime
+
+    there = onnxruntime.get_available_providers()
+    return [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in there]
 
 
 class _Graph:
@@ -88,24 +109,37 @@ class _Graph:
 
     def predict(self, table: pa.Table) -> pa.Table:
         """What the graph gives: its first output, and a classifier's probabilities."""
-        import numpy as np
-        import pyarrow as pa
+        return answer_table(self._scores(self._feed(table)))
 
-        given = self._session.run(None, self._feed(table))
+    @property
+    def takes_matrix(self) -> bool:
+        """Whether it takes numbers, as many rows as are given."""
+        takes_any = all(not isinstance(each.shape[0], int) for each in self._inputs if each.shape)
+        return takes_any and all(_TYPES.get(each.type, "object") not in ("object", "bool") for each in self._inputs)
+
+    def predict_matrix(self, rows: np.ndarray[Any, Any]) -> Scores:
+        """The same of a matrix."""
+        if self._is_together:
+            wanted = self._inputs[0]
+            return self._scores({wanted.name: rows.astype(_TYPES[wanted.type])})
+        return self._scores(
+            {
+                each.name: rows[:, place].astype(_TYPES[each.type]).reshape(-1, *[1] * (len(each.shape) - 1))
+                for place, each in enumerate(self._inputs)
+            }
+        )
+
+    def _scores(self, feed: dict[str, Any]) -> Scores:
+        import numpy as np
+
+        given = self._session.run(None, feed)
         first = np.asarray(given[0])
         flat = first.reshape(-1) if first.ndim == 2 and first.shape[1] == 1 else first
         if flat.ndim != 1:
             raise InvalidInput(
                 f"The graph gives an array of shape {first.shape[1:]} a row.", hint="End it with one value a row."
             )
-        answer: dict[str, Any] = {"prediction": pa.array(flat.tolist() if flat.dtype == object else flat)}
-        if self._has_chances:
-            chances = self._chances(given[1])
-            answer["probability"] = pa.array(chances[:, -1])
-            if chances.shape[1] > 2:
-                offsets = np.arange(0, chances.size + 1, chances.shape[1], dtype=np.int32)
-                answer["probabilities"] = pa.ListArray.from_arrays(offsets, chances.ravel())
-        return pa.table(answer)
+        return Scores(prediction=flat, chances=self._chances(given[1]) if self._has_chances else None)
 
     def _chances(self, given: Any) -> Any:
         import numpy as np

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flyball.errors import Corrupt, InvalidInput, MissingExtra
-from flyball.models.flavors.base import Flavor, Predictor
+from flyball.models.flavors._plain_numbers import takes_plain_numbers, without_names
+from flyball.models.flavors.base import Flavor, Predictor, Scores, answer_table, label_array
 from flyball.models.frames import to_pandas
 from flyball.models.signature import Label, Task
 
@@ -111,27 +112,33 @@ class _Estimator:
             self.classes = _labels(model)
             self._probable = hasattr(model, "predict_proba")
         self._one_pass = self._probable and type(_innermost(model)).__name__ in _HIGHEST_WINS
+        self._names = label_array(self.classes)
+        # Asked as late as possible: to copy a forest for nothing costs memory.
+        self.takes_matrix = takes_plain_numbers(model)
+        self._bare: Any = None
 
     def predict(self, table: pa.Table) -> pa.Table:
         """Predictions, and probabilities where the estimator knows them."""
-        import numpy as np
-        import pyarrow as pa
+        return answer_table(self._scores(self._model, self.frame(table)))
 
-        rows = self.frame(table)
+    def predict_matrix(self, rows: np.ndarray[Any, Any]) -> Scores:
+        """The same of a matrix."""
+        if self._bare is None:
+            self._bare = without_names(self._model)
+        return self._scores(self._bare, rows)
+
+    def _scores(self, model: Any, rows: Any) -> Scores:
+        import numpy as np
+
         if self.task != "classification":
-            return pa.table({"prediction": _one_dimension(np.asarray(self._model.predict(rows)))})
-        labels = pa.array(list(self.classes))
+            return Scores(prediction=_one_dimension(np.asarray(model.predict(rows))))
         if not self._probable:
-            return pa.table({"prediction": labels.take(self._places(self._model.predict(rows)))})
-        chances = np.asarray(self._model.predict_proba(rows), dtype=np.float64)
+            return Scores(prediction=self._names[self._places(model.predict(rows))])
+        chances = np.asarray(model.predict_proba(rows), dtype=np.float64)
         if chances.ndim != 2 or chances.shape[1] != len(self.classes):
             raise InvalidInput("The classifier gives several outputs.", hint="Use one classifier for each of them.")
-        places = np.argmax(chances, axis=1) if self._one_pass else self._places(self._model.predict(rows))
-        answer = {"prediction": labels.take(pa.array(places)), "probability": pa.array(chances[:, -1])}
-        if len(self.classes) > 2:
-            offsets = np.arange(0, chances.size + 1, chances.shape[1], dtype=np.int32)
-            answer["probabilities"] = pa.ListArray.from_arrays(offsets, chances.ravel())
-        return pa.table(answer)
+        places = chances.argmax(axis=1) if self._one_pass else self._places(model.predict(rows))
+        return Scores(prediction=self._names[places], chances=chances)
 
     def frame(self, table: pa.Table) -> Any:
         """The table as the estimator takes it."""
@@ -140,10 +147,8 @@ class _Estimator:
 
     def _places(self, predicted: Any) -> Any:
         import numpy as np
-        import pyarrow as pa
 
-        predicted = _one_dimension(np.asarray(predicted))
-        return pa.array(np.searchsorted(np.asarray(self._model.classes_), predicted))
+        return np.searchsorted(np.asarray(self._model.classes_), _one_dimension(np.asarray(predicted)))
 
 
 def _labels(model: Any) -> tuple[Label, ...]:
