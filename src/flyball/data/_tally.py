@@ -51,6 +51,11 @@ class NumberTally:
             self._add(values[start : start + _BLOCK])
 
     @property
+    def known(self) -> int:
+        """How many values were counted."""
+        return self.finite + self.not_numbers + self.below + self.above
+
+    @property
     def std(self) -> float | None:
         """Standard deviation, of a sample."""
         if self.finite < 2:

@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from flyball.data import _correlations, _sql
+from flyball.data._asking import aggregates_of, told_by_ends, told_by_values, without
 from flyball.data._shown import shown
 from flyball.data._tally import NumberTally
-from flyball.data.checks.base import CheckSpec
+from flyball.data.checks.base import CheckSpec, Ends
 from flyball.data.pii import PiiFlag, find_pii
 from flyball.data.profile import MOST_TOP, QUANTILES, Bins, ColumnProfile, Lengths, TableProfile, ValueCount
 from flyball.data.validate import Subject, ValidationReport, compile_check, read_results, report_of, resolve
@@ -87,11 +88,16 @@ def examine(
         flags = find_pii(drawn.whole, declared=declared, cleared=cleared)
         columns = [_Column(subject.scan, name, drawn) for name in subject.schema.names]
         compiled = [compile_check(subject, spec) for spec in specs]
-        wanted = {name: sql for place, one in enumerate(compiled) for name, sql in one.aggregates(place).items()}
+        _count_numbers(subject.scan, [column for column in columns if column.kind == "number"])
+        wanted = aggregates_of(compiled)
         for place, column in enumerate(columns):
             wanted |= {f"column{place}.{name}": sql for name, sql in column.aggregates().items()}
-        seen = subject.scan.row(wanted)
-        _count_numbers(subject.scan, [column for column in columns if column.kind == "number"])
+        # What was counted of the numbers is not asked for again, nor are their columns read for it.
+        seen = told_by_ends(
+            compiled, {column.name: column.ends() for column in columns if column.field.type in ("int", "float")}
+        )
+        seen |= told_by_values(subject.scan, compiled)
+        seen |= subject.scan.row(without(wanted, seen))
         found = tuple(column.read(seen, f"column{place}.") for place, column in enumerate(columns))
         profile = TableProfile(
             rows=subject.rows,
@@ -137,19 +143,41 @@ class _Column:
 
     def aggregates(self) -> dict[str, str]:
         """SQL aggregates by name."""
-        wanted = {"known": f"count({self.ref})"}
+        wanted = {} if self.is_counted else {"known": f"count({self.ref})"}
         if self.kind == "other":
             return wanted
-        if not (self.is_sample_unique and self._is_floating):
+        if not (self.is_sample_unique and (self._is_floating or self.is_counted_exactly)):
             wanted["distinct"] = f"approx_count_distinct({self.ref})"
         if self.kind == "number":
             return wanted
         return wanted | {"bool": self._of_bool, "text": self._of_text, "time": self._of_time}[self.kind]()
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether its values are counted one by one, outside of the database."""
+        return self.kind == "number"
+
+    @property
+    def is_counted_exactly(self) -> bool:
+        """Whether its different values are, which is quick for whole numbers alone."""
+        return self.field.type == "int"
+
+    def ends(self) -> Ends:
+        """Between what the values lie, once they are counted."""
+        tally = self.tally
+        return Ends(
+            rows=self._scan.num_rows,
+            missing=self._scan.num_rows - tally.known,
+            not_numbers=tally.not_numbers,
+            low=-math.inf if tally.below else math.inf if tally.above and tally.low is None else tally.low,
+            high=math.inf if tally.above else -math.inf if tally.below and tally.high is None else tally.high,
+        )
+
     def read(self, seen: Mapping[str, Any], prefix: str) -> ColumnProfile:
         """The profile of the column."""
         own = {name.removeprefix(prefix): value for name, value in seen.items() if name.startswith(prefix)}
-        rows, known = self._scan.num_rows, own["known"]
+        rows = self._scan.num_rows
+        known = own.setdefault("known", self.tally.known)
         blank = ColumnProfile(
             column=self.name,
             type=self.field.type,
@@ -189,6 +217,8 @@ class _Column:
         return f"epoch_us({value})"
 
     def _distinct(self, own: Mapping[str, Any]) -> int | None:
+        if self.is_sample_unique and self.is_counted_exactly:
+            return self._scan.distinct(self.name)[1]
         if "distinct" not in own:
             return int(own["known"]) if self._is_floating else None
         return min(int(own["distinct"]), int(own["known"]))
@@ -385,8 +415,7 @@ def _duplicates(columns: Sequence[_Column], subject: Subject) -> int | None:
         return rows - int(scan.row({"different": f"count(DISTINCT hash({hashed}))"})["different"])
     for column in columns:
         if column.is_sample_unique and column.field.type in ("int", "string"):
-            # By itself: beside other aggregates, DuckDB keeps all rows for a distinct one.
-            return 0 if int(scan.row({"different": f"count(DISTINCT {column.ref})"})["different"]) == rows else None
+            return 0 if scan.distinct(column.name)[1] == rows else None
     return None
 
 

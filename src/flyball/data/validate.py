@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from flyball.clock import parse_time
 from flyball.data import _sql
+from flyball.data._asking import Compiled, aggregates_of, answers
 from flyball.data._shown import shown
 from flyball.data.arrow import to_arrow
 from flyball.data.checks.base import (
@@ -72,20 +73,6 @@ class ValidationReport:
         lines = [line for result in self.results for line in _lines(result)]
         sampled = "" if self.sample is None else f" (a sample of {self.sample:,} looked at)"
         return "\n".join([f"{self.rows:,} rows{sampled}, {len(self.results)} checks: {_verdict(self)}", *lines])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compiled:
-    """A check that is ready to be asked: what it is, and how it finds out, or what is clear already."""
-
-    spec: CheckSpec
-    way: Plan | Finding
-
-    def aggregates(self, place: int) -> dict[str, str]:
-        """What it adds to the one pass."""
-        if isinstance(self.way, Finding) or self.way.query:
-            return {}
-        return {f"{place}.{name}": expression for name, expression in self.way.aggregates.items()}
 
 
 def validate(
@@ -255,8 +242,7 @@ def resolve(
 def judge(subject: Subject, specs: Sequence[CheckSpec], flags: Sequence[PiiFlag] | None = None) -> list[CheckResult]:
     """What each check finds, in the order of the checks."""
     compiled = [compile_check(subject, spec) for spec in specs]
-    wanted = {name: sql for place, one in enumerate(compiled) for name, sql in one.aggregates(place).items()}
-    return read_results(subject, compiled, subject.scan.row(wanted) if wanted else {}, flags)
+    return read_results(subject, compiled, answers(subject.scan, compiled) if aggregates_of(compiled) else {}, flags)
 
 
 def compile_check(subject: Subject, spec: CheckSpec) -> Compiled:

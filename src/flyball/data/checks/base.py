@@ -81,6 +81,24 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """Between what the numbers of a column lie, which often says already that a check finds nothing.
+
+    Attributes:
+        missing: Rows without a value.
+        not_numbers: Rows whose value is NaN.
+        low: The least of the others; None where there is none.
+        high: The greatest.
+    """
+
+    rows: int
+    missing: int
+    not_numbers: int
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """How DuckDB finds out.
 
@@ -91,6 +109,9 @@ class Plan:
         bad: SQL condition that holds for the rows that do not keep the promise; empty where no single row is to blame.
         tells_values: Whether the values that fail are told.
         shown: Columns that an example must show, beside the one that is looked at.
+        told_by: Gives the aggregates from the ends of the column, which are a third of the work; None where they do not tell.
+        is_by_value: Whether the aggregates are `others`, rows of which `bad` holds, and `known`, rows with a value, and both
+            say the same of rows with one value.
     """
 
     aggregates: Mapping[str, str]
@@ -99,6 +120,8 @@ class Plan:
     bad: str = ""
     tells_values: bool = False
     shown: tuple[str, ...] = ()
+    told_by: Callable[[Ends], Mapping[str, int] | None] | None = None
+    is_by_value: bool = False
 
 
 class Rows(Protocol):
@@ -117,6 +140,10 @@ class Rows(Protocol):
 
     def explains(self, statement: str) -> str:
         """Why DuckDB refuses a statement; empty if it would not."""
+        ...
+
+    def distinct(self, column: str) -> tuple[int, int]:
+        """How many values are known, and how many different ones they are; NaN is missing."""
         ...
 
     def other(self, table: str) -> tuple[str, Rows]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from flyball.data.checks import _comparable as comparable
-from flyball.data.checks.base import Finding, Plan, Rows, SqlCheck, counted, counted_mask, share, wrong
+from flyball.data.checks.base import Ends, Finding, Plan, Rows, SqlCheck, counted, counted_mask, share, wrong
 from flyball.errors import InvalidInput
 from flyball.serialization import JsonValue
 
@@ -29,6 +29,7 @@ class InRange:
             aggregates={"outside": f"count_if({bad})", "known": f"count({rows.ref(column)})"},
             read=lambda seen: counted(column, seen["outside"], seen["known"], _what(params), at_most=share(params)),
             bad=bad,
+            told_by=lambda ends: _inside(ends, *found),
         )
 
     def run(self, table: pa.Table, column: str, params: Mapping[str, JsonValue]) -> Finding:
@@ -56,6 +57,16 @@ class InRange:
             except comparable.NotComparable:
                 return f"'{column}' is of type {kind} and cannot be compared with {bound!r}"
         return comparable.bounds(kind, low, high)
+
+
+def _inside(ends: Ends, low: comparable.Bound, high: comparable.Bound) -> Mapping[str, int] | None:
+    """What the ends tell where they lie inside: then all values do, except those that are no number."""
+    if ends.low is not None and ends.high is not None:
+        if isinstance(low, str) or isinstance(high, str):
+            return None
+        if (low is not None and ends.low < low) or (high is not None and ends.high > high):
+            return None
+    return {"outside": ends.not_numbers, "known": ends.rows - ends.missing}
 
 
 def _what(params: Mapping[str, JsonValue]) -> str:

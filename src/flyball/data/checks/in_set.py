@@ -39,6 +39,7 @@ class InSet:
             read=lambda seen: counted(column, seen["others"], seen["known"], _WHAT, at_most=share(params)),
             bad=bad,
             tells_values=True,
+            is_by_value=True,
         )
 
     def run(self, table: pa.Table, column: str, params: Mapping[str, JsonValue]) -> Finding:

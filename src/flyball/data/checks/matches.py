@@ -33,6 +33,7 @@ class Matches:
             read=lambda seen: counted(column, seen["others"], seen["known"], _what(params), at_most=share(params)),
             bad=bad,
             tells_values=True,
+            is_by_value=True,
         )
 
     def run(self, table: pa.Table, column: str, params: Mapping[str, JsonValue]) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from flyball.data.checks.base import Finding, Plan, Rows, SqlCheck, counted, counted_mask, is_missing, share
+from flyball.data.checks.base import Ends, Finding, Plan, Rows, SqlCheck, counted, counted_mask, is_missing, share
 from flyball.serialization import JsonValue
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class NotNull:
             aggregates={"missing": missing, "rows": "count(*)"},
             read=lambda found: counted(column, found["missing"], found["rows"], _WHAT, at_most=allowed),
             bad=bad,
+            told_by=_missing,
         )
 
     def run(self, table: pa.Table, column: str, params: Mapping[str, JsonValue]) -> Finding:
@@ -36,6 +37,10 @@ class NotNull:
 
         bad = pc.is_null(table.column(column), nan_is_null=True)
         return counted_mask(table, column, bad, table.num_rows, _WHAT, at_most=share(params))
+
+
+def _missing(ends: Ends) -> Mapping[str, int]:
+    return {"missing": ends.missing + ends.not_numbers, "rows": ends.rows}
 
 
 plugin: SqlCheck = NotNull()

@@ -34,18 +34,16 @@ class Unique:
         bad = f"({known} AND ({refs}) IN ({groups} HAVING count(*) > 1))"
         shown = tuple(names)
 
-        def read(seen: Mapping[str, int]) -> Finding:
-            return _finding(names, int(seen["known"]), int(seen["different"]))
-
         if len(names) > 1:
+
+            def read(seen: Mapping[str, int]) -> Finding:
+                return _finding(names, int(seen["known"]), int(seen["different"]))
+
             # Grouping goes to files where memory ends; distinct tuples in one aggregate would not.
             sizes = _sql.select("count(*) AS n", f"WHERE {known} GROUP BY {refs}")
             query = _sql.select("coalesce(sum(n), 0), count(*)", of=f"({sizes})")
             return Plan(aggregates={"known": "", "different": ""}, query=query, read=read, bad=bad, shown=shown)
-        condition = f"WHERE {known}" if "isnan" in known else ""
-        # Of its own: beside other aggregates, DuckDB keeps all rows for a distinct one.
-        query = _sql.select(f"count({refs}), count(DISTINCT {refs})", condition)
-        return Plan(aggregates={"known": "", "different": ""}, query=query, read=read, bad=bad)
+        return Plan(aggregates={}, read=lambda _: _finding(names, *rows.distinct(column)), bad=bad)
 
     def run(self, table: pa.Table, column: str, params: Mapping[str, JsonValue]) -> Finding:
         """Counts the rows that repeat an earlier one."""
