@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-import uvicorn
 
 from flyball.client import RemoteWorkspace
 from flyball.server.app import create_app
+from flyball.server.main import make_server
 from flyball.settings import load_settings
 from flyball.workspace import Workspace
 from tests.servers.processes import free_port
@@ -21,7 +21,7 @@ def serving(workspace: Workspace) -> Iterator[str]:
     """The address of a real server of the workspace, which is gone at the end."""
     port = free_port()
     app = create_app(workspace)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1))
+    server = make_server(workspace, app, host="127.0.0.1", port=port, grace=1)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -41,11 +41,13 @@ _STREAMED = (
     "/ajax-api/2.0/mlflow-artifacts/",
     "/ajax-api/2.0/mlflow/upload-artifact",
 )
-_HEADERS = [
+HEADERS = [
     (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 ]
+"""What every answer says to a browser."""
+
 _TOLD = frozenset({b"host", b"origin", b"content-length"})
 _MOST_KNOWN = 100
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -133,9 +135,10 @@ class _Door:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *_HEADERS]
+                message["headers"] = [*message.get("headers", []), *HEADERS]
             await send(message)
 
+        scope["admitted"] = refusal is None
         if refusal is not None:
             await refusal(scope, receive, send_with_headers)
         elif scope["path"].startswith(_STREAMED):

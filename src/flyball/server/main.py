@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -10,9 +11,12 @@ import sys
 import threading
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from flyball.errors import FlyballError, InvalidInput
-from flyball.server.app import ReadyCheck, create_app
+from flyball.server.app import HEADERS, ReadyCheck, create_app
+from flyball.server.protocols.mlflow.metrics import QUICK
+from flyball.server.quick import quick_protocol
 from flyball.server.ready import controller_ready, model_server_ready
 from flyball.settings import load_settings
 from flyball.workspace import Workspace
@@ -48,6 +52,7 @@ def main() -> int:
     except FlyballError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    gc.disable()  # nothing becomes garbage while modules are loaded
     if arguments.with_parent:
         threading.Thread(target=_follow_parent, name="parent", daemon=True).start()
     with Workspace(settings) as workspace:
@@ -59,17 +64,31 @@ def main() -> int:
         serving: list[uvicorn.Server] = []
         # A stream that a browser holds ends when the server is told to stop, and not by being cut off.
         app = create_app(workspace, ready=ready, stopping=lambda: any(server.should_exit for server in serving))
-        config = uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=3,
-        )
-        serving.append(uvicorn.Server(config))
-        serving[0].run()
-        return 0 if serving[0].started else 3
+        server = make_server(workspace, app, host=settings.host, port=settings.port)
+        serving.append(server)
+        # What is loaded by now stays: to look through it again and again costs more than to answer.
+        gc.freeze()
+        gc.enable()
+        server.run()
+        return 0 if server.started else 3
+
+
+def make_server(workspace: Workspace, app: ASGIApp, *, host: str, port: int, grace: int = 3) -> uvicorn.Server:
+    """A web server of the workspace's application, not yet started.
+
+    Args:
+        grace: Seconds in which it answers what it was asked before it stops.
+    """
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        http=quick_protocol(workspace.ingest, QUICK, HEADERS),
+        timeout_graceful_shutdown=grace,
+    )
+    return uvicorn.Server(config)
 
 
 def _follow_parent() -> None:

@@ -10,8 +10,9 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -42,7 +43,10 @@ _FOLD_NOW = 32_768
 _IDLE = 0.25
 _TRIES = 3
 
-_Slot = tuple[asyncio.AbstractEventLoop | None, "asyncio.Future[None] | Future[None]"]
+Done = Callable[[BaseException | None], object]
+"""Told once a batch is durable, or why it is not kept."""
+
+_Slot = tuple[asyncio.AbstractEventLoop | None, Done]
 
 
 class Ingest:
@@ -84,7 +88,7 @@ class Ingest:
             Conflict: the workspace is closed.
         """
         future: Future[None] = Future()
-        self._queue(batch, (None, future))
+        self._queue(batch, (None, partial(_settle, future)))
         return future
 
     async def write(self, batch: Batch) -> None:
@@ -96,8 +100,16 @@ class Ingest:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-        self._queue(batch, (loop, future))
+        self.write_then(batch, loop, partial(_settle, future))
         await future
+
+    def write_then(self, batch: Batch, loop: asyncio.AbstractEventLoop, done: Done) -> None:
+        """Writes a batch; `done` is called on the loop once it is durable, or with why it is not kept.
+
+        Raises:
+            Overloaded: too many wait already.
+        """
+        self._queue(batch, (loop, done))
 
     def close(self) -> None:
         """Writes what waits, and ends."""
@@ -211,15 +223,15 @@ class Ingest:
                 logger.warning("the points of a metric could not be folded", exc_info=True)
 
     def _finish(self, group: Sequence[tuple[Batch, _Slot]], errors: Sequence[BaseException | None]) -> None:
-        loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[None], BaseException | None]]] = {}
-        for (_, (loop, future)), error in zip(group, errors, strict=True):
-            if loop is not None:
-                loops.setdefault(loop, []).append((future, error))  # type: ignore[arg-type]  # with a loop it is its own
-            elif not future.cancelled():
-                _settle(future, error)
-        for loop, futures in loops.items():
+        loops: dict[asyncio.AbstractEventLoop, list[tuple[Done, BaseException | None]]] = {}
+        for (_, (loop, done)), error in zip(group, errors, strict=True):
+            if loop is None:
+                done(error)
+            else:
+                loops.setdefault(loop, []).append((done, error))
+        for loop, told in loops.items():
             try:
-                loop.call_soon_threadsafe(_settle_all, futures)
+                loop.call_soon_threadsafe(_tell_all, told)
             except RuntimeError:
                 logger.debug("an event loop has ended before its batches were acknowledged")
 
@@ -243,13 +255,14 @@ def _points_of(batch: Batch) -> int:
     return points + sum(len(one.steps) for one in batch.series) if batch.series else points
 
 
-def _settle_all(futures: list[tuple[asyncio.Future[None], BaseException | None]]) -> None:
-    for future, error in futures:
-        if not future.done():
-            _settle(future, error)
+def _tell_all(told: list[tuple[Done, BaseException | None]]) -> None:
+    for done, error in told:
+        done(error)
 
 
 def _settle(future: asyncio.Future[None] | Future[None], error: BaseException | None) -> None:
+    if future.done():  # whoever waited has given up
+        return
     if error is None:
         future.set_result(None)
     else:

@@ -56,7 +56,7 @@ def check_key(key: str, path: str, what: str) -> str:
     Raises:
         MlflowError: it is none.
     """
-    if not _is_plain(key):
+    if not is_plain(key):
         if not _KEY.fullmatch(key):
             raise invalid(path, key, _ODD_KEY)
         if _is_path(key):
@@ -68,7 +68,8 @@ def check_key(key: str, path: str, what: str) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def _is_plain(key: str) -> bool:
+def is_plain(key: str) -> bool:
+    """Whether a metric, param or tag may be called so."""
     return len(key) <= KEY_LENGTH and _KEY.fullmatch(key) is not None and not _is_path(key)
 
 

@@ -6,7 +6,7 @@ What is logged goes through the one writer that many requests share, on the even
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -30,6 +30,7 @@ from flyball.tracking.limits import ParamValue
 from flyball.tracking.logged_models import ModelMetric
 from flyball.workspace import Workspace
 
+T = TypeVar("T")
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 MOST_BULK_RUNS = 100
@@ -91,6 +92,10 @@ class LogBatch(msgspec.Struct):
     tags: list[Tag] = []
 
 
+_METRIC = msgspec.json.Decoder(LogMetric, strict=False)
+_BATCH = msgspec.json.Decoder(LogBatch, strict=False)
+
+
 class GetHistory(msgspec.Struct):
     """Which metric's points are asked for."""
 
@@ -127,10 +132,9 @@ async def log_metric(workspace: Workspace, given: LogMetric) -> None:
     _checks.check_key(key, "name", "Metric name")
     if not 0 <= at <= LATEST_TIME:
         raise _bad_time(given, "timestamp")
-    point = (key, kept_number(given.value), given.step, at * 1000)
     if given.model_id:
         await run_in_threadpool(_log_model_metrics, workspace, run, [given])
-    await _write(workspace, Batch(run=run, points=[point]))
+    await _write(workspace, Batch(run=run, points=[(key, kept_number(given.value), given.step, at * 1000)]))
 
 
 @endpoint("POST", "mlflow/runs/log-parameter")
@@ -155,19 +159,43 @@ async def set_tag(workspace: Workspace, given: SetTag) -> None:
 @endpoint("POST", "mlflow/runs/log-batch")
 async def log_batch(workspace: Workspace, given: LogBatch) -> None:
     """Logs points, params and tags, all or none."""
-    _check_present(given)
-    run = _checks.check_run(given.run_id)
-    points = _checked_points(given.metrics)
-    params, tags = _checked_params(given.params), _checked_tags(given.tags)
-    _check_size(given)
-    if len(params) < len(given.params):
-        _refuse_doubles(given.params)
-    batch = Batch(run=run, points=points, params=params, tags=tags)
+    batch = _checked_batch(given)
     models = [point for point in given.metrics if point.model_id]
     if models:
-        await run_in_threadpool(_log_model_metrics, workspace, run, models)
+        await run_in_threadpool(_log_model_metrics, workspace, batch.run, models)
     await _write(workspace, batch)
-    await _follow_tags(workspace, run, tags)
+    await _follow_tags(workspace, batch.run, batch.tags)
+
+
+def read_metric(body: bytes) -> Batch | None:
+    """The point that `log_metric` is given, if nothing is odd about it."""
+    given = _read(_METRIC, body)
+    if given is None or given.model_id or not given.run_id or not _checks.is_plain(given.key):
+        return None
+    at, value = given.timestamp, given.value
+    if not 0 <= at <= LATEST_TIME or not math.isfinite(value):
+        return None
+    return Batch(run=given.run_id, points=[(given.key, value, given.step, at * 1000)])
+
+
+def read_batch(body: bytes) -> Batch | None:
+    """What `log_batch` is given, if nothing is odd about it and it is written to the run alone."""
+    given = _read(_BATCH, body)
+    if given is None or not given.run_id or any(point.model_id for point in given.metrics):
+        return None
+    try:
+        batch = _checked_batch(given)
+    except MlflowError:
+        return None
+    return batch if _NATIVE_TAGS.isdisjoint(batch.tags) else None
+
+
+QUICK = {
+    f"{root}/2.0/mlflow/runs/{name}": reader
+    for root in ("/api", "/ajax-api")
+    for name, reader in {"log-metric": read_metric, "log-batch": read_batch}.items()
+}
+"""What reads the bodies of the addresses that are asked for again and again."""
 
 
 @endpoint("GET", "mlflow/metrics/get-history")
@@ -280,6 +308,24 @@ def _log_model_metrics(workspace: Workspace, run: str, points: list[Any]) -> Non
         )
         found.setdefault(point.model_id, []).append(metric)
     workspace.logged_models.log_metrics(found)
+
+
+def _read(decoder: msgspec.json.Decoder[T], body: bytes) -> T | None:
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _checked_batch(given: LogBatch) -> Batch:
+    _check_present(given)
+    run = _checks.check_run(given.run_id)
+    points = _checked_points(given.metrics)
+    params, tags = _checked_params(given.params), _checked_tags(given.tags)
+    _check_size(given)
+    if len(params) < len(given.params):
+        _refuse_doubles(given.params)
+    return Batch(run=run, points=points, params=params, tags=tags)
 
 
 def _checked_points(given: list[Point]) -> list[tuple[str, float | None, int, int]]:

@@ -1,0 +1,204 @@
+"""The short way for what clients log one by one: from the socket to the writer and back, past all that other requests need.
+
+A client on one connection asks with the same head again and again, only the length differs. Once such a head has gone the long
+way and was admitted, the next request with the same head goes the short way: no parsing of it, no task, no routes. Whatever is
+odd (another head, a body that does not fit, a batch that cannot be kept) goes the long way as it came, and is answered there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from flyball.errors import FlyballError
+from flyball.tracking.ingest import Batch, Ingest
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.h11_impl import H11Protocol as HttpProtocol
+else:
+    from uvicorn.protocols.http.auto import AutoHTTPProtocol as HttpProtocol
+
+Reader = Callable[[bytes], Batch | None]
+"""What a body asks to be written; None if that cannot be said at once."""
+
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,7})[ \t]*\r\n", re.IGNORECASE)
+# With these a request does not end where its length says, or more is to be done than to answer.
+_ODD = re.compile(rb"\r\n(?:transfer-encoding|expect|upgrade|connection: *close)", re.IGNORECASE)
+_END = b"\r\n\r\n"
+_MOST_HEADS = 20
+_MOST_WAITING = 1 << 20
+
+
+def quick_protocol(ingest: Ingest, readers: Mapping[str, Reader], headers: list[tuple[bytes, bytes]]) -> type[Any]:
+    """A protocol for uvicorn that answers POST requests to some paths the short way.
+
+    Args:
+        readers: What reads the body, for each path.
+        headers: Headers that every answer has.
+    """
+    beginnings = {b"POST %s HTTP/1.1\r\n" % path.encode(): reader for path, reader in readers.items()}
+    return type("QuickProtocol", (_QuickProtocol,), {"ingest": ingest, "beginnings": beginnings, "fixed": headers})
+
+
+class _QuickProtocol(HttpProtocol):
+    ingest: Ingest
+    beginnings: Mapping[bytes, Reader]
+    fixed: list[tuple[bytes, bytes]]
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._heads: dict[
+            bytes, tuple[bytes, bytes, Reader]
+        ] = {}  # what stands before and after the length, by beginning
+        self._is_between = True  # all that was received so far is answered
+        self._wanted = self._fed = 0  # bytes of the request that goes the long way, if that is known; bytes received
+        self._candidate = b""  # its head
+        self._held = b""  # a known head, while its body is on the way, or its batch is being written
+        self._parts: list[bytes] = []
+        self._missing = 0
+        self._is_writing = False
+        self._waiting = b""  # what came meanwhile
+        self._is_ending = False
+        self._answered = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._answer: tuple[object, bytes] = (None, b"")
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_writing:
+            self._waiting += data
+            if len(self._waiting) > _MOST_WAITING:
+                self.transport.pause_reading()
+        elif self._held:
+            self._take(data)
+        elif not (self._is_between and self._heads and self._begin(data)):
+            self._go_long(data)
+
+    def on_response_complete(self) -> None:
+        if self._wanted and self._fed == self._wanted:
+            self._is_between = True
+            if self._candidate and self.scope.get("admitted"):  # by our own door
+                self._learn(self._candidate)
+        self._candidate, self._wanted = b"", 0
+        super().on_response_complete()
+
+    def shutdown(self) -> None:
+        if self._held:
+            self._is_ending = True
+        else:
+            super().shutdown()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def _go_long(self, data: bytes) -> None:
+        if self._is_between:
+            self._is_between = False
+            self._wanted = self._fed = 0
+            end = data.find(_END) + len(_END)
+            head = data[:end]
+            if end >= len(_END) and not _ODD.search(head):
+                length = _LENGTH.search(head)
+                self._wanted = end + (int(length[1]) if length else 0)
+                is_ours = length and head[: head.find(b"\n") + 1] in self.beginnings
+                # With a second length, the one that we look at would not be the one that was found right.
+                self._candidate = head if is_ours and head.lower().count(b"content-length") == 1 else b""
+        self._fed += len(data)
+        super().data_received(data)
+
+    def _learn(self, head: bytes) -> None:
+        length = _LENGTH.search(head)
+        assert length is not None
+        if len(self._heads) < _MOST_HEADS:
+            line = head[: head.find(b"\n") + 1]
+            self._heads[line] = head[: length.start(1)], head[length.end(1) :], self.beginnings[line]
+
+    def _begin(self, data: bytes) -> bool:
+        """Takes the beginning of a request whose head is known; False if it is not."""
+        known = self._heads.get(data[: data.find(b"\n") + 1])
+        if known is None:
+            return False
+        before, after, _ = known
+        end = data.find(_END) + len(_END)
+        digits = data[len(before) : end - len(after)]
+        if not (data.startswith(before) and data.endswith(after, 0, end) and 0 < len(digits) < 7 and digits.isdigit()):
+            return False
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
+        self._held, self._missing = data[:end], int(digits)
+        if len(data) > end or not self._missing:
+            self._take(data[end:])
+        return True
+
+    def _take(self, data: bytes) -> None:
+        """Takes a part of the body; with the last one the batch goes to the writer."""
+        self._missing -= len(data)
+        if self._missing > 0:
+            self._parts.append(data)
+            return
+        if self._missing < 0:
+            data, self._waiting = data[: self._missing], data[self._missing :]
+        if self._parts:
+            data = b"".join([*self._parts, data])
+            self._parts = []
+        self._missing = 0
+        reader = self._heads[self._held[: self._held.find(b"\n") + 1]][2]
+        batch = reader(data)
+        self._held += data
+        if batch is None:
+            self._give_up()
+            return
+        self._is_writing = True
+        try:
+            self.ingest.write_then(batch, self.loop, self._written)
+        except FlyballError:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Lets the request go the long way."""
+        data, self._held, self._waiting, self._is_writing = self._held + self._waiting, b"", b"", False
+        self._go_long(data)
+        if self._is_ending:
+            super().shutdown()
+
+    def _written(self, error: BaseException | None) -> None:
+        if self.transport.is_closing():
+            return
+        if error is not None:
+            self._give_up()
+            return
+        self._is_writing, self._held = False, b""
+        default = self.server_state.default_headers
+        if self._answer[0] is not default:
+            self._answer = default, _answer([*default, *self.fixed])
+        self.transport.write(self._answer[1])
+        if self._is_ending:
+            self.transport.close()
+            return
+        self._answered = self.loop.time()
+        if self._timer is None:
+            self._timer = self.loop.call_later(self.timeout_keep_alive, self._check_idle)
+        if self._waiting:
+            data, self._waiting = self._waiting, b""
+            self.transport.resume_reading()
+            self.data_received(data)
+
+    def _check_idle(self) -> None:
+        """Ends a connection on which nothing was asked for a while."""
+        self._timer = None
+        if self._held or not self._is_between or self.timeout_keep_alive_task is not None:
+            return  # at the next answer it begins anew, here or by the long way
+        left = self._answered + self.timeout_keep_alive - self.loop.time()
+        if left > 0.01:
+            self._timer = self.loop.call_later(left, self._check_idle)
+        else:
+            self.transport.close()
+
+
+def _answer(headers: list[tuple[bytes, bytes]]) -> bytes:
+    lines = [b"HTTP/1.1 200 OK", *(b"%s: %s" % pair for pair in headers)]
+    return b"\r\n".join([*lines, b"content-type: application/json", b"content-length: 2", b"", b"{}"])
