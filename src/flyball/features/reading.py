@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 from flyball.errors import InvalidInput, ServerUnreachable
 from flyball.features.functions import compute
-from flyball.features.online.base import Cell, OnlineStore
+from flyball.features.online.base import Cell, OnlineStore, QuickStore
 from flyball.features.packing import key_reader, microseconds, restores
 from flyball.features.plan import FeaturePlan, PlannedView
 from flyball.features.sources import run_source
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 Values = Mapping[str, Any]
 _SLOT_SECONDS = 2.0
+_LONG_AGO = -(1 << 63)
 
 
 @dataclass(slots=True)
@@ -74,6 +76,7 @@ class OnlineReader:
     def __init__(self, store: OnlineStore, plan: FeaturePlan, *, now: Callable[[], int] | None = None) -> None:
         self.plan = plan
         self._store = store
+        self._quick = store if isinstance(store, QuickStore) else None
         self._now = now or _now
         self._views = []
         self._keys: list[Callable[[Values], bytes | None]] = []
@@ -128,37 +131,45 @@ class OnlineReader:
         try:
             if time.monotonic() - self._looked > _SLOT_SECONDS:
                 self._find_slots()
-            cells = self._cells(keys)
+            found = self._found(keys, len(entities), now)
         except ServerUnreachable:
             if strict:
                 raise
             nothing = dict.fromkeys(self._names)
             why = {view.name: "unreachable" for view in self._views}
             found = Found([dict(nothing) for _ in entities], [dict(why) for _ in entities])
-        else:
-            found = self._found(keys, cells, len(entities), now)
         if self._functions:
             self._compute(entities, found.rows)
         return found
 
-    def _found(self, keys: list[list[bytes]], cells: list[list[Cell | None]], count: int, now: int) -> Found:
-        views = [(view, view.is_plain, view.ttl, held) for view, held in zip(self._views, cells, strict=True)]
-        rows, missing, names = [], [], self._names
-        for place in range(count):
-            values: list[Any] = []
-            why: dict[str, str] = {}
-            for number, (view, is_plain, ttl, held) in enumerate(views):
-                cell = held[place]
-                if is_plain and cell is not None and cell[0] <= now and (ttl is None or now - cell[0] <= ttl):
-                    values += unpack(cell[2])
-                    continue
-                own, reason = _values(view, cell, now, keys[number][place])
-                values += own
-                if reason:
-                    why[view.name] = reason
-            rows.append(dict(zip(names, values, strict=True)))
-            missing.append(why)
-        return Found(rows, missing)
+    def _found(self, keys: list[list[bytes]], count: int, now: int) -> Found:
+        missing: list[dict[str, str]] = [{} for _ in range(count)]
+        rows: list[list[Any]] = [[] for _ in range(count)]
+        cells = None if self._quick else self._cells(keys)
+        # View by view: a loop over the cells of one is a third cheaper than one over the views of each thing.
+        for number, (view, own) in enumerate(zip(self._views, keys, strict=True)):
+            values = self._fresh(view, own, now) if cells is None else _fresh(view, cells[number], now)
+            if None in values:
+                odd = [place for place, value in enumerate(values) if value is None]
+                held = (
+                    self._store.read([(view.slot, own[place]) for place in odd])
+                    if cells is None
+                    else [cells[number][place] for place in odd]
+                )
+                for place, cell in zip(odd, held, strict=True):
+                    found, reason = _values(view, cell, now, own[place])
+                    values[place] = list(found)
+                    if reason:
+                        missing[place][view.name] = reason
+            rows = list(map(add, rows, values)) if number else values
+        names = self._names
+        return Found([dict(zip(names, values)) for values in rows], missing)  # noqa: B905  # as long as the names: a check takes a fifth
+
+    def _fresh(self, view: _View, keys: Sequence[bytes], now: int) -> list[Any]:
+        assert self._quick is not None
+        if not view.is_plain:
+            return [None] * len(keys)
+        return self._quick.fresh(view.slot, keys, _oldest(view, now), now, unpack)
 
     def fill(self, table: pa.Table, wanted: Sequence[str], at: datetime) -> tuple[pa.Table, int]:
         """A table with the wanted features beside its columns; a value that the table has stays.
@@ -261,6 +272,18 @@ def _prepared(planned: PlannedView, key: int) -> _View:
         length = round(window.over_seconds * 1_000_000)
         made.windows.append((window.how, length, places[window.column]))
     return made
+
+
+def _fresh(view: _View, held: Sequence[Cell | None], now: int) -> list[Any]:
+    """The values of a view's cells that are neither too old nor yet to come; None where more is to be said."""
+    if not view.is_plain:
+        return [None] * len(held)
+    oldest = _oldest(view, now)
+    return [None if cell is None or not oldest <= cell[0] <= now else unpack(cell[2]) for cell in held]
+
+
+def _oldest(view: _View, now: int) -> int:
+    return _LONG_AGO if view.ttl is None else now - view.ttl
 
 
 def _values(view: _View, cell: Cell | None, now: int, key: bytes) -> tuple[Sequence[Any], str]:

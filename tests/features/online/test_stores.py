@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flyball.errors import InvalidInput, ServerUnreachable
-from flyball.features.online.base import ONLINE, Cell, KeyedCell, OnlineStore, open_online
+from flyball.features.online.base import ONLINE, Cell, KeyedCell, OnlineStore, QuickStore, open_online
 
 BIG = 2**62
 
@@ -62,6 +62,17 @@ def test_keys_may_be_long_and_of_any_bytes(online: OnlineStore) -> None:
     keys = [b"\x00" * 3, b"*?[x]", b"k" * 5000, b"k" * 5001, b"'; DROP"]
     online.write(slot, [cell(key, value=key[:4]) for key in keys])
     assert [found and found[2] for found in online.read([(slot, key) for key in keys])] == [key[:4] for key in keys]
+
+
+def test_a_quick_store_gives_the_cells_of_a_span_of_time_alone(online: OnlineStore) -> None:
+    if not isinstance(online, QuickStore):
+        pytest.skip("This kind is asked for all views at once.")
+    slot = online.slot("v")
+    times = {b"old": 9, b"first": 10, b"last": 20, b"late": 21, b"k" * 5000: 15, b"before 1970": -5}
+    online.write(slot, [cell(key, time=time, value=key[:4]) for key, time in times.items()])
+    found = online.fresh(slot, [*times, b"none"], 10, 20, bytes.upper)
+    assert found == [None, b"FIRS", b"LAST", None, b"KKKK", None, None]
+    assert online.fresh(slot, [b"first", b"before 1970"], -(1 << 63), 20, bytes.upper) == [b"FIRS", None]
 
 
 def test_cells_are_removed_one_by_one_and_all_together(online: OnlineStore) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from flyball.errors import FlyballError, InvalidInput, ServerUnreachable
@@ -90,6 +90,17 @@ class OnlineStore(Protocol):
 
     def close(self) -> None:
         """Closes the store."""
+        ...
+
+
+@runtime_checkable
+class QuickStore(Protocol):
+    """A store that is asked view by view at no more cost than for all views at once, as it lies in this process."""
+
+    def fresh(
+        self, slot: int, keys: Sequence[bytes], since: int, until: int, read: Callable[[bytes], Any]
+    ) -> list[Any]:
+        """The values of cells whose time is neither before nor after, as `read` gives them; None where there is no such cell."""
         ...
 
 

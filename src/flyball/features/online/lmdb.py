@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,10 @@ from flyball.errors import MissingExtra
 from flyball.features.online.base import Cell, Change, KeyedCell, OnlineKind, OnlineStore, chunks, reaching
 
 _STAMP = struct.Struct(">qq")
+_TIME = struct.Struct(">q")
 _SLOT = struct.Struct(">I")
 _LONGEST_KEY = 400  # LMDB takes 511 bytes, the slot among them
 _AT_ONCE = 20_000
-_FEW = 8
 _MAP_SIZE = 1 << 36
 _CELLS, _SLOTS, _NOTES = b"cells", b"slots", b"notes"
 
@@ -75,12 +75,8 @@ class LmdbStore:
         found: list[Any] = []
         try:
             with self._environment.begin(db=self._cells) as reading:
-                if len(places) > _FEW:
-                    with reading.cursor() as cursor:
-                        held = dict(cursor.getmulti(places))
-                    values = [held.get(place) for place in places]
-                else:
-                    values = [reading.get(place) for place in places]
+                # One by one: a cursor that is given all of them at once takes twice as long.
+                values: list[Any] = list(map(reading.get, places))
         except self._failures:
             with self._reached():
                 raise
@@ -91,6 +87,22 @@ class LmdbStore:
                 time, created = unpack(value)
                 found.append((time, created, value[16:]))
         return found
+
+    def fresh(
+        self, slot: int, keys: Sequence[bytes], since: int, until: int, read: Callable[[bytes], Any]
+    ) -> list[Any]:
+        """The values of cells whose time is within."""
+        start = _SLOT.pack(slot)
+        places = [start + key if len(key) < _LONGEST_KEY else _key(slot, key) for key in keys]
+        # A time stands in front, its greatest byte first, so that bytes compare as times do; those before 1970 pass for late ones.
+        first, beyond = _TIME.pack(max(0, since)), _TIME.pack(until + 1)
+        try:
+            with self._environment.begin(db=self._cells) as reading:
+                values = list(map(reading.get, places))
+        except self._failures:
+            with self._reached():
+                raise
+        return [None if value is None or not first <= value < beyond else read(value[16:]) for value in values]
 
     def write(self, slot: int, cells: Sequence[KeyedCell]) -> int:
         """Writes what is not older."""
