@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from flyball.pipelines.command import command as command
     from flyball.pipelines.notebook import notebook as notebook
     from flyball.pipelines.pipeline import pipeline as pipeline
+    from flyball.pipelines.secrets import secret as secret
     from flyball.pipelines.step import step as step
     from flyball.pipelines.values import Model as Model
     from flyball.registry import gate as gate
@@ -102,6 +103,7 @@ _NAMES = {
     "command": "flyball.pipelines.command:command",
     "notebook": "flyball.pipelines.notebook:notebook",
     "step": "flyball.pipelines.step:step",
+    "secret": "flyball.pipelines.secrets:secret",
     "pipeline": "flyball.pipelines.pipeline:pipeline",
     "Model": "flyball.pipelines.values:Model",
     "rules": "flyball.models.rules:rules",

@@ -13,8 +13,8 @@ from urllib.parse import quote
 import urllib3
 
 from flyball.clock import Clock, SystemClock
-from flyball.errors import FlyballError, InvalidInput, NotFound, ServerUnreachable, TimedOut, by_code
-from flyball.serialization import convert, from_json, to_json, to_plain
+from flyball.errors import FlyballError, InvalidInput, NotFound, ServerUnreachable, TimedOut
+from flyball.serialization import convert, error_from_plain, from_json, to_json, to_plain
 from flyball.settings import Settings
 from flyball.storage.object_store import ObjectStat
 from flyball.storage.objects import Blobs
@@ -237,13 +237,9 @@ def _query(arguments: dict[str, object]) -> list[tuple[str, str]]:
 
 def _error(status: int, body: bytes) -> FlyballError:
     try:
-        found = convert(json.loads(body), dict[str, Any])
-        kind, message, hint = by_code(str(found["code"])), str(found["message"]), str(found.get("hint", ""))
-        facts = {str(key): value for key, value in dict(found.get("facts") or {}).items()}
+        return error_from_plain(convert(json.loads(body), dict[str, Any]))
     except (ValueError, TypeError, KeyError, FlyballError):
         text = body[:200].decode("utf-8", "replace").strip()
         if status == 404:
             return NotFound(f"The server knows no such address: {text}")
         return FlyballError(f"The server answered with status {status}: {text}")
-    facts = {key: value for key, value in facts.items() if key not in ("message", "hint")}
-    return kind(message, hint=hint, **facts)

@@ -6,12 +6,13 @@ and no other.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import blake3
 import msgspec
 
-from flyball.errors import FlyballError, InvalidInput
+from flyball.errors import FlyballError, InvalidInput, by_code
 
 T = TypeVar("T")
 
@@ -81,6 +82,17 @@ def error_to_plain(error: FlyballError) -> dict[str, JsonValue]:
     """An error as plain values: what goes over the wire and into the database."""
     facts = {key: _plain_fact(fact) for key, fact in error.facts.items()}
     return {"code": error.code, "message": error.message, "hint": error.hint, "facts": facts}
+
+
+def error_from_plain(found: Mapping[str, Any]) -> FlyballError:
+    """The error again, of the class that its code names.
+
+    Raises:
+        KeyError: it is none.
+    """
+    facts = {str(key): value for key, value in dict(found.get("facts") or {}).items()}
+    facts = {key: value for key, value in facts.items() if key not in ("message", "hint")}
+    return by_code(str(found["code"]))(str(found["message"]), hint=str(found.get("hint", "")), **facts)
 
 
 def _plain_fact(fact: object) -> JsonValue:

@@ -47,6 +47,7 @@ class Settings:
         openlineage: Where runs and data are told as OpenLineage events: an address, or a file; empty: nowhere.
         openlineage_key: Sent to that address as a bearer token, if it is set.
         otlp: Where traces are sent by OTLP/HTTP, such as `http://localhost:4318`; empty: nowhere.
+        executor: Where the steps of pipelines run: `local`, this machine, or the name of another executor, such as `ray`.
     """
 
     project: Path
@@ -69,6 +70,7 @@ class Settings:
     openlineage: str = ""
     openlineage_key: str = ""
     otlp: str = ""
+    executor: str = "local"
 
 
 SETTABLE = tuple(field.name for field in fields(Settings) if field.name != "project")

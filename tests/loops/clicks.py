@@ -91,6 +91,9 @@ class InThisProcess:
     def logs(self, job_id: str) -> str:
         return self.said.get(job_id, "")
 
+    def read_log(self, job_id: str, start: int = 0) -> bytes:
+        return self.logs(job_id).encode()[start:]
+
     def close(self) -> None:
         pass
 

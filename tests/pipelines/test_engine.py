@@ -3,6 +3,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -601,3 +602,83 @@ def test_params_that_do_not_fit_are_refused(services: Services, params: dict[str
 def test_a_run_needs_a_worker(services: Services) -> None:
     with pytest.raises(InvalidInput):
         run_pipeline(sums, services=services, max_workers=0)
+
+
+def test_what_a_step_gave_is_taken_until_it_is_too_old(services: Services) -> None:
+    @step(ttl="1h")
+    def fetch() -> int:
+        return 1
+
+    @pipeline
+    def main() -> Any:
+        return fetch()
+
+    found = []
+    for _ in range(3):
+        [record] = run_pipeline(main, services=services).steps
+        found.append((record.state, record.reason))
+        services.clock.advance(timedelta(minutes=40))
+    assert [state for state, _ in found] == ["finished", "cached", "finished"]
+    assert found[2][1] == "what it gave is too old"
+
+
+def test_hooks_are_told_how_it_ended(services: Services) -> None:
+    told: list[tuple[str, str]] = []
+
+    @step(on_failure=lambda event: told.append((event.name, event.state)))
+    def fit(good: bool) -> int:
+        if not good:
+            raise ValueError("no")
+        return 1
+
+    @pipeline(
+        on_success=lambda run: told.append((run.name, run.state)),
+        on_failure=lambda run: told.append((run.name, run.error.splitlines()[0])),
+    )
+    def main(good: bool) -> Any:
+        return fit(good)
+
+    run_pipeline(main, {"good": True}, services=services)
+    with pytest.raises(WorkFailed):
+        run_pipeline(main, {"good": False}, services=services)
+    assert told == [("main", "finished"), ("fit", "failed"), ("main", "Step 'fit' failed: ValueError: no")]
+
+
+def test_a_hook_that_fails_changes_nothing(services: Services) -> None:
+    def nonsense(run: object) -> None:
+        raise ValueError("nonsense")
+
+    @pipeline(on_success=nonsense)
+    def main() -> Any:
+        return []
+
+    assert run_pipeline(main, services=services).run.state == "finished"
+
+
+def test_of_the_steps_that_wait_the_more_urgent_go_first(services: Services) -> None:
+    order: list[str] = []
+    gate = threading.Event()
+
+    @step(cache=False)
+    def first() -> None:
+        gate.wait(10)
+
+    @step(cache=False)
+    def later(name: str) -> None:
+        order.append(name)
+
+    @step(cache=False, priority=5)
+    def urgent() -> None:
+        order.append("urgent")
+
+    @pipeline
+    def main() -> Any:
+        first()
+        later("a")
+        later("b")
+        urgent()
+        gate.set()
+        return []
+
+    run_pipeline(main, services=services, max_workers=1)
+    assert order == ["urgent", "a", "b"]

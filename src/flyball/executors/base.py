@@ -8,10 +8,35 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
+from flyball.executors import _keeper
 from flyball.plugins import PluginGroup
 
 State = Literal["queued", "running", "finished", "failed", "cancelled", "timed_out", "lost"]
 ENDED: tuple[State, ...] = ("finished", "failed", "cancelled", "timed_out", "lost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What work takes while it runs.
+
+    Attributes:
+        cores: Processor cores, also parts of one.
+        memory: Bytes.
+        gpus: Whole accelerators.
+        limits: Names of things outside that bear only so many users at once, such as `{"warehouse": 2}`.
+    """
+
+    cores: float = 0.0
+    memory: int = 0
+    gpus: int = 0
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.cores or self.memory or self.gpus or self.limits)
+
+
+NOTHING = Resources()
+"""What work takes that has said nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +51,8 @@ class Job:
         timeout_seconds: After so long it is stopped; None lets it run.
         preload: Modules that the job will load, most of all the slow ones. An executor may start a job `(sys.executable, "-m",
             module, ...)` from a process that has loaded them already.
+        resources: What it takes, for an executor that places it on one of several machines.
+        packages: What must be installed where it runs, for such an executor.
     """
 
     id: str
@@ -34,6 +61,8 @@ class Job:
     environment: Mapping[str, str] = field(default_factory=dict)
     timeout_seconds: float | None = None
     preload: tuple[str, ...] = ()
+    resources: Resources = NOTHING
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +106,10 @@ class Executor(Protocol):
         """What the job has printed so far; empty if it never was."""
         ...
 
+    def read_log(self, job_id: str, start: int = 0) -> bytes:
+        """The bytes that the job has printed so far, from a place on; empty if there are none."""
+        ...
+
     def close(self) -> None:
         """Stops what still runs and waits for it."""
         ...
@@ -109,3 +142,8 @@ class ExecutorKind(Protocol):
 
 
 EXECUTORS: PluginGroup[ExecutorKind] = PluginGroup("executor", "flyball.executors")
+
+
+def start_of_process(pid: int) -> str:
+    """When a process started, as text that tells it from a later one of the same number; empty if it is not alive."""
+    return _keeper.start_time(pid)

@@ -111,10 +111,16 @@ class LocalExecutor:
 
     def logs(self, job_id: str) -> str:
         """What the job has printed so far; empty if it never was."""
+        return self.read_log(job_id).decode("utf-8", "replace")
+
+    def read_log(self, job_id: str, start: int = 0) -> bytes:
+        """The bytes that the job has printed so far, from a place on; empty if there are none."""
         try:
-            return self.log_path(job_id).read_text(encoding="utf-8", errors="replace")
+            with self.log_path(job_id).open("rb") as file:
+                file.seek(start)
+                return file.read()
         except FileNotFoundError:
-            return ""
+            return b""
 
     def log_path(self, job_id: str) -> Path:
         """The file that the job's output goes to."""

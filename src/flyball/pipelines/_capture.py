@@ -21,9 +21,17 @@ class Page:
     def __init__(self) -> None:
         self._text = io.StringIO()
         self._lock = threading.Lock()
+        self._hidden: list[str] = []
+
+    def hide(self, value: str) -> None:
+        """Shows `***` instead of a value from here on."""
+        if value:
+            self._hidden.append(value)
 
     def write(self, text: str) -> None:
         """Adds a text."""
+        for value in self._hidden:
+            text = text.replace(value, "***")
         with self._lock:
             left = _MOST - self._text.tell()
             self._text.write(text[: max(0, left)])

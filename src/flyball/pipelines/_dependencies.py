@@ -11,6 +11,7 @@ from typing import Any
 from flyball.pipelines._calls import Call
 from flyball.pipelines.cache import CachedStep
 from flyball.pipelines.code import CodeKey, ProjectCode, explain
+from flyball.pipelines.environments import requirements_of
 from flyball.pipelines.materials import fingerprint
 from flyball.pipelines.output import handles_in
 from flyball.serialization import canonical_json, digest
@@ -45,6 +46,8 @@ def facts_of(call: Call, *, pipeline: str, run: str, code: ProjectCode, blobs: B
         inputs |= _declared_files(pattern, source_root)
     for name in step.environment:
         inputs[f"environment variable {name}"] = digest(os.environ.get(name, "").encode())
+    for line in requirements_of(step.packages, code.root):
+        inputs[f"package {line}"] = digest(line.encode())
     own = code.key(step)
     parts: list[Any] = [step.name, step.version, own.digest, params, inputs]
     if not step.cache:

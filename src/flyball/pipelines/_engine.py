@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import threading
@@ -15,19 +16,23 @@ from pathlib import Path
 from typing import Any
 
 from flyball.errors import Cancelled, InvalidInput, TimedOut, WorkFailed
+from flyball.machine.shares import Lease, Machine
 from flyball.pipelines._calls import Call, State
 from flyball.pipelines._capture import print_to
 from flyball.pipelines._dependencies import facts_of, why
-from flyball.pipelines._failures import described, step_failure
 from flyball.pipelines._journal import Ended, Journal, loggable
 from flyball.pipelines._workers import Stopped, Workers
 from flyball.pipelines.cache import CachedStep
 from flyball.pipelines.code import ProjectCode
 from flyball.pipelines.context import RunContext, enter_step
-from flyball.pipelines.materials import save
+from flyball.pipelines.failures import described, step_failure
+from flyball.pipelines.isolated import IsolatedSteps
+from flyball.pipelines.materials import Artifact, save
 from flyball.pipelines.output import handles_in, resolved
 from flyball.pipelines.result import StepEvent, StepRecord
-from flyball.pipelines.step import Step
+from flyball.pipelines.secrets import find_secret
+from flyball.pipelines.step import Step, parts_of
+from flyball.serialization import error_from_plain
 from flyball.tracking.runs import Run
 
 logger = logging.getLogger(__name__)
@@ -68,6 +73,7 @@ class Engine:
         self._code = ProjectCode(services.project_root)
         self._source_root = Path(getattr(services, "source_root", services.project_root))
         self._journal = Journal(run, services)
+        self._isolated = IsolatedSteps(run, params, services, self._code, self._source_root)
         self._workers = Workers(max_workers)
         self._calls: list[Call] = []
         self._names: Counter[str] = Counter()
@@ -125,6 +131,7 @@ class Engine:
         for call in list(self._calls):
             call.done.wait()
         self._workers.close()
+        self._isolated.close()
         self._journal.close()
 
     def records(self) -> tuple[StepRecord, ...]:
@@ -151,6 +158,10 @@ class Engine:
                     self._journal.logged(call.run, points)
                 yield call.run
 
+    @functools.cached_property
+    def _machine(self) -> Machine:
+        return Machine()
+
     def _start_when_ready(self, call: Call, before: list[Call]) -> None:
         left = len(before) + 1
 
@@ -160,7 +171,7 @@ class Engine:
                 left -= 1
                 is_ready = left == 0
             if is_ready:
-                self._workers.submit(lambda: self._process(call, before))
+                self._workers.submit(lambda: self._process(call, before), call.step.priority)
 
         for earlier in before:
             earlier.when_done(one_less)
@@ -198,11 +209,19 @@ class Engine:
             self._share(call, first)
             return
         found = self._services.step_cache.lookup(facts.key)
-        if found is not None and (self._use_cache or found.run == self._run.id):
+        is_old = found is not None and self._is_old(call.step, found)
+        if found is not None and (found.run == self._run.id or (self._use_cache and not is_old)):
             self._take(call, found)
             return
-        call.reason = self._why(call, facts)[:_MOST_WHY]
+        call.reason = "what it gave is too old" if is_old else self._why(call, facts)[:_MOST_WHY]
         self._execute(call, facts)
+
+    def _is_old(self, step: Step[Any, Any], found: CachedStep) -> bool:
+        made = found.made or found.created
+        if step.ttl is None or made is None:
+            return False
+        age: float = (self._services.clock.now() - made).total_seconds()
+        return age >= step.ttl
 
     def _why(self, call: Call, facts: CachedStep) -> str:
         if not call.step.cache:
@@ -231,23 +250,21 @@ class Engine:
 
     def _hit(self, call: Call, reason: str, found: CachedStep | None = None) -> None:
         assert call.facts is not None
-        tags = {"cache": "hit", "why": reason, "key": call.facts.key}
+        tags = {"cache": "hit", "why": reason, "key": call.facts.key, **call.place_tag()}
         call.run = self._journal.started(call.name, params=_params(call.facts), tags=tags)
         entry = Ended(run=call.run, state="finished", result=found, last={} if found is None else found.metrics)
         self._end(call, "cached", reason=reason, entry=entry)
 
     def _execute(self, call: Call, facts: CachedStep) -> None:
-        tags = {"cache": "miss" if call.step.cache else "off", "why": call.reason, "key": facts.key}
-        around = call.around = self._context.for_step(call.name)
+        tags = {"cache": "miss" if call.step.cache else "off", "why": call.reason, "key": facts.key, **call.place_tag()}
+        around = call.around = self._context.for_step(call.name, call.step.secrets)
         call.run = self._journal.started(call.name, params=_params(facts), tags=tags)
         self._say(StepEvent(name=call.name, state="running", reason=call.reason))
         try:
-            with self._time_limit(call):
-                value = call.context.run(self._attempts, call)
+            with self._room(call) as lease, self._time_limit(call):
+                call.started = time.monotonic()
+                artifacts = call.context.run(self._attempts, call, lease)
             call.seconds = time.monotonic() - call.started
-            values = _parts(call, value)
-            artifacts = tuple(save(item, self._services.blobs, code_of=self._code_of) for item in values)
-            call.keep(artifacts, [call.LATER if around.is_scratch(item) else item for item in values])
         finally:
             around.clean_up()
         result = None
@@ -257,19 +274,40 @@ class Engine:
                 facts,
                 artifacts=artifacts,
                 seconds=call.seconds,
+                made=self._services.clock.now(),
                 metrics=dict(logged.last),
                 snapshots=tuple(logged.snapshots),
             )
         self._end(call, "finished", entry=Ended(run=call.run, state="finished", result=result, artifacts=artifacts))
 
-    def _attempts(self, call: Call) -> Any:
+    @contextlib.contextmanager
+    def _room(self, call: Call) -> Iterator[Lease]:
+        """Holds what the step takes of this machine while it runs."""
+        wanted = call.step.resources
+        if not wanted or self._isolated.is_elsewhere():
+            yield Lease(id="")
+            return
+        with self._machine.hold(
+            wanted,
+            who=f"step '{call.name}' of run {self._run.id}",
+            priority=call.step.priority,
+            stopped=lambda: self._is_closing,
+            on_wait=lambda: self._say(StepEvent(name=call.name, state="waiting", reason="it waits for its resources")),
+        ) as lease:
+            if self._is_closing:
+                raise self._stopping or Cancelled(f"Step '{call.name}' was not begun.", step=call.name)
+            self._say(StepEvent(name=call.name, state="running", reason=call.reason))
+            yield lease
+
+    def _attempts(self, call: Call, lease: Lease) -> tuple[Artifact, ...]:
         assert call.around is not None
         enter_step(call.around)
+        for name in call.step.secrets:
+            call.page.hide(find_secret(name))
         print_to(call.page)
-        given, named = resolved(call.bound.args), resolved(call.bound.kwargs)
         for attempt in range(call.step.retries + 1):
             try:
-                return call.step.function(*given, **named)
+                return self._attempt(call, attempt, lease)
             except SystemExit as error:
                 raise WorkFailed(f"It asked Python to exit with {error.code!r}.") from error
             except Exception as error:
@@ -278,6 +316,20 @@ class Engine:
                 call.page.write(f"Attempt {attempt + 1} failed: {type(error).__name__}: {error}\n")
                 time.sleep(min(_LONGEST_PAUSE, 0.1 * 2**attempt))
         raise AssertionError("the last attempt returns or raises")
+
+    def _attempt(self, call: Call, attempt: int, lease: Lease) -> tuple[Artifact, ...]:
+        assert call.around is not None
+        if self._isolated.wants(call):
+            said = self._isolated.run(call, attempt, lease, self._code_of)
+            if said.error is not None:
+                raise error_from_plain(said.error)
+            call.keep(said.artifacts)
+            return said.artifacts
+        given, named = resolved(call.bound.args), resolved(call.bound.kwargs)
+        values = parts_of(call.step, call.step.function(*given, **named))
+        artifacts = tuple(save(item, self._services.blobs, code_of=self._code_of) for item in values)
+        call.keep(artifacts, [call.LATER if call.around.is_scratch(item) else item for item in values])
+        return artifacts
 
     @contextlib.contextmanager
     def _time_limit(self, call: Call) -> Iterator[None]:
@@ -340,19 +392,26 @@ class Engine:
         call.error, call.reason = error, reason or call.reason
         if entry is not None:
             self._journal.ended(_with_logged(entry, call))
-        self._say(StepEvent(name=call.name, state=state, seconds=call.seconds, reason=call.reason))  # type: ignore[arg-type]  # an end state
+        event = StepEvent(name=call.name, state=state, seconds=call.seconds, reason=call.reason)
+        self._say(event)
+        if state == "failed" and call.step.on_failure is not None:
+            tell(call.step.on_failure, event)
         call.end(state)
 
     def _code_of(self, target: Any) -> str:
         return self._code.key(target).digest if self._code.is_project(target) else ""
 
     def _say(self, event: StepEvent) -> None:
-        if self._on_event is None:
-            return
-        try:
-            self._on_event(event)
-        except Exception:
-            logger.exception("who listens to the run failed")
+        if self._on_event is not None:
+            tell(self._on_event, event)
+
+
+def tell(listener: Callable[[Any], object], event: object) -> None:
+    """Calls who wants to know; what goes wrong there is no fault of the run."""
+    try:
+        listener(event)
+    except Exception:
+        logger.exception("who listens to the run failed")
 
 
 def _with_logged(entry: Ended, call: Call) -> Ended:
@@ -368,16 +427,6 @@ def _with_logged(entry: Ended, call: Call) -> Ended:
         printed=call.page.text(),
         left=tuple(logged.left),
     )
-
-
-def _parts(call: Call, value: Any) -> list[Any]:
-    count = call.step.parts
-    if count is None:
-        return [value]
-    if not isinstance(value, tuple) or len(value) != count:
-        given = f"{len(value)} values" if isinstance(value, tuple) else f"a {type(value).__name__}"
-        raise WorkFailed(f"It is annotated to return {count} values and returned {given}.")
-    return list(value)
 
 
 def _params(facts: CachedStep) -> dict[str, Any]:

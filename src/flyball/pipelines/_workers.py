@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import queue
+import sys
 import threading
 from collections.abc import Callable
 
 
 class Stopped(BaseException):
     """Raised in a thread whose work is no longer wanted. No `Exception`, so that user code does not swallow it."""
+
+
+_LAST = sys.maxsize
 
 
 class Workers:
@@ -20,14 +25,15 @@ class Workers:
     """
 
     def __init__(self, count: int) -> None:
-        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._tasks: queue.PriorityQueue[tuple[int, int, Callable[[], None] | None]] = queue.PriorityQueue()
+        self._count = itertools.count()
         self._wanted = count
         self._lock = threading.Lock()
         self._threads: set[int] = set()
 
-    def submit(self, task: Callable[[], None]) -> None:
-        """Takes a task; it starts when a thread is free."""
-        self._tasks.put(task)
+    def submit(self, task: Callable[[], None], priority: int = 0) -> None:
+        """Takes a task; it starts when a thread is free, and before those of lower priority."""
+        self._tasks.put((-priority, next(self._count), task))
         with self._lock:
             if len(self._threads) < self._wanted:
                 self._start()
@@ -53,7 +59,7 @@ class Workers:
         with self._lock:
             self._wanted = 0
             for _ in self._threads:
-                self._tasks.put(None)
+                self._tasks.put((_LAST, next(self._count), None))
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._work, name="flyball-step", daemon=True)
@@ -63,7 +69,7 @@ class Workers:
 
     def _work(self) -> None:
         try:
-            while (task := self._tasks.get()) is not None:
+            while (task := self._tasks.get()[2]) is not None:
                 task()
                 with self._lock:
                     if threading.get_ident() not in self._threads:

@@ -36,6 +36,8 @@ class CachedStep:
         metrics: The last value of each metric it logged.
         snapshots: Data snapshots it used.
         seconds: How long it took.
+        made: When it ran.
+        created: When it was last recorded: then, or when it was last taken from the cache.
     """
 
     key: str
@@ -51,6 +53,7 @@ class CachedStep:
     metrics: dict[str, float] = field(default_factory=dict)
     snapshots: tuple[str, ...] = ()
     seconds: float = 0.0
+    made: datetime | None = None
     created: datetime | None = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,6 +92,7 @@ class RunContext:
         services: What the run works with.
         params: The pipeline's parameters.
         step: The step, as the run calls it.
+        secrets: Names of those that the step may ask for.
         snapshots: Data snapshots that the run has used so far, in all of its steps.
         logged: What this step has logged.
     """
@@ -105,11 +106,13 @@ class RunContext:
         step: str = "",
         snapshots: list[str] | None = None,
         on_metric: Callable[[str, float, int], None] | None = None,
+        secrets: Sequence[str] = (),
     ) -> None:
         self.run = run
         self.services = services
         self.params = dict(params)
         self.step = step
+        self.secrets = tuple(secrets)
         self.snapshots: list[str] = [] if snapshots is None else snapshots
         self.logged = Logged()
         self._on_metric = on_metric
@@ -137,11 +140,12 @@ class RunContext:
         """Id of the pipeline's run."""
         return self.run.id
 
-    def for_step(self, name: str) -> RunContext:
+    def for_step(self, name: str, secrets: Sequence[str] = ()) -> RunContext:
         """The same run, around one of its steps."""
         return RunContext(
-            self.run, self.services, self.params, step=name, snapshots=self.snapshots, on_metric=self._on_metric
-        )
+            self.run, self.services, self.params, step=name, snapshots=self.snapshots, on_metric=self._on_metric,
+            secrets=secrets,
+        )  # fmt: skip
 
     def log(
         self,
@@ -170,8 +174,21 @@ class RunContext:
             self.logged.points += new
             self.logged.params.update(params or {})
             self.logged.tags.update(tags or {})
+        self._tell(new)
+
+    def log_points(self, points: Sequence[MetricPoint]) -> None:
+        """Takes in metric points that were logged in another process."""
+        with self._lock:
+            self.logged.points += points
+            for point in points:
+                self.logged.steps[point.key] = point.step
+                if point.value is not None:
+                    self.logged.last[point.key] = point.value
+        self._tell(points)
+
+    def _tell(self, points: Sequence[MetricPoint]) -> None:
         if self._on_metric is not None:
-            for point in new:
+            for point in points:
                 if point.value is not None:
                     self._on_metric(point.key, point.value, point.step)
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import copy_context
 from typing import Any
 
-from flyball.errors import Cancelled, Conflict, FlyballError, InvalidInput
+from flyball.errors import Cancelled, Conflict, FlyballError, InvalidInput, NotFound
 from flyball.pipelines._capture import capturing
-from flyball.pipelines._engine import Engine
-from flyball.pipelines._failures import described, pipeline_failure
+from flyball.pipelines._engine import Engine, tell
 from flyball.pipelines._journal import loggable
 from flyball.pipelines.context import enter_pipeline
+from flyball.pipelines.failures import described, pipeline_failure
 from flyball.pipelines.output import handles_in
 from flyball.pipelines.pipeline import Pipeline
 from flyball.pipelines.result import PipelineResult, StepEvent
@@ -89,6 +89,8 @@ def run_pipeline(
             failed = _ended_by(error, engine, run, pipeline, services)
             raise failed from failed.__cause__
     ended = _end_run(run, services, "finished")
+    if pipeline.on_success is not None:
+        tell(pipeline.on_success, ended)
     return PipelineResult(run=ended, outputs=tuple(handles_in(returned)), steps=engine.records(), returned=returned)
 
 
@@ -106,7 +108,9 @@ def _ended_by(
         engine.close()
     failed = pipeline_failure(pipeline.name, run.id, error)
     is_stop = isinstance(failed, Cancelled) or not isinstance(failed, Exception)
-    _end_run(run, services, "cancelled" if is_stop else "failed", described(failed))
+    ended = _end_run(run, services, "cancelled" if is_stop else "failed", described(failed))
+    if pipeline.on_failure is not None:
+        tell(pipeline.on_failure, ended)
     return failed
 
 
@@ -154,6 +158,7 @@ def _beat(engine: Engine, run: Run, services: Any) -> None:
         if services.tracking.heartbeat(run.id) == "cancelled":
             engine.stop(Cancelled(f"Run '{run.id}' was cancelled.", run=run.id))
         for step in engine.running():
-            services.tracking.heartbeat(step)
+            with contextlib.suppress(NotFound):  # it has begun, and that is not written down yet
+                services.tracking.heartbeat(step)
     except FlyballError:
         logger.warning("a heartbeat failed", exc_info=True, extra={"run": run.id})

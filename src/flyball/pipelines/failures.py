@@ -31,7 +31,9 @@ def step_failure(step: str, error: BaseException) -> WorkFailed:
     else:
         said, hint, cause = f"{type(error).__name__}: {error}", "", type(error).__name__
     kind = Cancelled if isinstance(error, Cancelled) else WorkFailed
-    failed = kind(f"Step '{step}' failed: {said}", hint=hint, step=step, cause=cause, traceback=user_traceback(error))
+    # What failed in another process has brought its traceback along.
+    shown = (isinstance(error, FlyballError) and error.facts.get("traceback")) or user_traceback(error)
+    failed = kind(f"Step '{step}' failed: {said}", hint=hint, step=step, cause=cause, traceback=shown)
     failed.__cause__ = error
     return failed
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from flyball.pipelines.materials import Artifact
 
 
 class Source(Protocol):
@@ -17,6 +20,11 @@ class Source(Protocol):
     @property
     def state(self) -> str:
         """How the step stands."""
+        ...
+
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """What the step gave, as it is kept; the step has finished."""
         ...
 
     def identity(self, place: int | None) -> str:

@@ -11,9 +11,11 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 from flyball.errors import InvalidInput, did_you_mean
 from flyball.refs import check_name
 from flyball.serialization import convert, from_json
+from flyball.tracking.runs import Run
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Hook = Callable[[Run], object]
 
 
 class Pipeline(Generic[P, R]):
@@ -22,18 +24,29 @@ class Pipeline(Generic[P, R]):
     Args:
         function: The function; its parameters are those of the pipeline.
         name: Name of the pipeline; that of the function by default.
+        on_success: Called with the run when it has finished.
+        on_failure: Called with the run when it has failed.
 
     Attributes:
         params: Default value of each parameter; `inspect.Parameter.empty` where it must be given.
         types: Type of each parameter, as far as it can be told.
     """
 
-    def __init__(self, function: Callable[P, R], *, name: str = "") -> None:
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        name: str = "",
+        on_success: Hook | None = None,
+        on_failure: Hook | None = None,
+    ) -> None:
         if not callable(function):
             raise InvalidInput(f"{function!r} cannot be a pipeline.", hint="Put @fb.pipeline above a function.")
         functools.update_wrapper(self, function)
         self.function = function
         self.name = check_name(name or function.__name__.strip("<>"), "pipeline")
+        self.on_success = on_success
+        self.on_failure = on_failure
         self.signature = inspect.signature(function)
         for parameter in self.signature.parameters.values():
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
@@ -110,16 +123,28 @@ def pipeline(function: Callable[P, R], /) -> Pipeline[P, R]: ...
 
 
 @overload
-def pipeline(*, name: str = "") -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
+def pipeline(
+    *, name: str = "", on_success: Hook | None = None, on_failure: Hook | None = None
+) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
 
 
-def pipeline(function: Callable[..., Any] | None = None, /, *, name: str = "") -> Any:
+def pipeline(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str = "",
+    on_success: Hook | None = None,
+    on_failure: Hook | None = None,
+) -> Any:
     """Makes a pipeline of a function: `@fb.pipeline`.
 
     Args:
         function: The function; it calls steps, and its parameters are those of the pipeline.
         name: Name of the pipeline; that of the function by default.
+        on_success: Called with the run when it has finished; what it raises is logged and changes nothing.
+        on_failure: The same when it has failed or was cancelled; `run.error` says why.
     """
+    settings: dict[str, Any] = {"name": name, "on_success": on_success, "on_failure": on_failure}
     if function is not None:
-        return Pipeline(function, name=name)
-    return lambda function: Pipeline(function, name=name)
+        return Pipeline(function, **settings)
+    return lambda function: Pipeline(function, **settings)

@@ -14,10 +14,10 @@ StepState = Literal["cached", "finished", "failed", "skipped"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepEvent:
-    """Something that happened to a step: it began (`running`) or ended."""
+    """Something that happened to a step: it began (`running`), waits for a place (`waiting`), or ended."""
 
     name: str
-    state: Literal["running", "cached", "finished", "failed", "skipped"]
+    state: Literal["waiting", "running", "cached", "finished", "failed", "skipped"]
     seconds: float = 0.0
     reason: str = ""
 

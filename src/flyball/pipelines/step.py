@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
 from flyball.clock import parse_duration
-from flyball.errors import InvalidInput, did_you_mean
-from flyball.executors.resources import resources
+from flyball.errors import InvalidInput, WorkFailed, did_you_mean
+from flyball.machine.resources import resources
 from flyball.pipelines.context import find_submitter
 from flyball.refs import check_name
 
@@ -162,6 +162,21 @@ def step(function: Callable[..., Any] | None = None, /, **options: Unpack[StepOp
     if function is not None:
         return Step(function, **options)
     return lambda function: Step(function, **options)
+
+
+def parts_of(step: Step[..., Any], value: Any) -> list[Any]:
+    """What a step gave, output by output.
+
+    Raises:
+        WorkFailed: it gave another number of values than it is annotated to.
+    """
+    count = step.parts
+    if count is None:
+        return [value]
+    if not isinstance(value, tuple) or len(value) != count:
+        given = f"{len(value)} values" if isinstance(value, tuple) else f"a {type(value).__name__}"
+        raise WorkFailed(f"It is annotated to return {count} values and returned {given}.")
+    return list(value)
 
 
 def _names(given: Sequence[str]) -> tuple[str, ...]:

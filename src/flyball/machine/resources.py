@@ -7,35 +7,15 @@ import importlib.util
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from flyball.errors import InvalidInput
+from flyball.executors.base import Resources
 
 _UNITS = {"": 1, "B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?\s*", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resources:
-    """What work takes while it runs.
-
-    Attributes:
-        cores: Processor cores, also parts of one.
-        memory: Bytes.
-        gpus: Whole accelerators.
-        limits: Names of things outside that bear only so many users at once, such as `{"warehouse": 2}`.
-    """
-
-    cores: float = 0.0
-    memory: int = 0
-    gpus: int = 0
-    limits: Mapping[str, int] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return bool(self.cores or self.memory or self.gpus or self.limits)
 
 
 def resources(

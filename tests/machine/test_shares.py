@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from flyball.errors import InvalidInput
-from flyball.executors.machine import Machine
-from flyball.executors.resources import Resources, parse_size, resources
+from flyball.executors.base import Resources
+from flyball.machine.resources import parse_size, resources
+from flyball.machine.shares import Machine
 
 
 @pytest.fixture
@@ -90,8 +91,8 @@ def test_what_the_machine_never_has_is_refused(machine: Machine) -> None:
 
 def test_what_a_killed_process_held_is_free(machine: Machine, tmp_path: Path) -> None:
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom flyball.executors.machine import Machine\n"
-        "from flyball.executors.resources import Resources\n"
+        "import sys, time\nfrom pathlib import Path\nfrom flyball.machine.shares import Machine\n"
+        "from flyball.executors.base import Resources\n"
         "m = Machine(Path(sys.argv[1]), Resources(cores=4.0), ())\n"
         "with m.hold(Resources(cores=4), who='other'):\n    print('held', flush=True)\n    time.sleep(60)\n"
     )

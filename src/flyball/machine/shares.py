@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from flyball.errors import Corrupt, InvalidInput
-from flyball.executors._keeper import start_time
-from flyball.executors.resources import Resources, gpu_names, of_this_machine
+from flyball.executors.base import Resources, start_of_process
+from flyball.machine.resources import gpu_names, of_this_machine
 from flyball.refs import new_id
 
 _LOOK_SECONDS = 0.05
@@ -94,7 +94,7 @@ class Machine:
             return
         self.check(wanted, who)
         mine: dict[str, Any] = {
-            "id": new_id(), "who": who, "pid": os.getpid(), "start": start_time(os.getpid()), "priority": priority,
+            "id": new_id(), "who": who, "pid": os.getpid(), "start": start_of_process(os.getpid()), "priority": priority,
             "since": time.time(), "cores": wanted.cores, "memory": wanted.memory, "gpus": wanted.gpus,
             "limits": dict(wanted.limits), "held": None,
         }  # fmt: skip
@@ -153,7 +153,7 @@ class Machine:
                 found = json.loads(text or "[]")
             except ValueError:  # cut off by a kill while it was written; those who live enter themselves again
                 found = []
-            entries = [entry for entry in found if start_time(entry["pid"]) == entry["start"]]
+            entries = [entry for entry in found if start_of_process(entry["pid"]) == entry["start"]]
             yield entries
             now = json.dumps(entries)
             if now != text:

@@ -1,0 +1,1 @@
+"""What this machine has, and how it is shared out among all that runs on it."""
