@@ -773,8 +773,8 @@ CREATE TABLE "runs" (
 	heartbeats SMALLINT DEFAULT '1' NOT NULL, 
 	user VARCHAR(250) DEFAULT ('') NOT NULL, 
 	CONSTRAINT pk_runs PRIMARY KEY (number), 
-	CONSTRAINT uq_runs_id UNIQUE (id), 
-	CONSTRAINT fk_runs_experiment FOREIGN KEY(experiment) REFERENCES experiments (number)
+	CONSTRAINT fk_runs_experiment FOREIGN KEY(experiment) REFERENCES experiments (number), 
+	CONSTRAINT uq_runs_id UNIQUE (id)
 );
 
 CREATE TABLE catalog_accesses (
@@ -990,6 +990,15 @@ CREATE TABLE lineage_columns (
 	direct BOOLEAN NOT NULL, 
 	how VARCHAR(40) NOT NULL, 
 	CONSTRAINT pk_lineage_columns PRIMARY KEY (target, target_column, source, source_column, direct)
+);
+
+CREATE TABLE metric_sheets (
+	run BIGINT NOT NULL, 
+	first_at BIGINT NOT NULL, 
+	digest BLOB NOT NULL, 
+	count INTEGER NOT NULL, 
+	data BLOB NOT NULL, 
+	CONSTRAINT pk_metric_sheets PRIMARY KEY (run, first_at, digest)
 );
 
 CREATE TABLE studies (

@@ -266,6 +266,15 @@ def upgrade() -> None:
         batch_op.create_index("ix_lineage_columns_source", ["source"], unique=False)
 
     op.create_table(
+        "metric_sheets",
+        sa.Column("run", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("first_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "first_at", "digest", name=op.f("pk_metric_sheets")),
+    )
+    op.create_table(
         "studies",
         sa.Column("name", sa.String(length=128), nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
@@ -311,6 +320,7 @@ def downgrade() -> None:
 
     op.drop_table("trials")
     op.drop_table("studies")
+    op.drop_table("metric_sheets")
     with op.batch_alter_table("lineage_columns", schema=None) as batch_op:
         batch_op.drop_index("ix_lineage_columns_source")
 
