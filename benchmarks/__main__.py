@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.pairs import Pair, report
 
-ENTRIES = ("start", "tracking", "client", "ingest", "search", "pipelines", "loop", "data", "features")
+ENTRIES = ("start", "tracking", "client", "ingest", "search", "pipelines", "loop", "data", "features", "serving")
 
 
 def main(names: list[str]) -> int:

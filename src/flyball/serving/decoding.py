@@ -10,17 +10,12 @@ from typing import TYPE_CHECKING, Any
 from flyball.clock import Clock, parse_time
 from flyball.errors import InvalidInput, did_you_mean
 from flyball.refs import new_id
-from flyball.schema import Column, ColumnType, Schema
+from flyball.schema import Column, Schema
 from flyball.serving.runtime import Runtime
+from flyball.serving.tensors import DATATYPES, Tensor, split_matrix, with_binary
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-DATATYPES: dict[str, ColumnType] = {
-    "BOOL": "bool", "INT8": "int", "INT16": "int", "INT32": "int", "INT64": "int", "UINT8": "int", "UINT16": "int",
-    "UINT32": "int", "UINT64": "int", "FP16": "float", "FP32": "float", "FP64": "float", "BYTES": "string",
-}  # fmt: skip
-"""Datatypes of the Open Inference Protocol and what they mean."""
 
 _STORAGE = {"bool": "bool", "int": "int64", "float": "double", "string": "string"}
 _LONGEST_ID = 200
@@ -43,17 +38,6 @@ class PredictRequest:
     ids: list[str] | None = None
     time: str = ""
     request_id: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tensor:
-    """One input of the Open Inference Protocol."""
-
-    name: str
-    shape: list[int]
-    datatype: str
-    data: list[Any] | None = None
-    parameters: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,19 +71,23 @@ def table_of_request(request: PredictRequest, runtime: Runtime) -> pa.Table:
     return _table(_columns_of(request.rows or [], runtime), runtime)
 
 
-def table_of_tensors(tensors: Sequence[Tensor], runtime: Runtime) -> pa.Table:
-    """The table whose columns are the tensors.
+def table_of_tensors(tensors: Sequence[Tensor], runtime: Runtime, binary: memoryview | None = None) -> pa.Table:
+    """The table whose columns are the tensors, or those of the one tensor that holds all columns.
+
+    Args:
+        binary: What follows the JSON, in a request with binary tensors.
 
     Raises:
         InvalidInput: a tensor is unknown, or its shape, datatype or data are wrong.
     """
     columns: dict[str, Sequence[Any]] = {}
-    for tensor in tensors:
+    pieces = split_matrix(with_binary(tensors, binary), runtime.signature_of(runtime.champion).names)
+    for tensor in pieces:
         if tensor.name in columns:
             raise InvalidInput(f"Input '{tensor.name}' is given twice.")
         columns[tensor.name] = _values(tensor)
     table = _table(columns, runtime)
-    for tensor in tensors:
+    for tensor in pieces:
         _check_declared(tensor, table)
     return table
 
@@ -192,7 +180,7 @@ def _values(tensor: Tensor) -> Sequence[Any]:
             hint=did_you_mean(tensor.datatype, DATATYPES),
         )
     if tensor.data is None:
-        raise InvalidInput(f"Input '{tensor.name}' has no data.", hint="Give its values as JSON; binary is not read.")
+        raise InvalidInput(f"Input '{tensor.name}' has no data.", hint="Give its values as JSON, or in binary.")
     shape = tensor.shape
     if len(shape) not in (1, 2) or shape[0] < 0 or shape[1:] not in ([], [1]):
         raise InvalidInput(f"Input '{tensor.name}' has the shape {shape}.", hint="Give [n] or [n, 1], one value a row.")

@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from flyball.errors import FlyballError
+from flyball.serving.batches import Batch
 from flyball.serving.manifest import Arm
 from flyball.serving.prediction_log import Entry, PredictionLog
 from flyball.serving.runtime import Answer, Failure, Part, Runtime
 from flyball.telemetry import NO_TRACE, Trace
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 logger = logging.getLogger(__name__)
@@ -24,6 +27,43 @@ logger = logging.getLogger(__name__)
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the latency histogram, in seconds."""
 _SHADOWS_WAITING = 64
+
+
+ANSWER_COLUMNS = ("prediction", "probability", "probabilities")
+"""What a model may answer for a row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A request on a matrix.
+
+    Attributes:
+        runtime: The generation that it came to, and that answers it.
+        only: The arm that is asked, whatever the keys.
+    """
+
+    runtime: Runtime
+    rows: np.ndarray[Any, Any]
+    ids: Sequence[str]
+    at: datetime
+    only: Arm | None = None
+    request_id: str = ""
+    trace: Trace = NO_TRACE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a request: columns of values and versions of models, or an error."""
+
+    columns: Mapping[str, list[Any]] = field(default_factory=dict)
+    versions: list[int] = field(default_factory=list)
+    error: BaseException | None = None
+
+    @classmethod
+    def of(cls, answer: Answer) -> Outcome:
+        """What a request gets that was answered alone."""
+        columns = {name: values for name in ANSWER_COLUMNS if (values := answer.column(name)) is not None}
+        return cls(columns=columns, versions=answer.versions())
 
 
 class Counters:
@@ -108,6 +148,75 @@ class Endpoint:
         self.counters.count_failure()
         self.log.append(_failed(failure, ids, at, request_id, trace_id))
 
+    def answer_together(self, runtime: Runtime, jobs: Sequence[Job]) -> list[Outcome]:
+        """Answers several requests of one generation in one go; where that fails, each for itself."""
+        try:
+            return self._together(runtime, jobs)
+        except Exception as error:  # a model may raise anything, and only the request that it is about may fail
+            if len(jobs) > 1:
+                return [outcome for job in jobs for outcome in self.answer_together(runtime, [job])]
+            (job,) = jobs
+            if not isinstance(error, FlyballError):
+                logger.exception("prediction failed", extra={"deployment": self.name})
+                arm = job.only or runtime.champion
+                words = f"{type(error).__name__}: {error}"[:500]
+                self.log.append(_batch(runtime, jobs, arm, None, job.ids, error=words))
+            return [Outcome(error=error)]
+
+    def _together(self, runtime: Runtime, jobs: Sequence[Job]) -> list[Outcome]:
+        import numpy as np
+
+        only = jobs[0].only
+        if any(job.only is not only for job in jobs):
+            # The path names versions, which hardly anybody does beside others that do not.
+            return [outcome for job in jobs for outcome in self._together(runtime, [job])]
+        rows = jobs[0].rows if len(jobs) == 1 else np.concatenate([job.rows for job in jobs])
+        ids = jobs[0].ids if len(jobs) == 1 else [name for job in jobs for name in job.ids]
+        keys = runtime.keys(rows, ids) if runtime.manifest.key else ids
+        answer = runtime.predict(rows, keys, only=only)
+        own_keys = keys if runtime.manifest.key else None
+        for failure in answer.failures:
+            self.last_failure = f"{failure.arm.revision}: {failure.error}"
+            self.counters.count_failure()
+            self.log.append(
+                _batch(
+                    runtime,
+                    jobs,
+                    failure.arm,
+                    None,
+                    ids,
+                    error=failure.error,
+                    rows=failure.rows,
+                    spent=failure.latency_us,
+                )
+            )
+        for part in answer.parts:
+            self.log.append(_batch(runtime, jobs, part.arm, part, ids, own_keys, rows=part.rows))
+        for arm in runtime.shadows if only is None else ():
+            self._let_score_matrix(runtime, arm, jobs, rows, ids, own_keys)
+        return _outcomes(answer, jobs)
+
+    def _let_score_matrix(
+        self,
+        runtime: Runtime,
+        arm: Arm,
+        jobs: Sequence[Job],
+        rows: np.ndarray[Any, Any],
+        ids: Sequence[str],
+        keys: Sequence[str] | None,
+    ) -> None:
+        def score() -> None:
+            with jobs[0].trace.span("shadow", rows=len(ids), revision=arm.revision):
+                part = runtime.shadow(arm, rows)
+            self.log.append(_batch(runtime, jobs, arm, part, ids, keys))
+
+        def failed(words: str) -> None:
+            self.last_failure = f"{arm.revision}: {words}"
+            self.counters.count_failure()
+            self.log.append(_batch(runtime, jobs, arm, None, ids, error=words))
+
+        self._in_shadow(arm, len(ids), score, failed)
+
     def flush(self, timeout: float = 30.0) -> None:
         """Waits until everything answered before, shadows included, rests in the store."""
         self._shadows.submit(lambda: None).result(timeout)
@@ -129,23 +238,76 @@ class Endpoint:
         request_id: str,
         trace: Trace,
     ) -> None:
+        def score() -> None:
+            with trace.span("shadow", rows=len(ids), revision=arm.revision):
+                part = runtime.shadow(arm, table)
+            self.log.append(_entry(runtime, part, ids, keys, at, request_id, trace.id))
+
+        def failed(words: str) -> None:
+            self._note(Failure(arm=arm, rows=None, error=words, latency_us=0), ids, at, request_id, trace.id)
+
+        self._in_shadow(arm, len(ids), score, failed)
+
+    def _in_shadow(self, arm: Arm, rows: int, score: Callable[[], None], failed: Callable[[str], None]) -> None:
         if not self._waiting.acquire(blocking=False):
-            self.log.dropped += len(ids)  # a shadow that cannot keep up must not make a queue that grows
+            self.log.dropped += rows  # a shadow that cannot keep up must not make a queue that grows
             return
 
-        def score() -> None:
+        def run() -> None:
             try:
-                with trace.span("shadow", rows=len(ids), revision=arm.revision):
-                    part = runtime.shadow(arm, table)
-                self.log.append(_entry(runtime, part, ids, keys, at, request_id, trace.id))
+                score()
             except Exception as error:
                 logger.exception("shadow failed", extra={"revision": arm.revision})
-                words = f"{type(error).__name__}: {error}"[:500]
-                self._note(Failure(arm=arm, rows=None, error=words, latency_us=0), ids, at, request_id, trace.id)
+                failed(f"{type(error).__name__}: {error}"[:500])
             finally:
                 self._waiting.release()
 
-        self._shadows.submit(score)
+        self._shadows.submit(run)
+
+
+def _outcomes(answer: Answer, jobs: Sequence[Job]) -> list[Outcome]:
+    """What each request gets of the answer to all."""
+    whole = Outcome.of(answer)
+    if len(jobs) == 1:
+        return [whole]
+    outcomes, start = [], 0
+    for job in jobs:
+        end = start + len(job.rows)
+        own = {name: values[start:end] for name, values in whole.columns.items()}
+        outcomes.append(Outcome(columns=own, versions=whole.versions[start:end]))
+        start = end
+    return outcomes
+
+
+def _batch(
+    runtime: Runtime,
+    jobs: Sequence[Job],
+    arm: Arm,
+    part: Part | None,
+    ids: Sequence[str],
+    keys: Sequence[str] | None = None,
+    *,
+    error: str = "",
+    rows: Sequence[int] | None = None,
+    spent: int = 0,
+) -> Batch:
+    times, requests, traces = [], [], []
+    for job in jobs:
+        count = len(job.rows)
+        times += [job.at] * count
+        requests += [job.request_id] * count
+        traces += [job.trace.id] * count
+    if rows is not None:
+        ids, requests, traces = ([values[row] for row in rows] for values in (ids, requests, traces))
+        times = [times[row] for row in rows]
+        keys = keys and [keys[row] for row in rows]
+    inputs: Any = part.inputs if part is not None and runtime.manifest.log_inputs else None
+    scores: Any = None if part is None else part.answer
+    return Batch(
+        ids=ids, times=times, request_ids=requests, trace_ids=traces, revision=arm.revision, model_version=arm.version,
+        role=arm.role, answered=part is not None and arm.role != "shadow", schema=runtime.signature_of(arm), scores=scores,
+        inputs=inputs, keys=keys, latency_us=spent if part is None else part.latency_us, error=error,
+    )  # fmt: skip
 
 
 def _failed(failure: Failure, ids: Sequence[str], at: datetime, request_id: str, trace_id: str) -> Entry:

@@ -49,6 +49,7 @@ class Follower:
         heartbeat: Seconds after which a report is written although nothing changed.
         cache: Folder for local copies of model files, where the store is not local.
         online: Address of the online store, for features that requests do not give.
+        model_threads: Threads that one prediction of one model may use; as many as its library likes if None.
     """
 
     def __init__(
@@ -63,7 +64,9 @@ class Follower:
         cache: Path | None = None,
         clock: Clock | None = None,
         online: str = "",
+        model_threads: int | None = 1,
     ) -> None:
+        self._model_threads = model_threads
         self.replica = replica
         self._online = LastingStore(online)
         self.endpoints: dict[str, Endpoint] = {}
@@ -163,7 +166,9 @@ class Follower:
             manifest = from_json(self._store.get(manifest_key(name)), Manifest)
             endpoint.state = "loading"
             self._report(endpoint)
-            endpoint.runtime = Runtime.load(manifest, self._blobs, endpoint.runtime, self._online)
+            endpoint.runtime = Runtime.load(
+                manifest, self._blobs, endpoint.runtime, self._online, threads=self._model_threads
+            )
         except Exception as error:  # a model may raise anything, and the old one must go on
             logger.warning("generation not taken", extra={"deployment": name}, exc_info=error)
             pause = min(2.0**failures, _LONGEST_PAUSE)

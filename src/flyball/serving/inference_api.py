@@ -21,7 +21,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from flyball.clock import Clock, SystemClock
-from flyball.errors import FlyballError, InvalidInput, NotFound, Overloaded
+from flyball.errors import FlyballError, InvalidInput, NotFound, Overloaded, TimedOut
 from flyball.serialization import error_to_plain, from_json, to_json
 from flyball.serving import explaining, open_inference
 from flyball.serving.decoding import (
@@ -32,8 +32,11 @@ from flyball.serving.decoding import (
     table_of_request,
     table_of_tensors,
 )
-from flyball.serving.endpoint import Endpoint
+from flyball.serving.endpoint import Endpoint, Outcome
 from flyball.serving.follower import Follower
+from flyball.serving.friendly import describe, friendly_response
+from flyball.serving.front import Front, binary_headers
+from flyball.serving.inflating import inflated
 from flyball.serving.manifest import Arm
 from flyball.serving.metrics import prometheus
 from flyball.serving.runtime import Runtime
@@ -42,9 +45,12 @@ from flyball.version import __version__
 
 logger = logging.getLogger(__name__)
 
+_LONGEST_BODY = 30
 _STATUS = {"invalid_input": 422, "missing_extra": 501, "not_found": 404, "overloaded": 429, "timed_out": 504}
-Work = Callable[[Endpoint, Runtime, bytes, Trace], tuple[bytes, int]]
-"""What is done with a body: gives the answer and the number of rows."""
+Answered = tuple[bytes, int, dict[str, str]]
+"""A body, the number of its rows, and headers beside those of JSON."""
+Work = Callable[[Endpoint, Runtime, bytes, Trace], Answered]
+"""What is done with a body."""
 
 
 class _Refused(Exception):
@@ -63,9 +69,10 @@ def create_app(
     threads: int = 1,
     max_body: int = 64 << 20,
     max_waiting: int = 256,
+    timeout: float = 30.0,
     on_shutdown: Callable[[], None] | None = None,
     telemetry: Telemetry | None = None,
-) -> Starlette:
+) -> Front:
     """The application of a model server.
 
     Args:
@@ -73,11 +80,13 @@ def create_app(
         clock: Tells the time of predictions whose request does not.
         threads: Worker threads that predict. More than one helps models that let go of Python's lock.
         max_body: Largest body in bytes.
-        max_waiting: Most requests that wait for a worker.
+        max_waiting: Most requests that wait for a worker, and for each model that takes plain numbers.
+        timeout: Seconds until a request that a model works on is given up.
         on_shutdown: Called in a thread when no request runs any more.
         telemetry: Sends traces, if it is on.
     """
-    face = _Face(follower, clock or SystemClock(), threads, max_body, max_waiting, telemetry or Telemetry())
+    clock, telemetry = clock or SystemClock(), telemetry or Telemetry()
+    face = _Face(follower, clock, threads, max_body, max_waiting, timeout, telemetry)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -86,6 +95,7 @@ def create_app(
             await asyncio.to_thread(on_shutdown)
         face.workers.shutdown(wait=False)
         face.explainers.shutdown(wait=False, cancel_futures=True)
+        front.close()
 
     v2 = "/v2/models/{name}"
     routes = [
@@ -105,15 +115,25 @@ def create_app(
             Route(path + "/ready", face.v2_model_ready),
             Route(path + "/infer", face.v2_infer, methods=["POST"]),
         ]
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _on_http_error})
+    inner = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _on_http_error})
+    front = Front(inner, follower, clock=clock, telemetry=telemetry, max_waiting=max_waiting, timeout=timeout)
+    return front
 
 
 class _Face:
     """The handlers."""
 
     def __init__(
-        self, follower: Follower, clock: Clock, threads: int, max_body: int, max_waiting: int, telemetry: Telemetry
+        self,
+        follower: Follower,
+        clock: Clock,
+        threads: int,
+        max_body: int,
+        max_waiting: int,
+        timeout: float,
+        telemetry: Telemetry,
     ) -> None:
+        self._timeout = timeout
         self._telemetry = telemetry
         self._follower = follower
         self._clock = clock
@@ -128,20 +148,14 @@ class _Face:
     async def predict(self, request: Request) -> Response:
         """Friendly predictions."""
 
-        def work(endpoint: Endpoint, runtime: Runtime, body: bytes, trace: Trace) -> tuple[bytes, int]:
+        def work(endpoint: Endpoint, runtime: Runtime, body: bytes, trace: Trace) -> Answered:
             with trace.span("decode", bytes=len(body)):
                 asked = _read(body, PredictRequest)
                 table = table_of_request(asked, runtime)
             ids = prediction_ids(asked.ids, table.num_rows)
             at = moment(asked.time, self._clock)
             answer = endpoint.answer(runtime, table, ids, at=at, request_id=asked.request_id, trace=trace)
-            names = [name for name in ("prediction", "probability", "probabilities") if answer.column(name) is not None]
-            columns = [ids, *(answer.column(name) or [] for name in names), answer.versions()]
-            keys = ("id", *names, "version")
-            rows = [dict(zip(keys, values, strict=True)) for values in zip(*columns, strict=True)]
-            champion = runtime.champion
-            head = {"deployment": endpoint.name, "model": champion.model, "version": champion.version}
-            return to_json({**head, "generation": runtime.manifest.generation, "predictions": rows}), len(rows)
+            return friendly_response(runtime, Outcome.of(answer), ids), len(ids), {}
 
         return await self._run(request, work, friendly=True)
 
@@ -170,30 +184,32 @@ class _Face:
             _, runtime = self._find(request)
         except _Refused as refused:
             return _refusal(refused, friendly=True)
-        row = runtime.inputs.to_json_schema()
-        example = runtime.models[runtime.champion.package.id].example
-        rows = [] if example is None else example.slice(0, 1).to_pylist()
-        schema = {"type": "object", "properties": {"rows": {"type": "array", "items": row}}, "required": ["rows"]}
-        head = {"deployment": runtime.manifest.deployment, "model": runtime.champion.model}
-        return _json({**head, "version": runtime.champion.version, "request": schema, "example": {"rows": rows}})
+        return _json(await asyncio.to_thread(describe, runtime))
 
     async def v2_infer(self, request: Request) -> Response:
         """Predictions by tensors."""
-        if "inference-header-content-length" in request.headers:
-            error = InvalidInput("Binary tensors are not read.", hint="Send the data as JSON.")
-            return _refusal(_Refused(400, error), friendly=False)
+        length = request.headers.get("inference-header-content-length")
 
-        def work(endpoint: Endpoint, runtime: Runtime, body: bytes, trace: Trace) -> tuple[bytes, int]:
+        def work(endpoint: Endpoint, runtime: Runtime, body: bytes, trace: Trace) -> Answered:
             only = _version(request, runtime)
-            asked = _read(body, InferRequest)
-            if not asked.inputs:
-                raise InvalidInput("The request has no inputs.", hint="Give one tensor a column.")
-            table = table_of_tensors(asked.inputs, runtime)
+            with trace.span("decode", bytes=len(body)):
+                head, binary = _parts(body, length)
+                asked = _read(head, InferRequest)
+                if not asked.inputs:
+                    raise InvalidInput("The request has no inputs.", hint="Give one tensor a column.")
+                table = table_of_tensors(asked.inputs, runtime, binary)
             ids = prediction_ids(asked.parameters.get("prediction_ids"), table.num_rows)
             at = moment(asked.parameters.get("time"), self._clock)
             answer = endpoint.answer(runtime, table, ids, at=at, only=only, request_id=asked.id, trace=trace)
-            response = open_inference.infer_response(runtime, answer, ids, request_id=asked.id, outputs=asked.outputs)
-            return to_json(response), table.num_rows
+            response, json_length = open_inference.infer_response(
+                runtime,
+                Outcome.of(answer),
+                ids,
+                request_id=asked.id,
+                parameters=asked.parameters,
+                outputs=asked.outputs,
+            )
+            return response, table.num_rows, binary_headers(json_length)
 
         return await self._run(request, work, friendly=False)
 
@@ -285,9 +301,13 @@ class _Face:
         try:
             endpoint, runtime = self._find(request)
             body = await self._body(request)
-            answer, rows = await self._in_worker(work, endpoint, runtime, body, trace)
+            async with asyncio.timeout(self._timeout):
+                answer, rows, headers = await self._in_worker(work, endpoint, runtime, body, trace)
             failed = False
-            return Response(answer, media_type="application/json")
+            return Response(answer, headers=headers, media_type=headers.pop("content-type", "application/json"))
+        except TimeoutError:
+            late = TimedOut(f"The model did not answer within {self._timeout:g} s.", hint="Send fewer rows.")
+            return _refusal(_Refused(504, late), friendly=friendly)
         except _Refused as refused:
             return _refusal(refused, friendly=friendly)
         except ClientDisconnect:
@@ -303,9 +323,7 @@ class _Face:
             if endpoint is not None:
                 endpoint.counters.count(perf_counter() - start, rows, failed=failed)
 
-    async def _in_worker(
-        self, work: Work, endpoint: Endpoint, runtime: Runtime, body: bytes, trace: Trace
-    ) -> tuple[bytes, int]:
+    async def _in_worker(self, work: Work, endpoint: Endpoint, runtime: Runtime, body: bytes, trace: Trace) -> Answered:
         if self._waiting >= self._max_waiting:
             raise _Refused(429, Overloaded("Too many requests are waiting.", hint="Try again in a second."))
         self._waiting += 1
@@ -325,6 +343,16 @@ class _Face:
             self._explaining -= 1
 
     async def _body(self, request: Request) -> bytes:
+        try:
+            async with asyncio.timeout(_LONGEST_BODY):
+                body = await self._sent(request)
+        except TimeoutError:
+            slow = TimedOut(f"The body did not come within {_LONGEST_BODY} s.", hint="Send fewer rows.")
+            raise _Refused(408, slow) from None
+        coding = request.headers.get("content-encoding", "identity").strip().lower()
+        return body if coding in ("", "identity") else await asyncio.to_thread(inflated, body, coding, self._max_body)
+
+    async def _sent(self, request: Request) -> bytes:
         too_large = _Refused(
             413, InvalidInput(f"The body is larger than {self._max_body} bytes.", hint="Send fewer rows.")
         )
@@ -342,6 +370,17 @@ class _Face:
 
 def _explained(runtime: Runtime, body: bytes, asked: explaining.ExplainOptions) -> bytes:
     return to_json(explaining.explain(runtime, _read(body, PredictRequest), asked))
+
+
+def _parts(body: bytes, length: str | None) -> tuple[bytes, memoryview | None]:
+    """The JSON of a body, and what follows it in binary."""
+    if length is None:
+        return body, None
+    size = int(length) if length.isascii() and length.isdigit() and len(length) < 12 else -1
+    if not 0 <= size <= len(body):
+        wrong = InvalidInput(f"The body has {len(body)} bytes, its JSON is said to have {length[:20]!r}.")
+        raise _Refused(400, wrong)
+    return body[:size], memoryview(body)[size:]
 
 
 def _read(body: bytes, kind: type[Any]) -> Any:

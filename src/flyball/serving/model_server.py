@@ -39,6 +39,9 @@ def run(
     deployments: Sequence[str] = (),
     interval: float = 0.2,
     threads: int = 1,
+    model_threads: int = 1,
+    max_waiting: int = 256,
+    timeout: float = 30.0,
     cache: Path | None = None,
     s3_endpoint: str = "",
     s3_region: str = "us-east-1",
@@ -55,7 +58,10 @@ def run(
         replica: Name among the servers of this store; made of host and port by default.
         deployments: Which to follow; all by default.
         interval: Seconds between looks at the manifests.
-        threads: Worker threads that predict.
+        threads: Worker threads that predict on what is no plain numbers.
+        model_threads: Threads that one prediction of one model may use.
+        max_waiting: Most requests that wait; who comes then is told to come again.
+        timeout: Seconds until a request that a model works on is given up.
         cache: Folder for local copies of model files, where the store is not local.
         otlp: Where traces are sent by OTLP/HTTP; empty for nowhere.
         online: Address of the online store, for features that requests do not give.
@@ -66,7 +72,7 @@ def run(
         InvalidInput: the address cannot be bound.
     """
     # A pool of threads for each small prediction costs more than it gives, and spins while others want the processor.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", str(model_threads))
     listening = _bind(host, port)
     bound = listening.getsockname()[1]
     address = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
@@ -80,6 +86,7 @@ def run(
         interval=interval,
         cache=cache,
         online=online,
+        model_threads=model_threads,
     )
     telemetry = Telemetry(otlp, "model-server")
 
@@ -87,7 +94,9 @@ def run(
         follower.stop()
         telemetry.close()
 
-    app = create_app(follower, threads=threads, on_shutdown=finish, telemetry=telemetry)
+    app = create_app(
+        follower, threads=threads, max_waiting=max_waiting, timeout=timeout, on_shutdown=finish, telemetry=telemetry
+    )
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_DRAIN_SECONDS
     )
@@ -113,7 +122,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--replica", default="", help="name of this server among those of the store")
     parser.add_argument("--deployment", action="append", default=[], help="follow this one only; may be repeated")
     parser.add_argument("--interval", type=float, default=0.2, help="seconds between looks at the manifests")
-    parser.add_argument("--threads", type=int, default=1, help="worker threads that predict")
+    parser.add_argument("--threads", type=int, default=1, help="worker threads that predict on tables")
+    parser.add_argument("--model-threads", type=int, default=1, help="threads that one prediction may use")
+    parser.add_argument("--max-waiting", type=int, default=256, help="most requests that wait for a model")
+    parser.add_argument("--timeout", type=float, default=30.0, help="seconds until a request is given up")
     parser.add_argument("--cache", type=Path, help="folder for local copies of model files")
     parser.add_argument("--s3-endpoint", default="")
     parser.add_argument("--s3-region", default="us-east-1")
@@ -132,6 +144,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             deployments=given.deployment,
             interval=given.interval,
             threads=given.threads,
+            model_threads=given.model_threads,
+            max_waiting=given.max_waiting,
+            timeout=given.timeout,
             cache=given.cache,
             s3_endpoint=given.s3_endpoint,
             s3_region=given.s3_region,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from flyball.errors import InvalidInput, did_you_mean
 from flyball.schema import Column
-from flyball.serving.decoding import WantedOutput
-from flyball.serving.runtime import Answer, Runtime
+from flyball.serialization import to_json
+from flyball.serving.endpoint import Outcome
+from flyball.serving.matrix import STORAGE
+from flyball.serving.runtime import Runtime
 from flyball.version import __version__
 
 _DATATYPES = {"bool": "BOOL", "int": "INT64", "float": "FP64", "decimal": "FP64"}
@@ -18,9 +21,18 @@ _EXTRA = (
 )
 
 
+class Wanted(Protocol):
+    """An output that is asked for."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def parameters(self) -> Mapping[str, Any]: ...
+
+
 def server_metadata() -> dict[str, Any]:
     """The server."""
-    return {"name": "flyball", "version": __version__, "extensions": []}
+    return {"name": "flyball", "version": __version__, "extensions": ["binary_tensor_data", "model_repository"]}
 
 
 def model_metadata(runtime: Runtime) -> dict[str, Any]:
@@ -37,31 +49,61 @@ def model_metadata(runtime: Runtime) -> dict[str, Any]:
 
 
 def infer_response(
-    runtime: Runtime, answer: Answer, ids: Sequence[str], *, request_id: str, outputs: Sequence[WantedOutput] | None
-) -> dict[str, Any]:
+    runtime: Runtime,
+    outcome: Outcome,
+    ids: Sequence[str],
+    *,
+    request_id: str,
+    parameters: Mapping[str, Any] | None = None,
+    outputs: Sequence[Wanted] | None = None,
+) -> tuple[bytes, int | None]:
     """The answer as tensors; `prediction_id` and `version` stand beside what the model gives.
+
+    Args:
+        parameters: Of the request; `binary_data_output` asks for all tensors in binary.
+        outputs: Which tensors are asked for; all where it says nothing.
+
+    Returns:
+        The body, and the length of its JSON where tensors follow it in binary.
 
     Raises:
         InvalidInput: an output is asked for that there is not.
     """
-    versions = answer.versions()
-    tensors = {}
-    for name in ("prediction", "probability", "probabilities"):
-        values = answer.column(name)
-        if values is not None:
-            tensors[name] = _output(name, values)
-    tensors["prediction_id"] = {"name": "prediction_id", "datatype": "BYTES", "shape": [len(ids)], "data": list(ids)}
-    tensors["version"] = {"name": "version", "datatype": "INT64", "shape": [len(ids)], "data": versions}
+    count, versions = len(ids), outcome.versions
+    tensors = {name: _output(name, values) for name, values in outcome.columns.items()}
+    tensors["prediction_id"] = {"name": "prediction_id", "datatype": "BYTES", "shape": [count], "data": ids}
+    tensors["version"] = {"name": "version", "datatype": "INT64", "shape": [count], "data": versions}
+    in_binary = bool(parameters and parameters.get("binary_data_output"))
+    binary = set(tensors) if in_binary else set()
     if outputs:
         for output in outputs:
             if output.name not in tensors:
-                raise InvalidInput(f"There is no output '{output.name}'.", hint=did_you_mean(output.name, tensors))
+                raise InvalidInput(f"There is no output '{output.name[:80]}'.", hint=did_you_mean(output.name, tensors))
         tensors = {output.name: tensors[output.name] for output in outputs}
-    version = versions[0] if versions and len(set(versions)) == 1 else runtime.champion.version
+        binary = {each.name for each in outputs if each.parameters.get("binary_data", in_binary)}
+    is_one = not versions or versions.count(versions[0]) == count
+    version = versions[0] if versions and is_one else runtime.champion.version
     response: dict[str, Any] = {"model_name": runtime.manifest.deployment, "model_version": str(version)}
     if request_id:
         response["id"] = request_id
-    return {**response, "outputs": list(tensors.values())}
+    tails = [_in_binary(tensors[name]) for name in tensors if name in binary]
+    response["outputs"] = list(tensors.values())
+    head = to_json(response)
+    return (head, None) if not binary else (b"".join((head, *tails)), len(head))
+
+
+def _in_binary(tensor: dict[str, Any]) -> bytes:
+    """The tensor's values in binary, which then stand in it no more."""
+    import numpy as np
+
+    values = tensor.pop("data")
+    if tensor["datatype"] == "BYTES":
+        texts = [(value or "").encode() for value in values]
+        packed = b"".join(part for text in texts for part in (struct.pack("<I", len(text)), text))
+    else:
+        packed = np.array(values, STORAGE[tensor["datatype"]]).tobytes()
+    tensor["parameters"] = {"binary_data_size": len(packed)}
+    return packed
 
 
 def _tensor(column: Column, classes: int) -> dict[str, Any]:
@@ -75,7 +117,8 @@ def _output(name: str, values: list[Any]) -> dict[str, Any]:
         width = max((len(row) for row in values if row is not None), default=0)
         flat = [value for row in values for value in (row if row is not None else [None] * width)]
         return {"name": name, "datatype": "FP64", "shape": [len(values), width], "data": flat}
-    kinds = {type(value) for value in values if value is not None}
+    kinds = {type(values[0])} if len(values) == 1 else set(map(type, values))
+    kinds.discard(type(None))
     for kind, datatype in ((bool, "BOOL"), (int, "INT64")):
         if kinds == {kind}:
             return {"name": name, "datatype": datatype, "shape": [len(values)], "data": values}

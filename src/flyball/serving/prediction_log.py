@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flyball.errors import InvalidInput, TimedOut
+from flyball.serving.batches import Batch
 from flyball.serving.segments import (
     Segment,
     between,
@@ -88,7 +89,7 @@ class PredictionLog:
         self._segment_rows = segment_rows
         self._max_rows = max_rows
         self._changed = threading.Condition()
-        self._queue: deque[Entry] = deque()
+        self._queue: deque[Entry | Batch] = deque()
         self._queued = 0
         self._held = 0
         self._taken_on = 0
@@ -108,7 +109,7 @@ class PredictionLog:
         """Why the store did not take the last segment; empty if it did."""
         return self._error
 
-    def append(self, entry: Entry) -> bool:
+    def append(self, entry: Entry | Batch) -> bool:
         """Takes predictions on; False if there was no room and they were dropped. Never waits for the store."""
         rows = len(entry.ids)
         with self._changed:
@@ -167,13 +168,13 @@ class PredictionLog:
         finished = self._closing and self._settled >= self._taken_on
         return self._urgent or finished or self._queued >= self._segment_rows
 
-    def _take(self) -> list[Entry]:
+    def _take(self) -> list[Entry | Batch]:
         entries = list(self._queue)
         self._queue.clear()
         self._queued = 0
         return entries
 
-    def _encode(self, entries: list[Entry]) -> list[Segment]:
+    def _encode(self, entries: list[Entry | Batch]) -> list[Segment]:
         if not entries:
             return []
         try:

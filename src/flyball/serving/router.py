@@ -41,6 +41,11 @@ class Router:
         first = arms[challengers[0][0]].revision if challengers else ""
         self._salt = f"{deployment}/{first}/".encode()
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether any challenger answers keys."""
+        return bool(self._spans)
+
     def places(self, keys: Sequence[str]) -> list[int]:
         """The place of the answering arm, for each key."""
         if not self._spans:

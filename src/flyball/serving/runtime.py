@@ -6,19 +6,25 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from flyball.errors import InvalidInput, NotFound
+from flyball.models.flavors.base import Scores
 from flyball.models.package import LoadedModel, load_model
 from flyball.models.signature import conform
 from flyball.schema import Schema
 from flyball.serving.feature_lookup import FeatureLookup, LastingStore
 from flyball.serving.manifest import Arm, Manifest
+from flyball.serving.matrix import MatrixReader
 from flyball.serving.router import Router
 from flyball.storage.objects import Blobs
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from typing_extensions import TypeIs
+
+    Rows: TypeAlias = pa.Table | np.ndarray[Any, Any]
 
 logger = logging.getLogger(__name__)
 
@@ -28,16 +34,30 @@ class Part:
     """What one arm answered.
 
     Attributes:
-        rows: Places of its rows in the request; None for all of them, in order.
+        rows: Places of its rows among those asked; None for all of them, in order.
         inputs: What the model was given.
+        answer: A table for a table, arrays for a matrix.
         latency_us: Time that the model took for all its rows.
     """
 
     arm: Arm
     rows: Sequence[int] | None
-    inputs: pa.Table
-    answer: pa.Table
+    inputs: Rows
+    answer: pa.Table | Scores
     latency_us: int
+
+    def column(self, name: str) -> list[Any] | None:
+        """The values of an answer column; None if the arm does not give it."""
+        if not isinstance(self.answer, Scores):
+            return self.answer.column(name).to_pylist() if name in self.answer.column_names else None
+        chances = self.answer.chances
+        if name == "prediction":
+            return list(self.answer.prediction.tolist())
+        if name == "probability" and chances is not None:
+            return list(chances[:, -1].tolist())
+        if name == "probabilities" and chances is not None and chances.shape[1] > 2:
+            return list(chances.tolist())
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,23 +87,25 @@ class Answer:
     parts: tuple[Part, ...]
     failures: tuple[Failure, ...] = field(default=())
 
-    def column(self, name: str) -> list[object] | None:
+    def column(self, name: str) -> list[Any] | None:
         """The values of an answer column; None if no arm gives it."""
-        if not any(name in part.answer.column_names for part in self.parts):
-            return None
-        values: list[object] = [None] * self.count
+        if len(self.parts) == 1 and self.parts[0].rows is None:
+            return self.parts[0].column(name)
+        values: list[Any] = [None] * self.count
+        is_given = False
         for part in self.parts:
-            if name not in part.answer.column_names:
+            found = part.column(name)
+            if found is None:
                 continue
-            found = part.answer.column(name).to_pylist()
-            if part.rows is None:
-                return list(found)
-            for place, value in zip(part.rows, found, strict=True):
+            is_given = True
+            for place, value in zip(range(self.count) if part.rows is None else part.rows, found, strict=True):
                 values[place] = value
-        return values
+        return values if is_given else None
 
     def versions(self) -> list[int]:
         """The model version that answered, for each row."""
+        if len(self.parts) == 1 and self.parts[0].rows is None:
+            return [self.parts[0].arm.version] * self.count
         found = [0] * self.count
         for part in self.parts:
             for place in range(self.count) if part.rows is None else part.rows:
@@ -109,24 +131,38 @@ class Runtime:
         self.shadows = tuple(arm for arm in manifest.arms if arm.role == "shadow")
         self.lookup = FeatureLookup(manifest.arms, online or LastingStore(""))
         self.inputs = self._accepted()
+        self.matrix = self._reader()
+        self.pace = Pace()
 
     @classmethod
     def load(
-        cls, manifest: Manifest, blobs: Blobs, former: Runtime | None = None, online: LastingStore | None = None
+        cls,
+        manifest: Manifest,
+        blobs: Blobs,
+        former: Runtime | None = None,
+        online: LastingStore | None = None,
+        *,
+        threads: int | None = None,
     ) -> Runtime:
-        """Loads every arm, those apart that the former runtime holds already, and asks each on its example.
+        """Loads every arm, those apart that the former runtime holds already, and asks each once.
+
+        Args:
+            threads: How many one prediction of one model may use.
 
         Raises:
             FlyballError: a package cannot be loaded, or the manifest makes no sense.
         """
         held = former.models if former else {}
-        models = {arm.package.id: held.get(arm.package.id) or load_model(arm.package, blobs) for arm in manifest.arms}
+        models = {
+            arm.package.id: held.get(arm.package.id) or load_model(arm.package, blobs, threads=threads)
+            for arm in manifest.arms
+        }
         runtime = cls(manifest, models, online)
         for name, model in models.items():
-            if name not in held and model.example is not None:
-                # The first call of a model costs a multiple of the later ones; one row and many go different ways.
-                model.predict(model.example)
-                model.predict(model.example.slice(0, 1))
+            if name not in held:
+                _warm(model)
+        if runtime.matrix is not None:
+            runtime.pace = Pace.of(models[runtime.champion.package.id])
         return runtime
 
     def signature_of(self, arm: Arm) -> Schema:
@@ -145,7 +181,7 @@ class Runtime:
         known = ", ".join(str(arm.version) for arm in self.manifest.arms)
         raise NotFound(f"'{self.manifest.deployment}' serves no version {version}.", hint=f"It serves {known}.")
 
-    def keys(self, table: pa.Table, ids: Sequence[str]) -> list[str]:
+    def keys(self, table: Rows, ids: Sequence[str]) -> list[str]:
         """What each row is routed by: the manifest's key column, or the prediction's id.
 
         Raises:
@@ -154,60 +190,86 @@ class Runtime:
         name = self.manifest.key
         if not name:
             return list(ids)
+        if is_matrix(table):
+            values = [] if self.matrix is None else self.matrix.keys(table)
+            return [fallback if value is None else str(value) for value, fallback in zip(values, ids, strict=True)]
         if name not in table.column_names:
             raise InvalidInput(f"Column '{name}' is missing, by which predictions are routed.", column=name)
         values = table.column(name).to_pylist()
         return [fallback if value is None else str(value) for value, fallback in zip(values, ids, strict=True)]
 
-    def predict(self, table: pa.Table, keys: Sequence[str], *, only: Arm | None = None) -> Answer:
+    def predict(self, rows: Rows, keys: Sequence[str], *, only: Arm | None = None) -> Answer:
         """Answers every row, by the arm of its key. Where a challenger fails, the champion stands in.
 
         Args:
+            rows: A table, or a matrix as `self.matrix` reads it.
             only: Asks this arm for all rows, whatever the keys.
 
         Raises:
             InvalidInput: the rows do not fit the model.
         """
         if only is not None:
-            return Answer(count=table.num_rows, parts=(self._score(only, table, None),))
+            return Answer(count=len(rows), parts=(self._score(only, rows, None),))
         by_arm: dict[int, list[int]] = {}
-        for row, place in enumerate(self.router.places(keys)):
-            by_arm.setdefault(place, []).append(row)
-        if not by_arm:
-            by_arm = {self.router.champion: []}
+        if self.router.is_shared:
+            for row, place in enumerate(self.router.places(keys)):
+                by_arm.setdefault(place, []).append(row)
+        if len(by_arm) < 2:
+            arm = self.manifest.arms[next(iter(by_arm), self.router.champion)]
+            part, failure = self._with_stand_in(arm, rows, None)
+            return Answer(count=len(rows), parts=(part,), failures=() if failure is None else (failure,))
         parts, failures = [], []
-        for place, rows in by_arm.items():
-            mine, own = (table, None) if len(by_arm) == 1 else (table.take(rows), rows)
-            part, failure = self._with_stand_in(self.manifest.arms[place], mine, own)
+        for place, own in by_arm.items():
+            part, failure = self._with_stand_in(self.manifest.arms[place], _taken(rows, own), own)
             parts.append(part)
             failures += [] if failure is None else [failure]
-        return Answer(count=table.num_rows, parts=tuple(parts), failures=tuple(failures))
+        return Answer(count=len(rows), parts=tuple(parts), failures=tuple(failures))
 
-    def shadow(self, arm: Arm, table: pa.Table) -> Part:
+    def shadow(self, arm: Arm, rows: Rows) -> Part:
         """What a shadow would have answered."""
-        return self._score(arm, table, None)
+        return self._score(arm, rows, None)
 
-    def _with_stand_in(self, arm: Arm, table: pa.Table, rows: Sequence[int] | None) -> tuple[Part, Failure | None]:
+    def _with_stand_in(self, arm: Arm, rows: Rows, places: Sequence[int] | None) -> tuple[Part, Failure | None]:
         start = perf_counter()
         try:
-            return self._score(arm, table, rows), None
+            return self._score(arm, rows, places), None
         except Exception as error:
             if arm is self.champion:
                 raise
             spent = int((perf_counter() - start) * 1e6)
             # A bad request fails at the champion, too, and is then no fault of the challenger.
-            part = self._score(self.champion, table, rows)
+            part = self._score(self.champion, rows, places)
             logger.warning("revision failed", extra={"revision": arm.revision}, exc_info=error)
-            return part, Failure(arm=arm, rows=rows, error=f"{type(error).__name__}: {error}"[:500], latency_us=spent)
+            return part, Failure(arm=arm, rows=places, error=f"{type(error).__name__}: {error}"[:500], latency_us=spent)
 
-    def _score(self, arm: Arm, table: pa.Table, rows: Sequence[int] | None) -> Part:
+    def _score(self, arm: Arm, rows: Rows, places: Sequence[int] | None) -> Part:
         model = self.models[arm.package.id]
-        table = self.lookup.fill(arm, table, model.signature.inputs.names)
-        inputs = conform(table, model.signature.inputs)
-        start = perf_counter()
-        answer = model.predict(inputs)
+        inputs: Rows
+        answer: pa.Table | Scores
+        if is_matrix(rows):
+            inputs = rows if self.matrix is None else self.matrix.of_arm(arm, rows)
+            start = perf_counter()
+            answer = model.score(inputs)
+        else:
+            inputs = conform(self.lookup.fill(arm, rows, model.signature.inputs.names), model.signature.inputs)
+            start = perf_counter()
+            answer = model.predict(inputs)
         spent = int((perf_counter() - start) * 1e6)
-        return Part(arm=arm, rows=rows, inputs=inputs, answer=answer, latency_us=spent)
+        return Part(arm=arm, rows=places, inputs=inputs, answer=answer, latency_us=spent)
+
+    def _reader(self) -> MatrixReader | None:
+        """What reads requests as matrices; None where an arm, or what it looks up, needs more than numbers."""
+        if self.lookup or any(self.models[arm.package.id].matrix is None for arm in self.manifest.arms):
+            return None
+        kinds = {
+            frozenset((column.name, column.type) for column in self.signature_of(arm).columns)
+            for arm in self.manifest.arms
+        }
+        key = self.manifest.key
+        if len(kinds) > 1 or (key and key not in self.inputs.names):
+            return None
+        orders = {arm.revision: self.signature_of(arm).names for arm in self.manifest.arms}
+        return MatrixReader(self.inputs, orders, key=key)
 
     def _accepted(self) -> Schema:
         """The columns of all arms, the champion's first."""
@@ -219,3 +281,56 @@ class Runtime:
             # What is looked up need not be given, whatever the model says of it.
             columns[column.name] = replace(columns.get(column.name, column), nullable=True)
         return Schema(columns=tuple(columns.values()))
+
+
+@dataclass(slots=True)
+class Pace:
+    """How long the champion takes for rows of a matrix, in seconds: what was measured before it was ready, and since."""
+
+    call: float = 0.0
+    row: float = 0.0
+    slower: float = 1.0
+
+    @classmethod
+    def of(cls, model: LoadedModel) -> Pace:
+        """Measures it."""
+        import numpy as np
+
+        width, spent = len(model.signature.inputs.columns), []
+        for count in (1, 64):
+            rows = np.zeros((count, width))
+            start = perf_counter()
+            model.score(rows)
+            spent.append(perf_counter() - start)
+        row = max(spent[1] - spent[0], 0.0) / 63
+        return cls(call=max(spent[0] - row, 1e-6), row=row)
+
+    def expect(self, rows: int) -> float:
+        """Seconds that so many rows will take."""
+        return (self.call + rows * self.row) * self.slower
+
+    def learn(self, rows: int, seconds: float) -> None:
+        """What they took."""
+        ratio = seconds / max(self.call + rows * self.row, 1e-6)
+        self.slower += 0.1 * (min(ratio, 100.0) - self.slower)
+
+
+def is_matrix(rows: Rows) -> TypeIs[np.ndarray[Any, Any]]:
+    """Whether they are a matrix and no table."""
+    return not hasattr(rows, "column_names")
+
+
+def _taken(rows: Rows, places: Sequence[int]) -> Rows:
+    return rows[list(places)] if is_matrix(rows) else rows.take(places)
+
+
+def _warm(model: LoadedModel) -> None:
+    # The first call of a model costs a multiple of the later ones; one row and many go different ways.
+    if model.matrix is not None:
+        import numpy as np
+
+        for count in (2, 1, 64):
+            model.score(np.zeros((count, len(model.signature.inputs.columns))))
+    elif model.example is not None:
+        model.predict(model.example)
+        model.predict(model.example.slice(0, 1))

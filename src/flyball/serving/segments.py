@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from flyball.serving.batches import Batch, batch_tables
 from flyball.serving.manifest import segment_prefix
 from flyball.storage.object_store import ObjectStore
 
@@ -76,11 +77,12 @@ def parse_segment(key: str) -> SegmentName | None:
     return SegmentName(key=key, replica=replica, stamp=f"{second}.{micros}", low=low, high=high)
 
 
-def encode(entries: Sequence[Entry]) -> Iterator[tuple[bytes, int, datetime, datetime]]:
+def encode(entries: Sequence[Entry | Batch]) -> Iterator[tuple[bytes, int, datetime, datetime]]:
     """Parquet files of the entries, with their rows and times: one, or several where the types do not go together."""
     import pyarrow as pa
 
-    tables = [_table(list(group)) for group in _groups(entries)]
+    tables = [_table(list(group)) for group in _groups([each for each in entries if not isinstance(each, Batch)])]
+    tables += batch_tables([each for each in entries if isinstance(each, Batch)])
     try:
         whole = [pa.concat_tables(tables, promote_options="default")]
     except (pa.ArrowInvalid, pa.ArrowTypeError):
