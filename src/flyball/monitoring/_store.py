@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from flyball.monitoring.profile import Profile
 from flyball.monitoring.windows import Window
+from flyball.serialization import to_json
 from flyball.storage.database import Database
 from flyball.storage.tables import Document, Instant, metadata
 
@@ -37,7 +38,7 @@ windows = sa.Table(
 )
 
 _ROWS_PER_WRITE = 10_000
-_IDS_PER_QUERY = 5_000  # SQLite takes 32,766 values in one statement
+_IDS_PER_QUERY = 50_000
 
 
 def write_truth(
@@ -64,11 +65,27 @@ def write_truth(
 
 def read_truth(connection: sa.Connection, deployment: str, ids: Sequence[str]) -> list[sa.Row[Any]]:
     """The ground truth of those of the ids that have one."""
+    return _of_ids(connection, sa.select(ground_truth), deployment, ids)
+
+
+def read_values(connection: sa.Connection, deployment: str, ids: Sequence[str]) -> list[sa.Row[Any]]:
+    """Id and value alone, of those of the ids that have one."""
+    return _of_ids(connection, sa.select(ground_truth.c.prediction_id, ground_truth.c.value), deployment, ids)
+
+
+def _of_ids(connection: sa.Connection, query: sa.Select[Any], deployment: str, ids: Sequence[str]) -> list[sa.Row[Any]]:
+    # All ids as one value: to bind each by itself costs more than to find it.
+    if connection.dialect.name == "sqlite":
+        given = sa.func.json_each(sa.bindparam("ids", type_=sa.Text)).table_valued("value")
+        query = query.where(ground_truth.c.prediction_id.in_(sa.select(given.c.value)))
+    else:
+        query = query.where(ground_truth.c.prediction_id == sa.any_(sa.bindparam("ids", type_=sa.ARRAY(sa.Text))))
+    query = query.where(ground_truth.c.deployment == deployment)
     found: list[sa.Row[Any]] = []
     for start in range(0, len(ids), _IDS_PER_QUERY):
-        part = ground_truth.c.prediction_id.in_(ids[start : start + _IDS_PER_QUERY])
-        query = sa.select(ground_truth).where(ground_truth.c.deployment == deployment, part)
-        found += connection.execute(query).all()
+        part = list(dict.fromkeys(ids[start : start + _IDS_PER_QUERY]))
+        is_text = connection.dialect.name == "sqlite"
+        found += connection.execute(query, {"ids": to_json(part).decode() if is_text else part}).all()
     return found
 
 

@@ -12,7 +12,7 @@ Performance Estimation, 2023 (arXiv 2407.08649); pool-adjacent-violators: Ayer e
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,13 @@ from flyball.errors import InvalidInput
 from flyball.evaluation.intervals import quantile
 from flyball.evaluation.sample import Sample
 from flyball.evaluation.scores import MetricValue, find_metric
+from flyball.monitoring.counted import COUNTED, group_scores, metric_of_draws
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from flyball.evaluation.metrics.base import Metric
 
     Floats = npt.NDArray[np.float64]
 
@@ -119,7 +122,7 @@ def estimate(
     """What the metrics will be once the truth of these rows is known, if scores still mean what they meant.
 
     The interval is that of the metric to be realised: it holds the chance in the truth of these rows and the uncertainty
-    of the calibration. Of more than 20,000 rows that many are drawn.
+    of the calibration.
 
     Args:
         scores: Probabilities of class 1, shape (n,).
@@ -142,19 +145,54 @@ def estimate(
     n = len(said)
     if not n:
         return ()
+    found = _counted(calibration, said, [name for name in wanted if name in COUNTED], threshold, draws, seed)
+    found |= _drawn(
+        calibration, said, {name: each for name, each in wanted.items() if name not in COUNTED}, threshold, draws, seed
+    )
+    return tuple(_summed_up(name, found[name], n, level) for name in wanted)
+
+
+def _counted(
+    calibration: Calibration, said: Floats, names: Sequence[str], threshold: float, draws: int, seed: int
+) -> dict[str, Floats]:
+    """The metrics of each draw, from counts."""
+    import numpy as np
+
+    if not names:
+        return {}
+    random, groups = np.random.default_rng(seed), group_scores(said, threshold=threshold)
+    chances = np.stack([_between(calibration, shares, groups.scores) for shares in _shares(calibration, random, draws)])
+    positives = random.binomial(groups.rows, chances)
+    return {name: metric_of_draws(name, groups, positives) for name in names}
+
+
+def _drawn(
+    calibration: Calibration, said: Floats, wanted: dict[str, Metric], threshold: float, draws: int, seed: int
+) -> dict[str, Floats]:
+    """The metrics of each draw, row by row."""
+    import numpy as np
+
+    if not wanted:
+        return {}
     random = np.random.default_rng(seed)
-    if n > _MOST_ROWS:
-        said = said[random.choice(n, _MOST_ROWS, replace=False)]
+    if len(said) > _MOST_ROWS:
+        said = said[random.choice(len(said), _MOST_ROWS, replace=False)]
     values: dict[str, list[float]] = {name: [] for name in wanted}
-    rows, positives = np.asarray(calibration.rows, dtype=np.float64), np.asarray(calibration.positives)
-    for _ in range(draws):
-        # Jeffreys' prior: what so many rows of a bin leave open about its share.
-        shares = _isotonic(random.beta(positives + 0.5, rows - positives + 0.5), rows)
+    for shares in _shares(calibration, random, draws):
         truth = (random.random(len(said)) < _between(calibration, shares, said)).astype(np.float64)
         sample = Sample(task="classification", truth=truth, prediction=said)
         for name, metric in wanted.items():
             values[name].append(metric.compute(truth, sample.predicted_for(metric, threshold=threshold)))
-    return tuple(_summed_up(name, np.array(found), n, level) for name, found in values.items())
+    return {name: np.array(found) for name, found in values.items()}
+
+
+def _shares(calibration: Calibration, random: np.random.Generator, draws: int) -> Iterator[Floats]:
+    """How often the scores of each bin may truly come true, draw by draw: what so many rows of it leave open."""
+    import numpy as np
+
+    rows, positives = np.asarray(calibration.rows, dtype=np.float64), np.asarray(calibration.positives)
+    for _ in range(draws):
+        yield _isotonic(random.beta(positives + 0.5, rows - positives + 0.5), rows)  # Jeffreys' prior
 
 
 def fit_classes(scores: npt.ArrayLike, truth: npt.ArrayLike) -> tuple[Calibration, ...]:
@@ -207,12 +245,11 @@ def estimate_classes(
         return ()
     if n > _MOST_ROWS:
         said = said[random.choice(n, _MOST_ROWS, replace=False)]
-    known = [(np.asarray(c.rows, dtype=np.float64), np.asarray(c.positives)) for c in calibrations]
     values: dict[str, list[float]] = {name: [] for name in wanted}
-    for _ in range(draws):
+    for drawn in zip(*(_shares(each, random, draws) for each in calibrations), strict=True):
         columns = [
-            _between(each, _isotonic(random.beta(hits + 0.5, rows - hits + 0.5), rows), said[:, place])
-            for place, (each, (rows, hits)) in enumerate(zip(calibrations, known, strict=True))
+            _between(each, shares, said[:, place])
+            for place, (each, shares) in enumerate(zip(calibrations, drawn, strict=True))
         ]
         chances = np.stack(columns, axis=1)
         ends = np.cumsum(chances / chances.sum(axis=1, keepdims=True), axis=1)

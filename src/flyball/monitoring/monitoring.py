@@ -105,7 +105,7 @@ class Monitoring:
     def truth_of(self, deployment: str, ids: list[str]) -> dict[str, Any]:
         """The true values alone of those of the predictions that have one; for many at a time."""
         with self._database.reading() as connection:
-            rows = _store.read_truth(connection, deployment, ids)
+            rows = _store.read_values(connection, deployment, ids)
         # All values in one piece: each by itself would cost ten times as much.
         values = from_json(f"[{','.join([row.value for row in rows])}]", list[Any])
         return dict(zip([row.prediction_id for row in rows], values, strict=True))
