@@ -96,7 +96,7 @@ def open_chunk(data: bytes) -> Columns:
     steps, times, floats = (_turned_back(column) for column in _columns(data))
     deltas, moments, numbers = array("Q", steps), array("q", times), array("d", floats)
     for column in (deltas, moments, numbers):
-        _to_native(column)
+        to_native(column)
     first = deltas[0] if deltas[0] < 1 << 63 else deltas[0] - (1 << 64)
     found = list(accumulate(deltas[1:], initial=first))
     # NaN is the only number that differs from itself.
@@ -146,7 +146,7 @@ def _columns(data: bytes) -> list[bytes]:
 
 
 def _turned(column: array[Any]) -> bytes:
-    _to_native(column)
+    to_native(column)
     data = column.tobytes()
     return b"".join(data[place::8] for place in range(8))
 
@@ -159,7 +159,7 @@ def _turned_back(data: bytes) -> bytes:
     return bytes(found)
 
 
-def _to_native(column: array[Any]) -> None:
+def to_native(column: array[Any]) -> None:
     """Between this machine's order of bytes and the little-endian one of the rows."""
     if sys.byteorder == "big":
         column.byteswap()

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from flyball.serialization import from_json, to_json
 from flyball.storage.database import Database
 from flyball.tracking import _store, limits
 from flyball.tracking._chunks import FEWEST, Chunk, make_chunks, sort_points
+from flyball.tracking._sheets import make_sheet
 from flyball.tracking._statements import Rows, Statements
 from flyball.tracking.limits import ParamValue
 from flyball.tracking.nouns import MetricPoint, Series
@@ -28,10 +30,17 @@ BEAT_EVERY = 1.0
 RIPE = 2_048
 """So many points of one metric in rows of their own are worth making chunks of."""
 
+_SHEETS = 64
+"""So many sheets of a run are worth making chunks of."""
+
+Ripe = tuple[int, int | None]
+"""A run and a metric of which chunks can be made; no metric stands for the sheets of the run."""
+
 ArtifactRow = tuple[str, str, int, str, int]
 Points = list[tuple[str, float | None, int, int]]
 Tell = Callable[[sa.Connection, str], None]
 _MOST_KEYS = 100_000
+_NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +67,10 @@ class _Group:
 
     points: Rows = field(default_factory=list)
     chunks: Rows = field(default_factory=list)
+    sheets: Rows = field(default_factory=list)
     latest: dict[tuple[int, int], tuple[int, int, bool, float]] = field(default_factory=dict)
-    loose: dict[tuple[int, int], int] = field(default_factory=dict)
+    latest_of_sheets: list[Rows] = field(default_factory=list)
+    loose: dict[Ripe, int] = field(default_factory=dict)
     params: Rows = field(default_factory=list)
     tags: dict[tuple[int, str], str] = field(default_factory=dict)
     artifacts: dict[tuple[int, str], ArtifactRow] = field(default_factory=dict)
@@ -79,8 +90,8 @@ class Writer:
         self._statements = Statements(database)
         self._keys: dict[str, int] = {}
         self._lock = threading.Lock()
-        self._loose: dict[tuple[int, int], int] = {}
-        self._ripe: set[tuple[int, int]] = set()
+        self._loose: dict[Ripe, int] = {}
+        self._ripe: set[Ripe] = set()
 
     def write(self, connection: sa.Connection, batches: Sequence[Batch]) -> list[FlyballError | None]:
         """Writes the batches; says of each why it is not written, or None."""
@@ -89,7 +100,7 @@ class Writer:
         names: set[str] = set()
         for place, batch in enumerate(batches):
             try:
-                points, series = _checked(batch)
+                points, series = _checked(batch, self._keys)
             except FlyballError as error:
                 found[place] = error
                 continue
@@ -116,10 +127,11 @@ class Writer:
             for row in batch.artifacts:
                 group.artifacts[number, row[0]] = row
                 group.folders.update((number, folder) for folder in _above(row[0]))
-            if points:
+            if len(points) >= FEWEST:
+                _take_sheet(group, number, keys, points)
+            else:
                 _take_points(group, number, keys, points)
-            for one in series:
-                _take_series(group, number, keys[one.key], one)
+            _take_columns(group, number, keys, series)
         self._write(connection, group)
         return found
 
@@ -128,7 +140,7 @@ class Writer:
         """Whether some metric has many points in rows of their own."""
         return bool(self._ripe)
 
-    def take_ripe(self, at_least: int = RIPE) -> list[tuple[int, int]]:
+    def take_ripe(self, at_least: int = RIPE) -> list[Ripe]:
         """The runs and metrics that have so many points in rows of their own by now; they are forgotten here."""
         if not self._ripe:
             return []
@@ -139,7 +151,7 @@ class Writer:
                 del self._loose[pair]
             return found
 
-    def put_back(self, pair: tuple[int, int]) -> None:
+    def put_back(self, pair: Ripe) -> None:
         """Says that the points of a metric still stand in rows of their own."""
         with self._lock:
             self._loose[pair] = self._loose.get(pair, 0) + RIPE
@@ -149,11 +161,14 @@ class Writer:
         run = self._statements.run
         run(connection, "points", group.points)
         run(connection, "chunks", group.chunks)
+        run(connection, "sheets", group.sheets)
         latest = [
             (number, key, step, at, value if defined else None)
             for (number, key), (step, at, defined, value) in sorted(group.latest.items())
         ]
         run(connection, "latest", latest)
+        for rows in group.latest_of_sheets:  # one by one: a statement may not touch a row twice
+            run(connection, "latest", rows)
         run(connection, "params", sorted(group.params, key=lambda row: row[:2]))
         run(connection, "tags", sorted((number, key, value) for (number, key), value in group.tags.items()))
         if group.artifacts:
@@ -161,7 +176,7 @@ class Writer:
         if group.loose:
             self._count(group.loose)
 
-    def _count(self, loose: dict[tuple[int, int], int]) -> None:
+    def _count(self, loose: dict[Ripe, int]) -> None:
         with self._lock:
             if len(self._loose) > _MOST_KEYS:
                 self._loose = {pair: self._loose[pair] for pair in self._ripe}
@@ -260,8 +275,11 @@ def series_of(points: Sequence[MetricPoint]) -> list[Series]:
     return [Series(key=key, steps=steps, times=times, values=values) for key, (steps, times, values) in found.items()]
 
 
-def _checked(batch: Batch) -> tuple[Points, list[Series]]:
-    """The points of a batch as they are kept: those that become rows as they are, and the others in columns.
+def _checked(batch: Batch, known: Collection[str]) -> tuple[Points, list[Series]]:
+    """The points of a batch as they are kept: those of which nothing is to be changed, and the others in columns.
+
+    Args:
+        known: Names of metrics that are known to be right.
 
     Raises:
         InvalidInput: something in it cannot be kept.
@@ -275,7 +293,7 @@ def _checked(batch: Batch) -> tuple[Points, list[Series]]:
     points = batch.points
     if not points:
         return points, _checked_columns(batch.series)
-    if _stay_rows(points):
+    if _are_right(points, known):
         return points, _checked_columns(batch.series)
     columns: dict[str, tuple[list[int], list[int], list[float | None]]] = {}
     for key, value, step, micros in points:
@@ -287,15 +305,17 @@ def _checked(batch: Batch) -> tuple[Points, list[Series]]:
     return [], _checked_columns([*batch.series, *given])
 
 
-def _stay_rows(points: Points) -> bool:
-    """Whether the points can be kept as they are, each in a row: nothing is odd about any, and of no metric there are many."""
+def _are_right(points: Points, known: Collection[str]) -> bool:
+    """Whether the points can be kept as they are: nothing is odd about any, and of no metric there are many."""
     keys, values, steps, times = zip(*points, strict=True)
     if not limits.are_plain(steps, times, values):
         return False
-    if len(points) >= FEWEST and max(Counter(keys).values()) >= FEWEST:
+    names = set(keys)
+    if len(points) - len(names) >= FEWEST - 1 and max(Counter(keys).values()) >= FEWEST:
         return False
-    for key in keys if len(keys) == 1 else set(keys):
-        limits.check_key(key, "metric")
+    for key in names:
+        if key not in known:
+            limits.check_key(key, "metric")
     return True
 
 
@@ -356,26 +376,56 @@ def _take_points(group: _Group, number: int, keys: dict[str, int], points: Point
         rows.append((number, key, step, at, value, 0))
 
 
-def _take_series(group: _Group, number: int, key: int, series: Series) -> None:
+def _take_sheet(group: _Group, number: int, keys: dict[str, int], points: Points) -> None:
+    names, values, steps, times = zip(*points, strict=True)
+    numbers = [keys[name] for name in names]
+    group.sheets.append(make_sheet(number, numbers, steps, times, values))
+    group.loose[number, None] = group.loose.get((number, None), 0) + RIPE // _SHEETS
+    rows = list(zip(repeat(number), numbers, steps, times, values, strict=False))
+    if len(set(numbers)) < len(numbers):
+        # One row a metric, the last of its points: later ones replace earlier ones.
+        rows = list({row[1]: row for row in sorted(rows)}.values())
+    group.latest_of_sheets.append(rows)
+
+
+def _take_columns(group: _Group, number: int, keys: dict[str, int], given: Sequence[Series]) -> None:
+    few: list[Series] = []
+    for series in given:
+        key = keys[series.key]
+        newest = _newest(series)
+        group.latest[number, key] = max(newest, group.latest.get((number, key), newest))
+        if len(series.steps) < FEWEST:
+            few.append(series)
+        else:
+            chunks = make_chunks(sort_points(series.steps, series.times, series.values))
+            group.chunks += [chunk_row(number, key, chunk) for chunk in chunks]
+    if sum(len(series.steps) for series in few) >= FEWEST:
+        points = [(keys[one.key], *point) for one in few for point in _points_of(one)]
+        numbers, steps, times, values = zip(*points, strict=True)
+        known = [_NAN if value is None else value for value in values]
+        group.sheets.append(make_sheet(number, numbers, steps, times, known))
+        group.loose[number, None] = group.loose.get((number, None), 0) + RIPE // _SHEETS
+        return
+    for one in few:
+        key = keys[one.key]
+        group.loose[number, key] = group.loose.get((number, key), 0) + len(one.steps)
+        group.points += [
+            (number, key, step, at, value or 0.0, 0 if value is not None else 1) for step, at, value in _points_of(one)
+        ]
+
+
+def _points_of(series: Series) -> Iterator[tuple[int, int, float | None]]:
+    return zip(series.steps, series.times, series.values, strict=True)
+
+
+def _newest(series: Series) -> tuple[int, int, bool, float]:
     steps, times, values = series.steps, series.times, series.values
     last = max(steps)
     if steps.count(last) == 1:
         at = steps.index(last)
         value = values[at]
-        newest = (last, times[at], value is not None, value or 0.0)
-    else:
-        points = zip(steps, times, values, strict=True)
-        newest = max((step, at, value is not None, value or 0.0) for step, at, value in points if step == last)
-    pair = number, key
-    group.latest[pair] = max(newest, group.latest.get(pair, newest))
-    if len(steps) < FEWEST:
-        group.loose[pair] = group.loose.get(pair, 0) + len(steps)
-        points = zip(steps, times, values, strict=True)
-        group.points += [
-            (number, key, step, at, value or 0.0, 0 if value is not None else 1) for step, at, value in points
-        ]
-    else:
-        group.chunks += [chunk_row(number, key, chunk) for chunk in make_chunks(sort_points(steps, times, values))]
+        return last, times[at], value is not None, value or 0.0
+    return max((step, at, value is not None, value or 0.0) for step, at, value in _points_of(series) if step == last)
 
 
 def chunk_row(run: int, key: int, chunk: Chunk) -> tuple[Any, ...]:

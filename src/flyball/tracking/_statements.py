@@ -11,7 +11,7 @@ from flyball.storage.database import Database
 from flyball.tracking import _store
 
 Rows = list[tuple[Any, ...]]
-_INSERTED = ("points", "chunks", "latest", "params", "tags", "artifacts")
+_INSERTED = ("points", "chunks", "sheets", "latest", "params", "tags", "artifacts")
 
 
 class Statements:

@@ -119,6 +119,17 @@ chunks = sa.Table(
     sa.Column("data", sa.LargeBinary, nullable=False),
 )
 
+# Points of many metrics that came at once: `_sheets.py` says how. One that is sent twice is kept once, as with chunks.
+sheets = sa.Table(
+    "metric_sheets",
+    metadata,
+    sa.Column("run", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("first_at", Instant, primary_key=True, autoincrement=False),
+    sa.Column("digest", sa.LargeBinary(16), primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
 latest = sa.Table(
     "metric_latest",
     metadata,
@@ -168,7 +179,7 @@ files = sa.Table(
     sa.Index("ix_stored_files_digest", "digest"),
 )
 
-OF_RUN = (points, chunks, latest, params, tags, artifacts)
+OF_RUN = (points, chunks, sheets, latest, params, tags, artifacts)
 """Tables whose rows belong to a run by their column `run`, its row number."""
 
 

@@ -22,10 +22,11 @@ from flyball.errors import InvalidInput
 from flyball.serialization import canonical_json, from_json
 from flyball.tracking import _store
 from flyball.tracking._chunks import ENDS, Columns, Place, from_places, open_arrays, open_chunk, to_places
+from flyball.tracking._sheets import points_in
 from flyball.tracking.limits import to_micros
 from flyball.tracking.nouns import Axis, Curve, MetricPoint
 
-_chunks, _points = _store.chunks, _store.points
+_chunks, _points, _sheets = _store.chunks, _store.points, _store.sheets
 _AT = sa.type_coerce(_points.c.at, sa.BigInteger)
 _PLACE = (_points.c.step, _AT, _points.c.value, _points.c.undefined)
 _SIZE = _chunks.c.count.label("size")  # a row has a method of that name
@@ -52,7 +53,7 @@ def history(connection: sa.Connection, run: int, key: int, limit: int, after: Pl
     query = sa.select(_chunks.c.first_step, _SIZE, _chunks.c.digest).where(*mine)
     query = query if after is None else query.where(_chunks.c.last_step >= after[0])
     heads = connection.execute(query.order_by(_chunks.c.first_step, _chunks.c.digest)).all()
-    opened: list[Place] = []
+    opened = _in_sheets(connection, run, key)
     done, wanted = 0, limit + 1
     while True:
         upto, count = done, 0
@@ -149,6 +150,11 @@ def _rows(
     return [(step, at, value, bool(undefined)) for step, at, value, undefined in rows]
 
 
+def _in_sheets(connection: sa.Connection, run: int, key: int) -> list[Place]:
+    query = sa.select(_sheets.c.data).where(_sheets.c.run == run).order_by(_sheets.c.first_at)
+    return [place for row in connection.execute(query) for place in points_in(row.data, key)]
+
+
 def _between(places: list[Place], after: Place | None, end: int | None) -> list[Place]:
     found = places if after is None else [place for place in places if place > after]
     return found if end is None else [place for place in found if place[0] < end]
@@ -205,6 +211,7 @@ class _Drawing:
             sa.select(*_PLACE).where(_points.c.run == self.run.number, _points.c.key == number).order_by(*_PLACE)
         ).all()
         places: list[Place] = [(step, at, value, bool(undefined)) for step, at, value, undefined in rows]
+        places += _in_sheets(self.connection, self.run.number, number)
         places = [place for place in places if self._is_in(self._x(place[0], place[1]))]
         count = len(places) + sum(head.size for head in heads)
         if count <= 4 * self.buckets:

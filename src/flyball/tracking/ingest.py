@@ -21,8 +21,8 @@ from flyball.errors import Conflict, Overloaded
 from flyball.refs import Ref
 from flyball.storage.database import Database, HeldConnection
 from flyball.storage.event_log import EventLog
-from flyball.tracking import _store, limits
-from flyball.tracking._folding import fold
+from flyball.tracking import limits
+from flyball.tracking._folding import fold_ripe
 from flyball.tracking._points import Batch, Writer
 from flyball.tracking._run_rows import artifact_row
 from flyball.tracking.nouns import Artifact
@@ -209,18 +209,15 @@ class Ingest:
 
     def _fold(self, *, is_idle: bool) -> None:
         """Makes chunks where nobody waits, or where it is high time."""
-        for pair in self._writer.take_ripe() if is_idle else self._writer.take_ripe(_FOLD_NOW):
+        for ripe in self._writer.take_ripe() if is_idle else self._writer.take_ripe(_FOLD_NOW):
             if is_idle and not self._waiting.empty():
-                self._writer.put_back(pair)
+                self._writer.put_back(ripe)
                 continue
-            number, key = pair
             try:
                 with self._database.transaction() as connection:
-                    held = sa.select(_store.runs.c.number).where(_store.runs.c.number == number).with_for_update()
-                    connection.execute(held)
-                    fold(self._database, connection, number, key)
+                    fold_ripe(self._database, connection, ripe)
             except Exception:  # rows that are not folded are read as well
-                logger.warning("the points of a metric could not be folded", exc_info=True)
+                logger.warning("the points of a run could not be folded", exc_info=True)
 
     def _finish(self, group: Sequence[tuple[Batch, _Slot]], errors: Sequence[BaseException | None]) -> None:
         loops: dict[asyncio.AbstractEventLoop, list[tuple[Done, BaseException | None]]] = {}

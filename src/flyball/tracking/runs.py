@@ -14,7 +14,7 @@ from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
 from flyball.tracking import _recording, _store, limits
-from flyball.tracking._folding import fold, fold_run
+from flyball.tracking._folding import fold_ripe, fold_run
 from flyball.tracking._points import Batch, Writer, series_of
 from flyball.tracking._run_reads import RunReads
 from flyball.tracking._run_rows import artifact_row, below, kept_error, locked, new_row, row_of, runs_of
@@ -344,10 +344,8 @@ class Tracking(RunReads):
         (error,) = self._writer.write(connection, [batch])
         if error is not None:
             raise error
-        for number, key in self._writer.take_ripe():
-            held = sa.select(_store.runs.c.number).where(_store.runs.c.number == number).with_for_update()
-            connection.execute(held)
-            fold(self._database, connection, number, key)
+        for ripe in self._writer.take_ripe():
+            fold_ripe(self._database, connection, ripe)
 
     def _take_up(self, connection: sa.Connection, run: str, number: int, experiment: str) -> None:
         row = locked(connection, run)

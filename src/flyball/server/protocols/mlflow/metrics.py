@@ -31,6 +31,7 @@ from flyball.tracking.logged_models import ModelMetric
 from flyball.workspace import Workspace
 
 T = TypeVar("T")
+Points = list[tuple[str, float | None, int, int]]
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 MOST_BULK_RUNS = 100
@@ -53,7 +54,7 @@ class LogMetric(msgspec.Struct):
     dataset_digest: str = ""
 
 
-class Point(msgspec.Struct):
+class Point(msgspec.Struct, gc=False):
     """One point of a metric in a batch."""
 
     key: str = ""
@@ -318,9 +319,10 @@ def _read(decoder: msgspec.json.Decoder[T], body: bytes) -> T | None:
 
 
 def _checked_batch(given: LogBatch) -> Batch:
-    _check_present(given)
+    points = _plain_points(given.metrics)
+    _check_present(given, [] if points is not None else given.metrics)
     run = _checks.check_run(given.run_id)
-    points = _checked_points(given.metrics)
+    points = _checked_points(given.metrics) if points is None else points
     params, tags = _checked_params(given.params), _checked_tags(given.tags)
     _check_size(given)
     if len(params) < len(given.params):
@@ -328,8 +330,22 @@ def _checked_batch(given: LogBatch) -> Batch:
     return Batch(run=run, points=points, params=params, tags=tags)
 
 
-def _checked_points(given: list[Point]) -> list[tuple[str, float | None, int, int]]:
-    points: list[tuple[str, float | None, int, int]] = []
+def _plain_points(given: list[Point]) -> Points | None:
+    """The points, if nothing is odd about any; many are looked at in a third of the time that it takes to name what is odd."""
+    points: Points = [
+        (point.key, point.value, point.step, point.timestamp * 1000)
+        for point in given
+        if point.timestamp is not None
+        and 0 <= point.timestamp <= LATEST_TIME
+        and point.value is not None
+        and math.isfinite(point.value)
+    ]
+    is_plain = len(points) == len(given) and all(map(_checks.is_plain, {point[0] for point in points}))
+    return points if is_plain else None
+
+
+def _checked_points(given: list[Point]) -> Points:
+    points: Points = []
     for place, point in enumerate(given):
         key, at, value = point.key, point.timestamp, point.value
         _checks.check_key(key, f"metrics[{place}].name", "Metric name")
@@ -358,8 +374,8 @@ def _checked_tags(given: list[Tag]) -> dict[str, str]:
     return found
 
 
-def _check_present(given: LogBatch) -> None:
-    for place, point in enumerate(given.metrics):
+def _check_present(given: LogBatch, points: list[Point]) -> None:
+    for place, point in enumerate(points):
         if not point.key or point.value is None or point.timestamp is None:
             name = "key" if not point.key else "value" if point.value is None else "timestamp"
             raise _checks.missing(f"metrics[{place}].{name}")
