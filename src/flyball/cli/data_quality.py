@@ -172,12 +172,16 @@ def clean(
 def forget(
     workspace: Any, dataset: str, value: str, column: str, dry_run: bool, yes: bool, as_json: bool
 ) -> None:  # fmt: skip
-    """Purge a person's rows from every version of a dataset. It cannot be undone."""
-    from flyball.data.forget import forget as purge
+    """Purge a person's rows from every version of a dataset, and from what was copied out of it. It cannot be undone."""
+    from flyball.governance.forgetting import forget_everywhere as purge
 
     if not dry_run and not yes and sys.stdin.isatty():
         would = purge(workspace, dataset, value, column=column, dry_run=True)
-        click.confirm(f"Purge {sum(would.rows.values()):,} rows from {len(would.rows)} versions for good?", abort=True)
+        copies = sum(one.is_purged for one in would.copies)
+        also = f" and {copies} copies of them" if copies else ""
+        click.confirm(
+            f"Purge {sum(would.rows.values()):,} rows from {len(would.rows)} versions{also} for good?", abort=True
+        )
     found = purge(workspace, dataset, value, column=column, dry_run=dry_run, cache=workspace.cache)
     if as_json:
         print_json(found)
@@ -190,6 +194,12 @@ def forget(
         click.echo(
             f"{sum(found.rows.values()):,} rows {would_be} purged from {len(found.rows)} versions of '{dataset}'."
         )
+    if found.copies:
+        rows = [
+            [one.where, one.what, "" if one.rows is None else one.rows, would_be if one.is_purged else "left for you"]
+            for one in found.copies
+        ]
+        print_table(["copied to", "as", "rows", "purged"], rows)
     if found.models:
         click.echo(f"Models that came of these versions, and have learned from the rows: {', '.join(found.models)}.")
 

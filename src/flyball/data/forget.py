@@ -33,6 +33,23 @@ _REASON = "a person's rows were purged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForgottenCopy:
+    """Rows of the person that were copied out of a dataset.
+
+    Attributes:
+        where: Reference of what holds them, such as `features:/weather@2` or `models:/churn/3`.
+        what: `step output`, `held-out rows`, `pushed rows`, `served values`, `label item`, `dataset` or `input example`.
+        rows: How many; None where they cannot be counted without running what is kept.
+        is_purged: Whether they are gone, or would be; if not, they are for people to look at.
+    """
+
+    where: str
+    what: str
+    rows: int | None
+    is_purged: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
     """What a purge did, or would do.
 
@@ -40,6 +57,7 @@ class Forgotten:
         rows: Rows by the id of the version that held them.
         models: Models that came of those versions; their training is not undone.
         removed: Blobs that were removed.
+        copies: Rows that were copied elsewhere, where they were looked for.
         is_dry_run: Whether nothing was done.
     """
 
@@ -47,6 +65,7 @@ class Forgotten:
     rows: dict[str, int]
     models: tuple[str, ...] = ()
     removed: int = 0
+    copies: tuple[ForgottenCopy, ...] = ()
     is_dry_run: bool = False
 
 
@@ -55,8 +74,7 @@ def forget(
 ) -> Forgotten:
     """Purges the rows of a dataset whose column has a value, from all its versions.
 
-    Rows that were copied elsewhere are not found: other datasets, held-out rows of models, outputs of steps, what is kept
-    in the feature store, and exports.
+    Rows that were copied elsewhere are not looked for here; `governance.forgetting` does so for all rooms.
 
     Args:
         workspace: A local workspace: its services `data`, `data_versions`, `quality`, `lineage`, and its stores.
@@ -103,10 +121,8 @@ def _purge_rows(workspace: Any, snapshot: Snapshot, column: str, value: str, row
     def others(_: str, table: pa.Table) -> pa.Table:
         import pyarrow.compute as pc
 
-        if column not in table.column_names:
-            return table
-        is_theirs = _is_theirs(table.column(column), value)
-        return table.filter(pc.invert(is_theirs)) if pc.any(is_theirs).as_py() else table
+        count, theirs = rows_of(table, column, value)
+        return table.filter(pc.invert(theirs)) if count else table
 
     rewrite_snapshot(workspace.data_versions, workspace.blobs, snapshot, others, reason=_REASON, cache=cache)
 
@@ -150,11 +166,19 @@ def _counts(blobs: Blobs, snapshots: list[Snapshot], column: str, value: str) ->
     return found
 
 
-def _is_theirs(column: pa.ChunkedArray, value: str) -> pa.ChunkedArray:
+def rows_of(table: pa.Table, column: str, value: str) -> tuple[int, pa.ChunkedArray | None]:
+    """How many rows of a table have a value, given as text, in a column, and which they are; None where none can."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    return pc.fill_null(pc.equal(column.cast(pa.string()), value), False)
+    if column not in table.column_names:
+        return 0, None
+    try:
+        texts = table.column(column).cast(pa.string())
+    except pa.ArrowNotImplementedError:
+        return 0, None  # lists and the like name nobody
+    theirs = pc.fill_null(pc.equal(texts, value), False)
+    return pc.sum(theirs).as_py() or 0, theirs
 
 
 def _models(lineage: Lineage, dataset: str, snapshots: list[str]) -> tuple[str, ...]:

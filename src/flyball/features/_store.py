@@ -190,6 +190,11 @@ def pushed(connection: sa.Connection, view: str) -> list[sa.Row[Any]]:
     return list(connection.execute(sa.select(pushes).where(pushes.c.view == view).order_by(pushes.c.id)).all())
 
 
+def rewrite_push(connection: sa.Connection, number: int, digest: str, rows: int) -> None:
+    """Puts other rows in the place of those of a push."""
+    connection.execute(sa.update(pushes).where(pushes.c.id == number).values(digest=digest, rows=rows))
+
+
 def delete_pushes(connection: sa.Connection, view: str) -> None:
     """Forgets what was pushed to a view."""
     connection.execute(sa.delete(pushes).where(pushes.c.view == view))

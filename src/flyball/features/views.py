@@ -311,6 +311,25 @@ class Features:
             self._events.append(connection, "features.pushed", _ref(view.name), rows=rows)
         return replace(made, id=number)
 
+    @change
+    def rewrite_push(self, name: str, push: int, digest: str, rows: int, reason: str) -> None:
+        """Puts other rows in the place of those that were pushed to a view, with an event that tells of it.
+
+        Args:
+            push: Number of the push.
+            digest: Of the rows that take the place, as Parquet.
+            reason: Why, for the audit.
+
+        Raises:
+            NotFound: nothing was pushed under that number.
+        """
+        view = self.get(name)
+        with self._database.transaction() as connection:
+            if push not in {row.id for row in _store.pushed(connection, view.name)}:
+                raise NotFound(f"There is no push {push} to feature view '{view.name}'.")
+            _store.rewrite_push(connection, push, check_digest(digest), rows)
+            self._events.append(connection, "features.push_rewritten", _ref(view.name), rows=rows, reason=reason)
+
     @read
     def pushes(self, name: str) -> list[Push]:
         """What was pushed to a view, in its order."""

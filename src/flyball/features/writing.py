@@ -192,6 +192,30 @@ def table_of_cells(schema: Schema, view: FeatureView, cells: Iterable[KeyedCell]
     return pa.table({column.name: _stored_array(values, column) for column, values in zip(names, columns, strict=True)})
 
 
+def keys_of_cells(
+    schema: Schema, view: FeatureView, cells: Iterable[KeyedCell], column: str, value: str
+) -> list[bytes]:
+    """The keys of cells that have a value, given as text, in a column of the view's entity or of its stored columns."""
+    stored = [name for name in schema.names if name not in view.roles]
+    if column in view.entity:
+        place = view.entity.index(column)
+
+        def holds(cell: KeyedCell) -> bool:
+            key = unpack(cell.key)
+            return str(key[place] if len(view.entity) > 1 else key) == value
+
+    elif column in stored:
+        place = stored.index(column)
+
+        def holds(cell: KeyedCell) -> bool:
+            held = unpack(cell.value)
+            return any(str(row[place]) == value for row in ([event[3] for event in held] if view.windows else [held]))
+
+    else:
+        return []
+    return [cell.key for cell in cells if holds(cell)]
+
+
 @dataclass(slots=True)
 class _Usable:
     """The rows that count now, and how many do not."""

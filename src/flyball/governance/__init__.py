@@ -1,4 +1,4 @@
-"""Proof of what was done: from a prediction back to everything it came from.
+"""Proof of what was done: from a prediction back to everything it came from; and what must be forgotten, in all rooms.
 
-This room reads what the others keep; it changes nothing.
+This room reads what the others keep. It changes nothing but to forget a person.
 """

@@ -104,6 +104,14 @@ def remove(connection: sa.Connection, name: str) -> None:
     connection.execute(sa.delete(sets).where(sets.c.name == name))
 
 
+def remove_items(connection: sa.Connection, name: str, own: Sequence[int]) -> None:
+    """Removes things of a set by their numbers, with all that was said of them."""
+    for start in range(0, len(own), _PER_QUERY):
+        part = own[start : start + _PER_QUERY]
+        for table, column in ((turns, turns.c.item), (labels, labels.c.item), (items, items.c.number)):
+            connection.execute(sa.delete(table).where(table.c.label_set == name, column.in_(part)))
+
+
 def numbers(connection: sa.Connection, name: str, keys: Sequence[str]) -> dict[str, int]:
     """The numbers of things by their keys."""
     found: dict[str, int] = {}

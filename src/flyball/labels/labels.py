@@ -118,6 +118,26 @@ class Labels:
                 self._tell(connection, "items_added", name, added=added)
         return added
 
+    @change
+    def remove_items(self, name: str, keys: list[str], reason: str) -> int:
+        """Removes things with all that was said of them; gives how many there were. Snapshots taken of the labels stay.
+
+        Args:
+            keys: Up to 10,000; one that is not there is passed over.
+            reason: Why, for the audit.
+
+        Raises:
+            NotFound: there is no such set.
+        """
+        _check_count(keys, "things")
+        with self._database.transaction() as connection:
+            self._get(connection, name)
+            found = _store.numbers(connection, name, keys)
+            _store.remove_items(connection, name, [*found.values()])
+            if found:
+                self._tell(connection, "items_removed", name, removed=len(found), reason=reason)
+        return len(found)
+
     @read
     def list_items(self, name: str, limit: int = 100, after: int = 0) -> list[Item]:
         """Things of a set, in the order in which they were added.

@@ -132,6 +132,18 @@ class StepCache:
         with self._database.transaction() as connection:
             return connection.execute(sa.delete(table).where(*wanted)).rowcount
 
+    @read
+    def list(self, limit: int = 1000, after: str = "") -> list[CachedStep]:
+        """What is kept, in the order of keys.
+
+        Args:
+            limit: At most this many, up to 10,000.
+            after: `key` of the last one of the page before.
+        """
+        query = sa.select(_store.steps).where(_store.steps.c.key > after).order_by(_store.steps.c.key)
+        with self._database.reading() as connection:
+            return [_step(row) for row in connection.execute(query.limit(max(1, min(limit, 10_000)))).all()]
+
 
 def _step(row: sa.Row[tuple[object, ...]]) -> CachedStep:
     return convert({**row.facts, "created": row.created}, CachedStep)

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from flyball.clock import Clock, parse_time
-from flyball.errors import Conflict, InvalidInput
+from flyball.errors import Conflict, InvalidInput, NotFound
 from flyball.refs import Ref
 from flyball.registry import _people_store as _people
 from flyball.registry import _store
@@ -18,7 +18,7 @@ from flyball.registry.versions import CHAMPION, ModelVersion, Registry, Stage
 from flyball.serialization import JsonValue
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
-from flyball.storage.objects import Blobs
+from flyball.storage.objects import Blobs, check_digest
 from flyball.storage.references import referred_to
 from flyball.verbs import change, read
 
@@ -254,6 +254,26 @@ class Lifecycle:
         """
         with self._database.reading() as connection:
             return _former(connection, model)[1]
+
+    @change
+    def replace_holdout(self, ref: str, holdout: str, reason: str, by: str = "") -> None:
+        """Puts other held-out rows in the place of a version's; what was measured on the former ones stays as it is.
+
+        Args:
+            holdout: Digest of the rows; empty to keep none.
+            reason: Why, for the audit.
+
+        Raises:
+            NotFound: there is no such version, or the rows are not kept.
+        """
+        by, reason = _by(by), _people.reason_of(reason)
+        if holdout and not self._blobs.has(check_digest(holdout)):
+            raise NotFound("The held-out rows are not kept.", digest=holdout)
+        with self._database.transaction() as connection:
+            row = _people.locked_row(connection, ref)
+            changed = sa.update(_store.versions).where(_of(_store.versions, row))
+            connection.execute(changed.values(holdout=holdout, updated=self._clock.now()))
+            self._tell(connection, "holdout_replaced", row, reason=reason, by=by)
 
     @change
     def rollback(self, model: str, reason: str = "", by: str = "") -> Rollback:
