@@ -31,7 +31,7 @@ def ours():
     fitted = time.process_time()
     import pyarrow as pa
 
-    batches = pq.ParquetFile(CURRENT).iter_batches(batch_size=1 << 17)
+    batches = pq.ParquetFile(CURRENT, pre_buffer=False, buffer_size=1 << 20).iter_batches(batch_size=1 << 16)
     parts = []
     decoding = 0.0
     while True:
