@@ -131,7 +131,7 @@ def _pairs(ours: Running, bare: Mapping[str, Running], peer: Running | None) -> 
     for rows, goal in ((100, 1 / 2), (1, None)):
         data, header = binary(rows)
         yield _versus(
-            f"{rows} rows binary, boosting as ONNX", (ours, "boost", data), (ours, "boost", body(rows)), goal,
+            f"{rows} rows binary, logistic regression", (ours, "linear", data), (ours, "linear", body(rows)), goal,
             against="our JSON", header=header,
         )  # fmt: skip
     if peer:

@@ -67,8 +67,8 @@ def table_of_request(request: PredictRequest, runtime: Runtime) -> pa.Table:
     if (request.rows is None) == (request.columns is None):
         raise InvalidInput("The request has neither `rows` nor `columns`, or both.", hint="Give one of them.")
     if request.columns is not None:
-        return _table(request.columns, runtime)
-    return _table(_columns_of(request.rows or [], runtime), runtime)
+        return table_of_columns(request.columns, runtime)
+    return table_of_columns(_columns_of(request.rows or [], runtime), runtime)
 
 
 def table_of_tensors(tensors: Sequence[Tensor], runtime: Runtime, binary: memoryview | None = None) -> pa.Table:
@@ -86,7 +86,7 @@ def table_of_tensors(tensors: Sequence[Tensor], runtime: Runtime, binary: memory
         if tensor.name in columns:
             raise InvalidInput(f"Input '{tensor.name}' is given twice.")
         columns[tensor.name] = _values(tensor)
-    table = _table(columns, runtime)
+    table = table_of_columns(columns, runtime)
     for tensor in pieces:
         _check_declared(tensor, table)
     return table
@@ -147,7 +147,12 @@ def _columns_of(rows: Sequence[Mapping[str, Any]], runtime: Runtime) -> dict[str
     return columns
 
 
-def _table(columns: Mapping[str, Sequence[Any]], runtime: Runtime) -> pa.Table:
+def table_of_columns(columns: Mapping[str, Sequence[Any]], runtime: Runtime) -> pa.Table:
+    """The table of columns of values by name.
+
+    Raises:
+        InvalidInput: a column is unknown, columns differ in length, or values are of no one type.
+    """
     import pyarrow as pa
 
     _refuse_unknown(columns, runtime)

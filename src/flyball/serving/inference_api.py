@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -24,19 +25,14 @@ from flyball.clock import Clock, SystemClock
 from flyball.errors import FlyballError, InvalidInput, NotFound, Overloaded, TimedOut
 from flyball.serialization import error_to_plain, from_json, to_json
 from flyball.serving import explaining, open_inference
-from flyball.serving.decoding import (
-    InferRequest,
-    PredictRequest,
-    moment,
-    prediction_ids,
-    table_of_request,
-    table_of_tensors,
-)
+from flyball.serving.decoding import InferRequest, PredictRequest, moment, prediction_ids, table_of_request
 from flyball.serving.endpoint import Endpoint, Outcome
 from flyball.serving.follower import Follower
 from flyball.serving.friendly import describe, friendly_response
 from flyball.serving.front import Front, binary_headers
+from flyball.serving.inferring import infer, score_columns
 from flyball.serving.inflating import inflated
+from flyball.serving.invocations import invocation_error, invocation_response, read_invocation
 from flyball.serving.manifest import Arm
 from flyball.serving.metrics import prometheus
 from flyball.serving.runtime import Runtime
@@ -51,6 +47,19 @@ Answered = tuple[bytes, int, dict[str, str]]
 """A body, the number of its rows, and headers beside those of JSON."""
 Work = Callable[[Endpoint, Runtime, bytes, Trace], Answered]
 """What is done with a body."""
+Form = Callable[["_Refused"], Response]
+"""How a protocol says no."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryIndexRequest:
+    """Body of the call for the index of models.
+
+    Attributes:
+        ready: Only what can be asked.
+    """
+
+    ready: bool = False
 
 
 class _Refused(Exception):
@@ -105,7 +114,12 @@ def create_app(
         Route("/flush", face.flush, methods=["POST"]),
         Route("/health", face.health),
         Route("/metrics", face.metrics),
+        Route("/invocations", face.invocations, methods=["POST"]),
+        Route("/invocations/{name}", face.invocations, methods=["POST"]),
+        Route("/ping", face.ping),
+        Route("/version", face.version),
         Route("/v2", face.v2_server),
+        Route("/v2/repository/index", face.v2_index, methods=["POST"]),
         Route("/v2/health/live", face.v2_live),
         Route("/v2/health/ready", face.v2_ready),
     ]
@@ -157,7 +171,7 @@ class _Face:
             answer = endpoint.answer(runtime, table, ids, at=at, request_id=asked.request_id, trace=trace)
             return friendly_response(runtime, Outcome.of(answer), ids), len(ids), {}
 
-        return await self._run(request, work, friendly=True)
+        return await self._run(request, work, form=_friendly_refusal)
 
     async def explain(self, request: Request) -> Response:
         """What each column contributed to the champion's predictions; they are not logged and not counted."""
@@ -168,22 +182,22 @@ class _Face:
             answer = await self._in_explainer(lambda: _explained(runtime, body, asked))
             return Response(answer, media_type="application/json")
         except _Refused as refused:
-            return _refusal(refused, friendly=True)
+            return _friendly_refusal(refused)
         except ClientDisconnect:
             return Response(status_code=400)
         except FlyballError as error:
-            return _refusal(_Refused(_STATUS.get(error.code, 500), error), friendly=True)
+            return _friendly_refusal(_Refused(_STATUS.get(error.code, 500), error))
         except Exception as error:
             logger.exception("explanation failed", extra={"deployment": request.path_params["name"]})
             wrapped = FlyballError(f"The model failed: {type(error).__name__}: {error}")
-            return _refusal(_Refused(500, wrapped), friendly=True)
+            return _friendly_refusal(_Refused(500, wrapped))
 
     async def describe(self, request: Request) -> Response:
         """What a request must look like, with one that works."""
         try:
             _, runtime = self._find(request)
         except _Refused as refused:
-            return _refusal(refused, friendly=True)
+            return _friendly_refusal(refused)
         return _json(await asyncio.to_thread(describe, runtime))
 
     async def v2_infer(self, request: Request) -> Response:
@@ -192,26 +206,49 @@ class _Face:
 
         def work(endpoint: Endpoint, runtime: Runtime, body: bytes, trace: Trace) -> Answered:
             only = _version(request, runtime)
-            with trace.span("decode", bytes=len(body)):
-                head, binary = _parts(body, length)
-                asked = _read(head, InferRequest)
-                if not asked.inputs:
-                    raise InvalidInput("The request has no inputs.", hint="Give one tensor a column.")
-                table = table_of_tensors(asked.inputs, runtime, binary)
-            ids = prediction_ids(asked.parameters.get("prediction_ids"), table.num_rows)
-            at = moment(asked.parameters.get("time"), self._clock)
-            answer = endpoint.answer(runtime, table, ids, at=at, only=only, request_id=asked.id, trace=trace)
+            head, binary = _parts(body, length)
+            asked = _read(head, InferRequest)
+            outcome, ids = infer(endpoint, runtime, asked, self._clock, binary=binary, only=only, trace=trace)
             response, json_length = open_inference.infer_response(
-                runtime,
-                Outcome.of(answer),
-                ids,
-                request_id=asked.id,
-                parameters=asked.parameters,
-                outputs=asked.outputs,
+                runtime, outcome, ids, request_id=asked.id, parameters=asked.parameters, outputs=asked.outputs
             )
-            return response, table.num_rows, binary_headers(json_length)
+            return response, len(ids), binary_headers(json_length)
 
-        return await self._run(request, work, friendly=False)
+        return await self._run(request, work, form=_v2_refusal)
+
+    async def invocations(self, request: Request) -> Response:
+        """Predictions as MLflow's server gives them."""
+        kind = request.headers.get("content-type", "")
+
+        def work(endpoint: Endpoint, runtime: Runtime, body: bytes, trace: Trace) -> Answered:
+            columns = read_invocation(body, kind, runtime.signature_of(runtime.champion).names)
+            outcome, ids = score_columns(endpoint, runtime, columns, self._clock, trace=trace)
+            return invocation_response(outcome), len(ids), {}
+
+        if "name" not in request.path_params:
+            names = list(self._follower.endpoints)
+            if len(names) != 1:
+                text = f"This server has {len(names)} deployments. Ask /invocations/<name>: {', '.join(names[:10])}."
+                return _json(invocation_error(text), 400 if names else 503)
+            request.path_params["name"] = names[0]
+        return await self._run(request, work, form=_mlflow_refusal)
+
+    async def ping(self, _: Request) -> Response:
+        """Whether it can be asked, as MLflow's clients and SageMaker ask it."""
+        ready = not self._follower.waiting_for()
+        return PlainTextResponse("\n", 200 if ready else 503)
+
+    async def version(self, _: Request) -> Response:
+        """Of this server."""
+        return PlainTextResponse(__version__)
+
+    async def v2_index(self, request: Request) -> Response:
+        """All models with their versions and whether they can be asked."""
+        try:
+            asked = _read(await self._body(request) or b"{}", RepositoryIndexRequest)
+        except _Refused as refused:
+            return _v2_refusal(refused)
+        return _json(open_inference.repository_index(self._follower.endpoints.values(), only_ready=asked.ready))
 
     async def v2_server(self, _: Request) -> Response:
         """The server."""
@@ -232,7 +269,7 @@ class _Face:
             _, runtime = self._find(request)
             _version(request, runtime)
         except _Refused as refused:
-            return _refusal(refused, friendly=False)
+            return _v2_refusal(refused)
         return _json(open_inference.model_metadata(runtime))
 
     async def v2_model_ready(self, request: Request) -> Response:
@@ -241,7 +278,7 @@ class _Face:
             endpoint, runtime = self._find(request)
             _version(request, runtime)
         except _Refused as refused:
-            return _refusal(refused, friendly=False)
+            return _v2_refusal(refused)
         return _json({"name": endpoint.name, "ready": True})
 
     async def flush(self, _: Request) -> Response:
@@ -250,7 +287,7 @@ class _Face:
             for endpoint in self._follower.endpoints.values():
                 await asyncio.to_thread(endpoint.flush)
         except FlyballError as error:
-            return _refusal(_Refused(503, error), friendly=True)
+            return _friendly_refusal(_Refused(503, error))
         return _json({"flushed": True, "logged": {e.name: e.log.logged for e in self._follower.endpoints.values()}})
 
     async def health(self, _: Request) -> Response:
@@ -283,19 +320,17 @@ class _Face:
             raise _Refused(503, Overloaded(why, hint="Try again in a moment."))
         return endpoint, runtime
 
-    async def _run(self, request: Request, work: Work, *, friendly: bool) -> Response:
+    async def _run(self, request: Request, work: Work, *, form: Form) -> Response:
         sent = request.headers.get("traceparent", "")
         if not self._telemetry.is_on:
-            return await self._respond(
-                request, work, self._telemetry.trace(sent) if sent else NO_TRACE, friendly=friendly
-            )
+            return await self._respond(request, work, self._telemetry.trace(sent) if sent else NO_TRACE, form=form)
         name = request.path_params["name"]
         with self._telemetry.request(f"POST {request.url.path}", sent, **{"flyball.deployment": name}) as trace:
-            response = await self._respond(request, work, trace, friendly=friendly)
+            response = await self._respond(request, work, trace, form=form)
             trace.tell(**{"http.response.status_code": response.status_code})
             return response
 
-    async def _respond(self, request: Request, work: Work, trace: Trace, *, friendly: bool) -> Response:
+    async def _respond(self, request: Request, work: Work, trace: Trace, *, form: Form) -> Response:
         start = perf_counter()
         rows, failed, endpoint = 0, True, None
         try:
@@ -307,18 +342,17 @@ class _Face:
             return Response(answer, headers=headers, media_type=headers.pop("content-type", "application/json"))
         except TimeoutError:
             late = TimedOut(f"The model did not answer within {self._timeout:g} s.", hint="Send fewer rows.")
-            return _refusal(_Refused(504, late), friendly=friendly)
+            return form(_Refused(504, late))
         except _Refused as refused:
-            return _refusal(refused, friendly=friendly)
+            return form(refused)
         except ClientDisconnect:
             return Response(status_code=400)
         except FlyballError as error:
-            status = _STATUS.get(error.code, 500)
-            return _refusal(_Refused(status if friendly or status != 422 else 400, error), friendly=friendly)
+            return form(_Refused(_STATUS.get(error.code, 500), error))
         except Exception as error:
             logger.exception("prediction failed", extra={"deployment": request.path_params["name"]})
             wrapped = FlyballError(f"The model failed: {type(error).__name__}: {error}")
-            return _refusal(_Refused(500, wrapped), friendly=friendly)
+            return form(_Refused(500, wrapped))
         finally:
             if endpoint is not None:
                 endpoint.counters.count(perf_counter() - start, rows, failed=failed)
@@ -401,10 +435,23 @@ def _version(request: Request, runtime: Runtime) -> Arm | None:
         raise _Refused(404, error) from None
 
 
-def _refusal(refused: _Refused, *, friendly: bool) -> Response:
-    error = refused.error
-    headers = {"retry-after": "1"} if refused.status in (429, 503) else None
-    return _json(error_to_plain(error) if friendly else {"error": str(error)}, refused.status, headers)
+def _friendly_refusal(refused: _Refused) -> Response:
+    return _json(error_to_plain(refused.error), refused.status, _later(refused))
+
+
+def _v2_refusal(refused: _Refused) -> Response:
+    # The protocol knows one status for whatever is wrong with a request.
+    status = 400 if refused.status == 422 else refused.status
+    return _json({"error": str(refused.error)}, status, _later(refused))
+
+
+def _mlflow_refusal(refused: _Refused) -> Response:
+    status = 400 if refused.status == 422 else refused.status
+    return _json(invocation_error(str(refused.error)), status, _later(refused))
+
+
+def _later(refused: _Refused) -> dict[str, str] | None:
+    return {"retry-after": "1"} if refused.status in (429, 503) else None
 
 
 def _json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -133,7 +133,7 @@ class MatrixReader:
         if binary is not None and _sizes(asked.inputs) != len(binary):
             return None
         rows = self._matrix(asked.inputs, binary)
-        if rows is None or not self._fits(rows):
+        if rows is None or not len(rows) or not self._fits(rows):
             return None
         given = asked.parameters
         return MatrixRequest(rows, asked.id, given.get("prediction_ids"), given.get("time"), given, asked.outputs)
@@ -154,7 +154,7 @@ class MatrixReader:
             rows = np.empty((len(asked.rows), len(self._places)))
             if asked.rows:
                 rows[:, self._order] = [msgspec.structs.astuple(row) for row in asked.rows]
-        if rows is None or not self._fits(rows):
+        if rows is None or not len(rows) or not self._fits(rows):
             return None
         return MatrixRequest(rows, asked.request_id, asked.ids, asked.time or None)
 
