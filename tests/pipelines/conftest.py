@@ -53,10 +53,16 @@ class ProjectFolder:
         assert old in text
         self.write(name, text.replace(old, new))
 
-    def run(self, pipeline: str = "main", **params: Any) -> PipelineResult:
-        """Loads the project anew and runs a pipeline; `states` and `reasons` say what became of the steps."""
+    def run(self, pipeline: str = "main", **given: Any) -> PipelineResult:
+        """Loads the project anew and runs a pipeline; `states` and `reasons` say what became of the steps.
+
+        Args:
+            pipeline: Its name.
+            **given: Settings of the run by their names; all others are params.
+        """
         project = load_project(self.root, "project.py")
-        result = run_pipeline(project.pipelines[pipeline], params, services=self.services)
+        settings = {name: given.pop(name) for name in ("only", "again_from", "run_id", "shared") if name in given}
+        result = run_pipeline(project.pipelines[pipeline], given, services=self.services, **settings)
         self.states = {step.name: step.state for step in result.steps}
         self.reasons = {step.name: step.reason for step in result.steps}
         return result

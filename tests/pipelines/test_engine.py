@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import queue
+import textwrap
 import threading
 import time
 from datetime import timedelta
@@ -682,3 +683,97 @@ def test_of_the_steps_that_wait_the_more_urgent_go_first(services: Services) -> 
 
     run_pipeline(main, services=services, max_workers=1)
     assert order == ["urgent", "a", "b"]
+
+
+PARTS = """
+    import flyball as fb
+    from pathlib import Path
+
+
+    def note(name):
+        with open(Path(__file__).with_name("ran.txt"), "a") as file:
+            file.write(name + " ")
+
+
+    @fb.step
+    def rows(count):
+        note("rows")
+        return list(range(count))
+
+
+    @fb.step
+    def train(rows):
+        note("train")
+        return sum(rows)
+
+
+    @fb.step
+    def report(model):
+        note("report")
+        return f"total {model}"
+
+
+    @fb.pipeline
+    def main(count: int = 3):
+        model = train(rows(count))
+        if model.value() > 100:
+            raise ValueError("too much")
+        return report(model)
+"""
+
+
+@pytest.fixture
+def parts(project: ProjectFolder) -> ProjectFolder:
+    project.write("project.py", textwrap.dedent(PARTS))
+    return project
+
+
+def ran(parts: ProjectFolder) -> str:
+    """What has run since the last look."""
+    path = parts.root / "ran.txt"
+    text = path.read_text() if path.exists() else ""
+    path.unlink(missing_ok=True)
+    return text.strip()
+
+
+def test_one_step_runs_alone_on_what_is_kept(parts: ProjectFolder) -> None:
+    parts.run()
+    assert ran(parts) == "rows train report"
+    parts.edit("project.py", "return sum(rows)", "return sum(rows) + 1")
+    result = parts.run(only=["train"])
+    assert (ran(parts), result.run.tags["only"]) == ("train", "train")
+    assert parts.states == {"rows": "cached", "train": "finished", "report": "skipped"}
+
+
+def test_a_step_whose_inputs_are_not_kept_cannot_run_alone(parts: ProjectFolder) -> None:
+    with pytest.raises(WorkFailed, match="Step 'train' needs what 'rows' gives, which is not kept"):
+        parts.run(only=["train"])
+    assert ran(parts) == ""
+
+
+def test_steps_run_again_from_one_on(parts: ProjectFolder) -> None:
+    parts.run()
+    ran(parts)
+    parts.run(again_from=["train"])
+    assert ran(parts) == "train report"
+    assert parts.reasons["report"] == "it was asked to run again, or a step before it was"
+
+
+def test_a_step_that_is_not_there_is_named(parts: ProjectFolder) -> None:
+    with pytest.raises(InvalidInput, match=r"Pipeline 'main' has no step 'trian'.*Did you mean 'train'"):
+        parts.run(only=["trian"])
+
+
+def test_processes_share_a_run_step_by_step(parts: ProjectFolder) -> None:
+    for name in ("rows", "train", "report"):
+        assert parts.run(only=[name], run_id="shared-1", shared=True).run.state == "running"
+    assert ran(parts) == "rows train report"
+    result = parts.run(run_id="shared-1", shared=True)
+    assert (result.run.state, result.value(), ran(parts)) == ("finished", "total 3", "")
+
+
+def test_a_shared_run_of_which_a_step_is_missing_fails(parts: ProjectFolder) -> None:
+    parts.run(only=["rows"], run_id="shared-2", shared=True)
+    with pytest.raises(WorkFailed, match="'train' was not asked to run"):
+        parts.run(run_id="shared-2", shared=True)
+    assert parts.services.tracking.get_run("shared-2").state == "failed"

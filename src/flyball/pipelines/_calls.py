@@ -14,7 +14,7 @@ from flyball.pipelines._capture import Page
 from flyball.pipelines.cache import CachedStep
 from flyball.pipelines.context import RunContext
 from flyball.pipelines.materials import Artifact, load
-from flyball.pipelines.output import Output
+from flyball.pipelines.output import Output, handles_in
 from flyball.pipelines.step import Step
 from flyball.storage.objects import Blobs
 
@@ -27,6 +27,7 @@ class Call:
     Attributes:
         name: Name of the step; its second call in a run is `name#2`.
         facts: What it depends on and what it gave, once its key is known.
+        runs_again: Whether it, or one before it, runs whatever is kept.
         was_raised: Whether its error has reached the pipeline function, which may have gone round it.
         LATER: Stands for a value that is read back when it is asked for.
     """
@@ -49,6 +50,7 @@ class Call:
         self.page = Page()
         self.artifacts: tuple[Artifact, ...] = ()
         self.error: WorkFailed | None = None
+        self.runs_again = False
         self.was_raised = False
         self.thread = 0
         self.started = 0.0
@@ -58,6 +60,16 @@ class Call:
         self._values: list[Any] = []
         self._is_claimed = False
         self._then: list[Callable[[], None]] = []
+
+    def before(self) -> list[Call]:
+        """The calls whose outputs it takes, each once."""
+        taken = (handle.source for value in self.bound.arguments.values() for handle in handles_in(value))
+        return [source for source in dict.fromkeys(taken) if isinstance(source, Call)]
+
+    def place_tag(self) -> dict[str, str]:
+        """A tag that names the steps whose outputs it takes; none if it takes none."""
+        names = [call.name for call in self.before()]
+        return {"after": ", ".join(names)} if names else {}
 
     def handles(self) -> Output | tuple[Output, ...]:
         """What the pipeline function gets."""

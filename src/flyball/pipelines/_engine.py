@@ -28,8 +28,9 @@ from flyball.pipelines.context import RunContext, enter_step
 from flyball.pipelines.failures import described, step_failure
 from flyball.pipelines.isolated import IsolatedSteps
 from flyball.pipelines.materials import Artifact, save
-from flyball.pipelines.output import handles_in, resolved
+from flyball.pipelines.output import resolved
 from flyball.pipelines.result import StepEvent, StepRecord
+from flyball.pipelines.scope import NotAsked, Scope, missing_before
 from flyball.pipelines.secrets import find_secret
 from flyball.pipelines.step import Step, parts_of
 from flyball.serialization import error_from_plain
@@ -46,7 +47,7 @@ class Engine:
     Args:
         run: The pipeline's run.
         params: The pipeline's parameters.
-        use_cache: Whether what other runs' steps gave is taken.
+        scope: Which steps may run, and which have to.
         on_event: Told when a step begins or ends.
         max_workers: How many steps run at once.
         on_metric: Told of each metric point that a step logs.
@@ -59,7 +60,7 @@ class Engine:
         params: dict[str, Any],
         services: Any,
         *,
-        use_cache: bool,
+        scope: Scope,
         on_event: Callable[[StepEvent], None] | None,
         max_workers: int,
         on_metric: Callable[[str, float, int], None] | None = None,
@@ -67,7 +68,7 @@ class Engine:
         self._run = run
         self._pipeline = pipeline
         self._services = services
-        self._use_cache = use_cache
+        self._scope = scope
         self._on_event = on_event
         self._context = RunContext(run, services, params, on_metric=on_metric)
         self._code = ProjectCode(services.project_root)
@@ -102,8 +103,7 @@ class Engine:
             name = step.name if count == 1 else f"{step.name}#{count}"
             call = Call(step, name, bound, copy_context(), self._services.blobs)
             self._calls.append(call)
-        sources = (handle.source for value in bound.arguments.values() for handle in handles_in(value))
-        self._start_when_ready(call, [source for source in dict.fromkeys(sources) if isinstance(source, Call)])
+        self._start_when_ready(call, call.before())
         return call.handles()
 
     def finish(self) -> None:
@@ -115,6 +115,10 @@ class Engine:
         for call in self._calls:
             if call.error is not None and call.state == "failed" and not call.was_raised:
                 raise call.error
+        self._scope.check(self._pipeline, {name for call in self._calls for name in (call.step.name, call.name)})
+        for call in self._calls if self._scope.only else ():
+            if call.state == "skipped" and self._scope.may_run(call.step.name, call.name):
+                raise missing_before(call.name, [each.name for each in call.before() if each.error is not None])
 
     def stop(self, error: WorkFailed) -> None:
         """Starts nothing more, and makes what runs leave its work."""
@@ -209,12 +213,18 @@ class Engine:
             self._share(call, first)
             return
         found = self._services.step_cache.lookup(facts.key)
+        scope, names = self._scope, (call.step.name, call.name)
         is_old = found is not None and self._is_old(call.step, found)
-        if found is not None and (found.run == self._run.id or (self._use_cache and not is_old)):
+        call.runs_again = scope.has_to_run(*names) or any(each.runs_again for each in call.before())
+        is_fresh = scope.use_cache and not is_old and not call.runs_again
+        if found is not None and (found.run == self._run.id or is_fresh):
             self._take(call, found)
-            return
-        call.reason = "what it gave is too old" if is_old else self._why(call, facts)[:_MOST_WHY]
-        self._execute(call, facts)
+        elif not scope.may_run(*names):
+            error = NotAsked(f"Step '{call.name}' was not asked to run, and what it gave is not kept.", step=call.name)
+            self._end(call, "skipped", error=error, reason="it was not asked to run")
+        else:
+            call.reason = "what it gave is too old" if is_old else self._why(call, facts)[:_MOST_WHY]
+            self._execute(call, facts)
 
     def _is_old(self, step: Step[Any, Any], found: CachedStep) -> bool:
         made = found.made or found.created
@@ -226,8 +236,10 @@ class Engine:
     def _why(self, call: Call, facts: CachedStep) -> str:
         if not call.step.cache:
             return "it runs in every run"
-        if not self._use_cache:
+        if not self._scope.use_cache:
             return "the cache is not used in this run"
+        if call.runs_again:
+            return "it was asked to run again, or a step before it was"
         return why(self._services.step_cache.latest(self._pipeline, call.name), facts)
 
     def _share(self, call: Call, first: Call) -> None:

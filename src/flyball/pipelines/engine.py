@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from typing import Any
 
@@ -20,11 +21,13 @@ from flyball.pipelines.failures import described, pipeline_failure
 from flyball.pipelines.output import handles_in
 from flyball.pipelines.pipeline import Pipeline
 from flyball.pipelines.result import PipelineResult, StepEvent
+from flyball.pipelines.scope import NotAsked, Scope
 from flyball.tracking.runs import EndState, Run
 from flyball.version import __version__
 
 logger = logging.getLogger(__name__)
 _HEARTBEAT_SECONDS = 2.0
+_MOST_ELSEWHERE = 64
 
 
 def run_pipeline(
@@ -36,10 +39,13 @@ def run_pipeline(
     run_id: str = "",
     use_cache: bool = True,
     on_event: Callable[[StepEvent], None] | None = None,
-    max_workers: int = 2,
+    max_workers: int | None = None,
     cancel: threading.Event | None = None,
     tags: Mapping[str, str] | None = None,
     on_metric: Callable[[str, float, int], None] | None = None,
+    only: Sequence[str] = (),
+    again_from: Sequence[str] = (),
+    shared: bool = False,
 ) -> PipelineResult:
     """Runs a pipeline in this process, until all of its steps have ended.
 
@@ -51,16 +57,22 @@ def run_pipeline(
         run_id: A run of that id which was killed or failed is taken up again: the steps that it finished are not repeated.
         use_cache: Whether what other runs' steps gave is taken.
         on_event: Told when a step begins or ends; from several threads.
-        max_workers: How many steps run at once.
+        max_workers: How many steps run at once; by default as many as there are cores, or what a cluster takes.
         cancel: Set from elsewhere to stop the run.
         tags: Of the run.
         on_metric: Told of each metric point that a step logs: name, value, place; what it raises ends the step.
+        only: Steps that run; what the others gave is taken from what is kept, and what stands behind them is left out.
+        again_from: Steps that run whatever is kept, and all behind them.
+        shared: Other processes run other steps of the same run, which therefore goes on; with `only` empty, the run is ended,
+            for better or worse, by what the others did.
 
     Raises:
         WorkFailed: a step or the pipeline function failed.
         Cancelled: the run was asked to stop.
         InvalidInput: a parameter is unknown, missing or of the wrong type.
     """
+    if max_workers is None:
+        max_workers = _MOST_ELSEWHERE if getattr(services, "runs_elsewhere", False) else max(2, os.cpu_count() or 1)
     if max_workers < 1:
         raise InvalidInput(f"A pipeline cannot run with {max_workers} workers.", hint="Give at least 1.")
     bound = pipeline.bind(params)
@@ -69,29 +81,40 @@ def run_pipeline(
         name=pipeline.name,
         kind="pipeline",
         params=loggable(bound),
-        tags={**(tags or {}), "pipeline": pipeline.name},
+        tags={**(tags or {}), "pipeline": pipeline.name, **({"only": ", ".join(only)} if only and not shared else {})},
         code=services.code,
         environment={"python": platform.python_version(), "flyball": __version__},
         id=run_id,
     )
-    if run_id:
+    if run_id and not shared:
         _end_orphans(run, services)
+    scope = Scope(only=frozenset(only), again=frozenset(again_from), use_cache=use_cache, is_shared=shared)
     engine = Engine(
-        run, pipeline.name, bound, services, use_cache=use_cache, on_event=on_event, max_workers=max_workers,
+        run, pipeline.name, bound, services, scope=scope, on_event=on_event, max_workers=max_workers,
         on_metric=on_metric,
     )  # fmt: skip
     with capturing(), _watching(engine, run, services, cancel or threading.Event()):
         try:
-            returned = copy_context().run(_call_function, pipeline, bound, engine)
+            returned = _called(pipeline, bound, engine, scope)
             engine.finish()
             engine.close()
         except BaseException as error:  # noqa: BLE001  # the outer rim of a run: whatever ends it is written down
             failed = _ended_by(error, engine, run, pipeline, services)
             raise failed from failed.__cause__
-    ended = _end_run(run, services, "finished")
-    if pipeline.on_success is not None:
+    goes_on = shared and bool(only)
+    ended = run if goes_on else _end_run(run, services, "finished")
+    if pipeline.on_success is not None and not goes_on:
         tell(pipeline.on_success, ended)
     return PipelineResult(run=ended, outputs=tuple(handles_in(returned)), steps=engine.records(), returned=returned)
+
+
+def _called(pipeline: Pipeline[..., Any], bound: dict[str, Any], engine: Engine, scope: Scope) -> Any:
+    try:
+        return copy_context().run(_call_function, pipeline, bound, engine)
+    except NotAsked:
+        if not scope.only:
+            raise
+        return None  # it wants to look at what is left out: all that was asked for has been called by then
 
 
 def _call_function(pipeline: Pipeline[..., Any], bound: dict[str, Any], engine: Engine) -> Any:

@@ -157,7 +157,7 @@ class IsolatedSteps:
         if step.resources.cores:
             threads = str(max(1, int(step.resources.cores)))
             environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads)
-        if lease.gpus or step.resources.gpus:
+        if step.resources.gpus and place.is_here:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(lease.gpus)
         name = re.sub(r"[^A-Za-z0-9_.-]", "-", call.name)
         return Job(
