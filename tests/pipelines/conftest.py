@@ -69,7 +69,8 @@ class ProjectFolder:
 
 
 @pytest.fixture
-def services(database: Database, blobs: Blobs, events: EventLog, clock: FixedClock, tmp_path: Path) -> Services:
+def services_on_each(database: Database, blobs: Blobs, events: EventLog, clock: FixedClock, tmp_path: Path) -> Services:
+    """Services on SQLite, and then on PostgreSQL, for what is written into tables."""
     root = tmp_path / "project"
     root.mkdir()
     parts = (database, blobs, events, clock)
@@ -77,7 +78,7 @@ def services(database: Database, blobs: Blobs, events: EventLog, clock: FixedClo
 
 
 @pytest.fixture
-def sqlite_services(sqlite_url: str, blobs: Blobs, clock: FixedClock, tmp_path: Path) -> Iterator[Services]:
+def services(sqlite_url: str, blobs: Blobs, clock: FixedClock, tmp_path: Path) -> Iterator[Services]:
     """Services on SQLite alone, for what has nothing to do with the database."""
     root = tmp_path / "project"
     root.mkdir()
@@ -88,5 +89,5 @@ def sqlite_services(sqlite_url: str, blobs: Blobs, clock: FixedClock, tmp_path: 
 
 
 @pytest.fixture
-def project(sqlite_services: Services) -> ProjectFolder:
-    return ProjectFolder(sqlite_services.project_root, sqlite_services)
+def project(services: Services) -> ProjectFolder:
+    return ProjectFolder(services.project_root, services)

@@ -36,8 +36,8 @@ SCRIPT = 'awk -F, -v c="\\"$2\\"" \'$1 == c { s += $2 } END { print s }\' "$1" >
 
 
 @pytest.fixture
-def project(sqlite_services: Services) -> ProjectFolder:
-    folder = ProjectFolder(sqlite_services.project_root, sqlite_services)
+def project(services: Services) -> ProjectFolder:
+    folder = ProjectFolder(services.project_root, services)
     folder.write("project.py", AWK)
     folder.write("total.sh", SCRIPT)
     return folder

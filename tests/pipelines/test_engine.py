@@ -58,9 +58,9 @@ def test_a_pipeline_gives_what_its_function_returns(services: Services) -> None:
     assert (result.run.state, result.run.params, result.run.kind) == ("finished", {"start": 2}, "pipeline")
 
 
-def test_the_second_run_takes_every_step_from_the_cache(services: Services) -> None:
-    first = run_pipeline(sums, services=services)
-    second = run_pipeline(sums, services=services)
+def test_the_second_run_takes_every_step_from_the_cache(services_on_each: Services) -> None:
+    first = run_pipeline(sums, services=services_on_each)
+    second = run_pipeline(sums, services=services_on_each)
     assert set(states(first).values()) == {"finished"}
     assert set(states(second).values()) == {"cached"}
     assert second.value() == first.value()
@@ -96,15 +96,15 @@ def main():
     assert project.states == {"first": "finished", "second": "cached"}
 
 
-def test_each_step_has_a_run_of_its_own(services: Services) -> None:
-    result = run_pipeline(sums, services=services)
-    steps = services.tracking.list_runs(parent=result.run.id)
+def test_each_step_has_a_run_of_its_own(services_on_each: Services) -> None:
+    result = run_pipeline(sums, services=services_on_each)
+    steps = services_on_each.tracking.list_runs(parent=result.run.id)
     assert {(run.name, run.kind, run.state) for run in steps} == {
         ("add", "step", "finished"), ("add#2", "step", "finished"), ("add#3", "step", "finished"),
     }  # fmt: skip
     assert {run.tags["why"] for run in steps} == {"it has not run before"}
-    again = run_pipeline(sums, services=services)
-    tags = [run.tags for run in services.tracking.list_runs(parent=again.run.id)]
+    again = run_pipeline(sums, services=services_on_each)
+    tags = [run.tags for run in services_on_each.tracking.list_runs(parent=again.run.id)]
     assert {(tag["cache"], tag["why"]) for tag in tags} == {("hit", "nothing it depends on has changed")}
 
 
@@ -492,7 +492,7 @@ def test_snapshots_that_a_cached_step_used_still_count_for_the_run(services: Ser
     assert used == [["snapshots:/orders/1"]] * 2
 
 
-def test_a_failed_run_that_is_taken_up_again_does_not_repeat_what_it_finished(services: Services) -> None:
+def test_a_failed_run_that_is_taken_up_again_does_not_repeat_what_it_finished(services_on_each: Services) -> None:
     ran: queue.SimpleQueue[str] = queue.SimpleQueue()
     well = threading.Event()
 
@@ -512,9 +512,9 @@ def test_a_failed_run_that_is_taken_up_again_does_not_repeat_what_it_finished(se
         return last(write())
 
     with pytest.raises(WorkFailed):
-        run_pipeline(main, services=services, run_id="training-1")
+        run_pipeline(main, services=services_on_each, run_id="training-1")
     well.set()
-    result = run_pipeline(main, services=services, run_id="training-1")
+    result = run_pipeline(main, services=services_on_each, run_id="training-1")
     assert (ran.qsize(), result.run.attempt) == (1, 2)
     assert states(result) == {"write": "cached", "last": "finished"}
     assert result.steps[0].reason == "this run had finished it"
@@ -569,10 +569,10 @@ def test_a_value_whose_class_has_changed_is_not_the_value_it_was(project: Projec
     assert project.run().value() == 2
 
 
-def test_a_forgotten_step_runs_again(services: Services) -> None:
-    run_pipeline(sums, services=services)
-    assert services.step_cache.forget(step="add") == 3
-    assert set(states(run_pipeline(sums, services=services)).values()) == {"finished"}
+def test_a_forgotten_step_runs_again(services_on_each: Services) -> None:
+    run_pipeline(sums, services=services_on_each)
+    assert services_on_each.step_cache.forget(step="add") == 3
+    assert set(states(run_pipeline(sums, services=services_on_each)).values()) == {"finished"}
 
 
 def test_a_result_whose_bytes_are_gone_is_made_again(services: Services) -> None:

@@ -52,8 +52,8 @@ WORK = (
 
 
 @pytest.fixture
-def project(sqlite_services: Services) -> ProjectFolder:
-    folder = ProjectFolder(sqlite_services.project_root, sqlite_services)
+def project(services: Services) -> ProjectFolder:
+    folder = ProjectFolder(services.project_root, services)
     folder.write("project.py", PROJECT)
     folder.write("report.ipynb", notebook(*WORK))
     return folder
