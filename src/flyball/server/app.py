@@ -5,28 +5,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from importlib import resources
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flyball.errors import FlyballError, InvalidInput, NotFound
 from flyball.serialization import to_json
+from flyball.server.artifact_view import artifact_routes
+from flyball.server.later import later_routes
 from flyball.server.objects_api import object_routes
 from flyball.server.openapi import describe_api
-from flyball.server.protocols.label_studio import label_studio_routes
+from flyball.server.page import built_page, page_routes
 from flyball.server.protocols.mlflow import MlflowProtocol
-from flyball.server.protocols.mlflow.wire import load_endpoints
-from flyball.server.protocols.openlineage import openlineage_routes
-from flyball.server.protocols.prometheus import prometheus_routes
 from flyball.server.routes import error_response, json_response, verb_routes
+from flyball.server.serving_door import serving_routes
 from flyball.version import __version__
 from flyball.workspace import Workspace
 
@@ -48,6 +46,12 @@ HEADERS = [
 ]
 """What every answer says to a browser."""
 
+_PROTOCOLS = "flyball.server.protocols"
+_LATER = (
+    ("label_studio:label_studio_routes", "/api/labels/{name}/label-studio"),
+    ("openlineage:openlineage_routes", "/api/v1/lineage", "/api/v1/lineage/batch"),
+    ("prometheus:prometheus_routes", "/metrics"),
+)
 _TOLD = frozenset({b"host", b"origin", b"content-length"})
 _MOST_KNOWN = 100
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -58,13 +62,14 @@ ReadyCheck = Callable[[], str]
 
 def create_app(
     workspace: Workspace, *, ready: Sequence[ReadyCheck] = (), hosts: frozenset[str] = _LOOPBACK,
-    stopping: Callable[[], bool] = lambda: False,
+    stopping: Callable[[], bool] = lambda: False, model_server: str = "",
 ) -> Starlette:  # fmt: skip
     """The application that serves a workspace.
 
     Args:
         ready: What must be ready before `/health` says so.
         stopping: Whether the server is about to stop: what streams without end then ends by itself.
+        model_server: Address of the model server beside this one, for the page to try models out; empty if there is none.
         hosts: Names in the Host header that are answered; a foreign one is a page that rebound its name to us.
     """
     description: list[bytes] = []
@@ -86,34 +91,25 @@ def create_app(
         after = request.headers.get("last-event-id") or request.query_params.get("after", "0")
         if not after.isdecimal() or len(after) > 18:
             raise InvalidInput(f"'{after[:40]}' is no event id.", hint="Give the id of the last event seen, or 0.")
-        return StreamingResponse(_events(workspace, request, int(after), stopping), media_type="text/event-stream")
-
-    page = resources.files("flyball.server") / "page"
-
-    async def index(_: Request) -> Response:
-        return FileResponse(str(page / "index.html"))
-
-    async def docs(_: Request) -> Response:
-        return FileResponse(str(page / "api.html"))
+        named = "plain" not in request.query_params
+        stream = _events(workspace, request, int(after), stopping, named=named)
+        return StreamingResponse(stream, media_type="text/event-stream")
 
     routes = [
         Route("/health", health),
         Route("/api/openapi.json", openapi),
-        Route("/api/docs", docs),
         Route("/api/events/stream", stream),
         *verb_routes(workspace),
         *object_routes(workspace),
-        *label_studio_routes(workspace),
-        *openlineage_routes(workspace),
-        *prometheus_routes(workspace),
-        Route("/", index),
-        Mount("/page", StaticFiles(directory=str(page))),
+        *artifact_routes(workspace),
+        *serving_routes(model_server),
+        *(route for made_by, *paths in _LATER for route in later_routes(workspace, f"{_PROTOCOLS}.{made_by}", *paths)),
+        *page_routes(built_page()),
     ]
     app = Starlette(
         routes=routes,
         exception_handlers={FlyballError: _on_error, HTTPException: _on_http_error, Exception: _on_bug},
     )
-    load_endpoints()  # now: the first request, for which the middleware is made, is answered on the event loop
     app.add_middleware(MlflowProtocol, workspace=workspace)
     app.add_middleware(_Door, hosts=hosts)
     return app
@@ -135,7 +131,9 @@ class _Door:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *HEADERS]
+                given = list(message.get("headers", []))
+                named = {name for name, _ in given}
+                message["headers"] = [*given, *(header for header in HEADERS if header[0] not in named)]
             await send(message)
 
         scope["admitted"] = refusal is None
@@ -195,14 +193,16 @@ def _database_ready(workspace: Workspace) -> str:
 
 
 async def _events(
-    workspace: Workspace, request: Request, after: int, stopping: Callable[[], bool]
+    workspace: Workspace, request: Request, after: int, stopping: Callable[[], bool], *, named: bool
 ) -> AsyncIterator[bytes]:
+    """Events as they come. A browser hears named ones only by asking for each kind, and all of those without a name at once."""
     yield b"retry: 2000\n\n"
     while not stopping() and not await request.is_disconnected():
         found = await run_in_threadpool(workspace.events.list, after=after, limit=200)
         for event in found:
             after = event.id
-            yield b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.kind.encode(), to_json(event))
+            name = b"event: %s\n" % event.kind.encode() if named else b""
+            yield b"id: %d\n%sdata: %s\n\n" % (event.id, name, to_json(event))
         await asyncio.sleep(0.0 if found else 0.5)
 
 

@@ -13,29 +13,14 @@ import threading
 import uvicorn
 from starlette.types import ASGIApp
 
-from flyball.errors import FlyballError, InvalidInput
+from flyball.errors import FlyballError
 from flyball.server.app import HEADERS, ReadyCheck, create_app
-from flyball.server.protocols.mlflow.metrics import QUICK
+from flyball.server.hosts import check_host
+from flyball.server.protocols.mlflow import QUICK
 from flyball.server.quick import quick_protocol
 from flyball.server.ready import controller_ready, model_server_ready
 from flyball.settings import load_settings
 from flyball.workspace import Workspace
-
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-def check_host(host: str) -> str:
-    """Gives the address back if the server may bind to it.
-
-    Raises:
-        InvalidInput: others could reach it, and no login is set up.
-    """
-    if host not in _LOOPBACK:
-        raise InvalidInput(
-            f"The server will not listen on {host}: no login is set up, so anyone who reaches it could change everything.",
-            hint="Use --host 127.0.0.1, and a tunnel (ssh -L) to reach it from elsewhere.",
-        )
-    return host
 
 
 def main() -> int:
@@ -63,7 +48,12 @@ def main() -> int:
             ready.append(lambda: model_server_ready(arguments.expect_model_server))
         serving: list[uvicorn.Server] = []
         # A stream that a browser holds ends when the server is told to stop, and not by being cut off.
-        app = create_app(workspace, ready=ready, stopping=lambda: any(server.should_exit for server in serving))
+        app = create_app(
+            workspace,
+            ready=ready,
+            stopping=lambda: any(server.should_exit for server in serving),
+            model_server=arguments.expect_model_server or "",
+        )
         server = make_server(workspace, app, host=settings.host, port=settings.port)
         serving.append(server)
         # What is loaded by now stays: to look through it again and again costs more than to answer.
@@ -85,7 +75,7 @@ def make_server(workspace: Workspace, app: ASGIApp, *, host: str, port: int, gra
         port=port,
         log_level="warning",
         access_log=False,
-        http=quick_protocol(workspace.ingest, QUICK, HEADERS),
+        http=quick_protocol(workspace, QUICK, HEADERS),
         timeout_graceful_shutdown=grace,
     )
     return uvicorn.Server(config)

@@ -13,14 +13,16 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flyball.errors import FlyballError
-from flyball.tracking.ingest import Batch, Ingest
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import H11Protocol as HttpProtocol
+
+    from flyball.tracking.ingest import Batch
+    from flyball.workspace import Workspace
 else:
     from uvicorn.protocols.http.auto import AutoHTTPProtocol as HttpProtocol
 
-Reader = Callable[[bytes], Batch | None]
+Reader = Callable[[bytes], "Batch | None"]
 """What a body asks to be written; None if that cannot be said at once."""
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,7})[ \t]*\r\n", re.IGNORECASE)
@@ -31,7 +33,9 @@ _MOST_HEADS = 20
 _MOST_WAITING = 1 << 20
 
 
-def quick_protocol(ingest: Ingest, readers: Mapping[str, Reader], headers: list[tuple[bytes, bytes]]) -> type[Any]:
+def quick_protocol(
+    workspace: Workspace, readers: Mapping[str, Reader], headers: list[tuple[bytes, bytes]]
+) -> type[Any]:
     """A protocol for uvicorn that answers POST requests to some paths the short way.
 
     Args:
@@ -39,11 +43,13 @@ def quick_protocol(ingest: Ingest, readers: Mapping[str, Reader], headers: list[
         headers: Headers that every answer has.
     """
     beginnings = {b"POST %s HTTP/1.1\r\n" % path.encode(): reader for path, reader in readers.items()}
-    return type("QuickProtocol", (_QuickProtocol,), {"ingest": ingest, "beginnings": beginnings, "fixed": headers})
+    return type(
+        "QuickProtocol", (_QuickProtocol,), {"workspace": workspace, "beginnings": beginnings, "fixed": headers}
+    )
 
 
 class _QuickProtocol(HttpProtocol):
-    ingest: Ingest
+    workspace: Workspace
     beginnings: Mapping[bytes, Reader]
     fixed: list[tuple[bytes, bytes]]
 
@@ -154,7 +160,7 @@ class _QuickProtocol(HttpProtocol):
             return
         self._is_writing = True
         try:
-            self.ingest.write_then(batch, self.loop, self._written)
+            self.workspace.ingest.write_then(batch, self.loop, self._written)
         except FlyballError:
             self._give_up()
 

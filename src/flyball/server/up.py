@@ -13,13 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Self
 
-import urllib3
-
 from flyball.errors import Conflict, InvalidInput, WorkFailed
-from flyball.server.main import check_host
+from flyball.server.hosts import check_host
 from flyball.server.supervisor import Child, Supervisor
 from flyball.settings import Settings, as_environment
-from flyball.workspace import Workspace
 
 _READY_SECONDS = 60.0
 # Three starts at once on few cores are three late ones, and it is the server that people wait for.
@@ -61,9 +58,6 @@ class Up:
     def __enter__(self) -> Self:
         self._supervisor.start()
         try:
-            with Workspace(self.settings) as workspace:
-                # The server does the same at this moment; here, what is wrong with the database is told to who asked.
-                workspace.database.close()
             self._wait_until_ready()
         except BaseException:
             self.close()
@@ -106,9 +100,12 @@ class Up:
         ]
 
     def _wait_until_ready(self) -> None:
+        import urllib3  # the server begins meanwhile
+
         deadline, waiting = time.monotonic() + _READY_SECONDS, "the server does not answer"
         while time.monotonic() < deadline:
             self._supervisor.check()
+            self._tell_why_not()
             try:
                 answer = urllib3.request("GET", f"{self.url}/health", timeout=2.0, retries=False)
                 if answer.status == 200:
@@ -121,6 +118,15 @@ class Up:
             f"The workspace was not ready after {_READY_SECONDS:.0f} seconds: {waiting}.",
             hint=f"See the logs in {self.settings.workspace / 'logs'}.",
         )
+
+    def _tell_why_not(self) -> None:
+        """Where the server does not start, what is wrong with the workspace is told to who asked for it."""
+        server = next(state for state in self._supervisor.states() if state.name == "server")
+        if server.reason:
+            from flyball.workspace import Workspace
+
+            with Workspace(self.settings) as workspace:
+                workspace.database.close()
 
 
 def _lock(workspace: Path) -> IO[str]:

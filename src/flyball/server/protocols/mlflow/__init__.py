@@ -6,6 +6,7 @@ holds endpoints and is found by being here.
 
 from __future__ import annotations
 
+from flyball.server.protocols.mlflow._quick import QUICK
 from flyball.server.protocols.mlflow.wire import MlflowProtocol
 
-__all__ = ["MlflowProtocol"]
+__all__ = ["QUICK", "MlflowProtocol"]

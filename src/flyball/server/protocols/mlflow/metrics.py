@@ -191,14 +191,6 @@ def read_batch(body: bytes) -> Batch | None:
     return batch if _NATIVE_TAGS.isdisjoint(batch.tags) else None
 
 
-QUICK = {
-    f"{root}/2.0/mlflow/runs/{name}": reader
-    for root in ("/api", "/ajax-api")
-    for name, reader in {"log-metric": read_metric, "log-batch": read_batch}.items()
-}
-"""What reads the bodies of the addresses that are asked for again and again."""
-
-
 @endpoint("GET", "mlflow/metrics/get-history")
 def get_history(workspace: Workspace, given: GetHistory) -> bytes:
     """The points of one metric by time, page by page where a size is given."""

@@ -154,7 +154,8 @@ class MlflowProtocol:
     def __init__(self, app: ASGIApp, workspace: Workspace) -> None:
         self._app = app
         self._workspace = workspace
-        load_endpoints()
+        self._is_loaded = False
+        importlib.import_module(f"{__package__}.info")  # the rest is loaded when it is first asked for
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -164,6 +165,9 @@ class MlflowProtocol:
         found = _exact.get((method, path))
         parameters: dict[str, str] = {}
         if found is None and _OWN.match(path):
+            if not self._is_loaded:
+                await run_in_threadpool(load_endpoints)
+                self._is_loaded = True
             found, parameters = _find(method, path)
             if found is None:
                 await _nothing_there(method, path)(scope, receive, send)
