@@ -39,6 +39,7 @@ from flyball.monitoring.outcome_reference import outcome_table
 from flyball.monitoring.outcomes import losses_of
 from flyball.monitoring.profile import CellLosses, Reference
 from flyball.monitoring.reference import fit_reference, windows_of
+from flyball.monitoring.seasons import seasonal
 from flyball.pipelines.context import current_run
 from flyball.pipelines.step import step
 from flyball.pipelines.values import Model
@@ -273,6 +274,7 @@ def register(
     reference: Table | None = None,
     description: str = "",
     window: str = "1d",
+    season: str = "",
 ) -> ModelVersion:
     """Registers a model as a new version, with what it takes to judge, serve, watch and reproduce it.
 
@@ -284,6 +286,8 @@ def register(
         description: A sentence for people.
         window: Length of the windows that live traffic will be compared in; how far such windows of the reference itself
             lie apart is what counts as normal.
+        season: After how long the same is normal again, such as `7d`: windows are then compared with those of the same phase,
+            Mondays with Mondays. The rows need a time column, and two whole seasons or more.
     """
     run = current_run()
     services = run.services
@@ -295,7 +299,7 @@ def register(
         raise InvalidInput(f"Model '{name}' is registered without any rows.", hint="Hand over what `fb.evaluate` gave.")
     inputs = rows.inputs(scored.label if scored is not None else None)
     package = save_model(model, services.blobs, example=inputs.slice(0, _EXAMPLE_ROWS))
-    fitted = _fit_reference(rows, inputs, window)
+    fitted = _fit_reference(rows, inputs, window, season)
     if scored is not None:
         fitted = replace(
             fitted, calibration=scored.calibration, class_calibrations=scored.class_calibrations,
@@ -393,11 +397,18 @@ def _with_outcomes(scored: Scored, reference: Reference, period: str) -> Referen
     )  # fmt: skip
 
 
-def _fit_reference(rows: Table, inputs: pa.Table, period: str) -> Reference:
+def _fit_reference(rows: Table, inputs: pa.Table, period: str, season: str) -> Reference:
     """What live windows are compared with; the rows' own windows tell how much is normal."""
     windows: Sequence[pa.Table] = ()
+    spec = None
+    if season and not rows.time:
+        raise InvalidInput("A season needs rows with a time.", hint="Declare the dataset's time column: `time=`.")
     if rows.time:
         timed = inputs.append_column(_TIME, as_moments(rows.arrow[rows.time]))
         cut = windows_of(timed, time=_TIME, period=parse_duration(period))
+        if season:
+            spec = seasonal([window[_TIME][0].as_py() for window in cut], cycle=season, period=period)
         windows = [window.drop_columns([_TIME]) for window in cut]
-    return fit_reference(inputs, windows=windows if len(windows) > 2 else (), joint=USUAL)
+    if len(windows) <= 2:
+        windows, spec = (), None
+    return fit_reference(inputs, windows=windows, joint=USUAL, season=spec)

@@ -15,6 +15,7 @@ from flyball.monitoring.monitor import MonitorSpec
 from flyball.monitoring.monitoring import Monitoring
 from flyball.monitoring.monitors.base import MONITORS, Contribution, Finding, Material
 from flyball.monitoring.profile import Profile, Reference, profile
+from flyball.monitoring.seasons import at
 from flyball.monitoring.windows import Window
 from flyball.refs import Ref
 from flyball.serving.prediction_log import read_predictions
@@ -84,6 +85,7 @@ def examine_window(
     found = _predictions(store, monitoring, deployment, start, end)
     inputs = _inputs(found.table)
     before = start.isoformat()
+    reference = None if reference is None else at(reference, start)
     material = Material(
         rows=found.table,
         inputs=inputs,

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flyball.monitoring import evidence
-from flyball.monitoring.profile import ColumnCounts, NumericBins, Profile, Reference, outside_range
+from flyball.monitoring.profile import ColumnCounts, NumericBins, Profile, Reference
+from flyball.monitoring.tally import outside_range
 
 if TYPE_CHECKING:
     import numpy as np

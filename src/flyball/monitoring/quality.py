@@ -11,6 +11,7 @@ from typing import Literal
 from flyball.monitoring import causes, evidence, factors, readings, significance, spelling
 from flyball.monitoring import profile as profiles
 from flyball.monitoring.profile import CategoryLevels, ColumnCounts, NumericBins, Profile, Reference
+from flyball.monitoring.tally import BUCKETS, bucket_of
 
 QualityKind = Literal[
     "missing", "unreadable", "unseen", "misspelt", "below", "above", "repeated", "volume", "duplicated", "late", "unit",
@@ -108,7 +109,7 @@ def _shares(reference: Reference, current: Profile, cells: NumericBins | Categor
     stuck = _stuck(cells, was, now)
     if stuck:
         before, after, where = stuck
-        yield finding("repeated", before, after, f"{where} repeats: {change(before, after)}", tests=profiles.BUCKETS)
+        yield finding("repeated", before, after, f"{where} repeats: {change(before, after)}", tests=BUCKETS)
 
 
 def _duplicated(reference: Reference, current: Profile) -> Iterator[QualityFinding]:
@@ -189,7 +190,7 @@ def _unknown_buckets(cells: NumericBins, counts: ColumnCounts) -> list[int]:
     import numpy as np
 
     buckets = list(counts.buckets)
-    for bucket, rows in zip(profiles.bucket_of(np.array(cells.repeated)).tolist(), counts.repeated, strict=True):
+    for bucket, rows in zip(bucket_of(np.array(cells.repeated)).tolist(), counts.repeated, strict=True):
         buckets[bucket] -= rows
     return buckets
 

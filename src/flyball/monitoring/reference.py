@@ -12,7 +12,9 @@ from flyball.errors import InvalidInput, did_you_mean
 from flyball.monitoring import profile as profiles
 from flyball.monitoring import readings, significance
 from flyball.monitoring.joint import fit_joint
-from flyball.monitoring.profile import BUCKETS, CategoryLevels, ColumnCounts, NumericBins, Reference
+from flyball.monitoring.profile import CategoryLevels, ColumnCounts, NumericBins, Reference
+from flyball.monitoring.seasons import SeasonSpec, learn_season
+from flyball.monitoring.tally import BUCKETS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +34,7 @@ def fit_reference(
     max_levels: int = 100,
     windows: Sequence[pa.Table] | int = (),
     joint: Sequence[str] = (),
+    season: SeasonSpec | None = None,
 ) -> Reference:
     """The reference that windows are compared with, learned from a table.
 
@@ -45,6 +48,7 @@ def fit_reference(
         windows: Windows of normal operation, as tables (see `windows_of`) or as the number of equal runs of rows to
             cut the table into. How much they differ from each other is then no drift: give at least one whole cycle.
         joint: Names of multivariate metrics to learn from whole rows, such as `correlation` and `mmd`; none by default.
+        season: A season whose phases are compared each with its like (see `seasons.seasonal`); `windows` are then tables.
 
     Raises:
         InvalidInput: there is no such column, no row, or nothing to watch.
@@ -67,6 +71,7 @@ def fit_reference(
     own = [profiles.profile(window, blank) for window in tables]
     by_column = {cells.column: [window.columns[cells.column] for window in own] for cells in blank.columns}
     return Reference(
+        season=None if season is None else learn_season(season, own, blank.columns),
         numeric=numeric,
         categorical=categorical,
         # Runs of rows make up the whole table: it need not be counted twice.

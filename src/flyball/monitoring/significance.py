@@ -146,16 +146,23 @@ def excess_variance(
     `1 + n * excess` times what chance gives. The larger of two answers is taken: the mean over the windows, and what
     makes the farthest window an ordinary farthest one - a week has two far days of seven, and they are no alarm.
     """
+    return excess_of(ratios_of(windows, statistic))
+
+
+def ratios_of(
+    windows: Sequence[Counts], statistic: Callable[[Counts, Counts], tuple[float, int]]
+) -> list[tuple[float, float, float]]:
+    """Each window against all the others: the statistic over its degrees of freedom, effective rows, the degrees."""
     if len(windows) < 2:
-        return 0.0
+        return []
     whole: Counts = sum(windows[1:], start=windows[0])
-    ratios: list[tuple[float, float, int]] = []
+    ratios: list[tuple[float, float, float]] = []
     for window in windows:
         others = whole - window
         value, degrees = statistic(others, window)
         if degrees:
-            ratios.append((value, effective_rows(others.sum(), window.sum()), degrees))
-    return excess_of([(value / degrees, rows, degrees) for value, rows, degrees in ratios])
+            ratios.append((value / degrees, effective_rows(others.sum(), window.sum()), degrees))
+    return ratios
 
 
 def excess_of(ratios: Sequence[tuple[float, float, float]]) -> float:

@@ -18,6 +18,7 @@ from flyball.monitoring.monitor import MonitorSpec, drift, quality
 from flyball.monitoring.monitors.base import Finding, Material
 from flyball.monitoring.profile import Profile, Reference
 from flyball.monitoring.reference import windows_of
+from flyball.monitoring.seasons import at
 from flyball.monitoring.windows import Window
 
 if TYPE_CHECKING:
@@ -163,6 +164,8 @@ def _examined(
     known = {roles.prediction, roles.probability, roles.truth, roles.version, roles.time}
     inputs = table.select([column for column in table.column_names if column not in known])
     start, end = _span(rows, span, bool(roles.time))
+    if reference is not None and (roles.time or span[0] is not None):
+        reference = at(reference, start)
     material = Material(
         rows=rows,
         inputs=inputs,
