@@ -13,7 +13,7 @@ async function taken(answer: Response): Promise<unknown> {
   const body = await answer.json().catch(() => null);
   if (answer.ok) return body;
   throw new ApiError(
-    body?.message ?? `The server answered ${answer.status}, which is not one of its own answers.`,
+    body?.message ?? body?.error ?? `The server answered ${answer.status}, which is not one of its own answers.`,
     body?.hint ?? "", body?.code ?? "error", answer.status,
   );
 }
