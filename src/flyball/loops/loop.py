@@ -12,6 +12,7 @@ from flyball.declarations import declare
 from flyball.deployment.rollout import RolloutSpec, immediate
 from flyball.errors import InvalidInput
 from flyball.loops.freeze import Freeze
+from flyball.monitoring.alarms import USUAL, AlarmRule
 from flyball.monitoring.monitor import MonitorSpec
 from flyball.refs import check_name
 from flyball.registry.gates.base import GateSpec
@@ -63,6 +64,7 @@ class Loop:
         module: File of the project that declares the loop.
         source_root: Folder that the sources of datasets are relative to.
         paused: Why nothing is started by itself; empty while the loop is live.
+        alarms: When findings of its windows become alerts, and when those end.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Loop:
     dry_run: bool = False
     policies: tuple[PolicySpec, ...] = ()
     max_core_seconds_per_week: float = 0.0
+    alarms: AlarmRule = field(default_factory=AlarmRule)
 
 
 class _Named(Protocol):
@@ -113,6 +116,7 @@ def loop(
     dry_run: bool = False,
     policies: Sequence[PolicySpec] = (),
     max_core_seconds_per_week: float = 0.0,
+    alarms: AlarmRule | None = None,
 ) -> Loop:
     """Declares a loop: what is trained, when, what it must pass, how it goes live, what is watched.
 
@@ -136,6 +140,7 @@ def loop(
         policies: What is done about a cause, from `fb.policy`, asked in their order. After them come the defaults: what can be
             helped by a training is retrained, a person is asked about the rest.
         max_core_seconds_per_week: Budget of processor time for trainings; 0 sets none.
+        alarms: When findings become alerts, from `fb.monitor.alarms`; by default at once, until two windows in a row are quiet.
 
     Raises:
         InvalidInput: the name, a duration or the pipeline cannot be used.
@@ -169,6 +174,7 @@ def loop(
         dry_run=dry_run,
         policies=tuple(policies),
         max_core_seconds_per_week=max_core_seconds_per_week,
+        alarms=alarms or USUAL,
     )
     for spec in made.policies:
         if spec.params.get("params"):

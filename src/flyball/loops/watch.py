@@ -66,6 +66,7 @@ class Watch:
             complete=complete,
             alerts=self._workspace.alerts,
             champion=champion.version,
+            alarms=loop.alarms,
         )
         self._workspace.monitoring.record_window(window)
 

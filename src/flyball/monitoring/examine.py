@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flyball.alerts.alert import Alerts
 from flyball.errors import NotFound
+from flyball.monitoring.alarms import USUAL, AlarmRule, tell
 from flyball.monitoring.grouping import grouped
 from flyball.monitoring.monitor import MonitorSpec
 from flyball.monitoring.monitoring import Monitoring
@@ -17,7 +18,6 @@ from flyball.monitoring.monitors.base import MONITORS, Contribution, Finding, Ma
 from flyball.monitoring.profile import Profile, Reference, profile
 from flyball.monitoring.seasons import at
 from flyball.monitoring.windows import Window
-from flyball.refs import Ref
 from flyball.serving.prediction_log import read_predictions
 from flyball.serving.segments import INPUT
 from flyball.storage.object_store import ObjectStore
@@ -71,16 +71,18 @@ def examine_window(
     complete: bool,
     alerts: Alerts | None = None,
     champion: int | None = None,
+    alarms: AlarmRule = USUAL,
 ) -> Window:
     """What the monitors find in the predictions from `start` to before `end`. It is not recorded yet.
 
-    With `alerts`, what was found opens an alert of its cause, and a window without it resolves that alert. A window
-    that is examined again says nothing twice: only what waited for its truth is told when it is complete.
+    With `alerts`, what was found opens an alert of its cause, and quiet windows resolve it. A window that is examined
+    again says nothing twice: only what waited for its truth is told when it is complete.
 
     Args:
         reference: What is normal; without it, inputs are not compared.
         complete: Whether the time that truth is waited for is over.
         champion: The version that the reference is of.
+        alarms: When a finding becomes an alert, and when that ends.
     """
     found = _predictions(store, monitoring, deployment, start, end)
     inputs = _inputs(found.table)
@@ -101,7 +103,7 @@ def examine_window(
     window, findings = examine_material(material, monitors, deployment, notes=found.notes)
     if alerts is not None:
         recorded = _recorded(monitoring, window)
-        _tell(alerts, [finding for finding in findings if _is_news(finding, window, recorded)], window)
+        tell(alerts, findings, window, rule=alarms, recorded=recorded, earlier=material.earlier)
     return window
 
 
@@ -294,28 +296,3 @@ def _recorded(monitoring: Monitoring, window: Window) -> Window | None:
         return monitoring.get_window(window.deployment, window.start.isoformat())
     except NotFound:
         return None
-
-
-def _is_news(finding: Finding, window: Window, recorded: Window | None) -> bool:
-    """Whether it is known for good now and was not before: later windows may have spoken of it since."""
-    if finding.needs_truth:
-        return window.complete and (recorded is None or not recorded.complete)
-    return recorded is None
-
-
-def _tell(alerts: Alerts, findings: list[Finding], window: Window) -> None:
-    if not findings:
-        return
-    subject = str(Ref(kind="deployments", name=window.deployment))
-    active = {alert.cause: alert for alert in alerts.list(state="active", subject=subject, limit=1000)}
-    span = {"window": window.start.isoformat(), "until": window.end.isoformat()}
-    for finding in findings:
-        before = active.get(finding.cause)
-        if finding.sentences:
-            if before is None or before.facts.get("window") != span["window"]:
-                alerts.open(
-                    severity="warning", kind=finding.kind, subject=subject, cause=finding.cause, title=finding.title,
-                    detail="\n".join(finding.sentences), facts={**finding.facts, **span},
-                )  # fmt: skip
-        elif before is not None:
-            alerts.resolve(before.id, f"The window from {span['window']} is quiet.")

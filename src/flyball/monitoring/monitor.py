@@ -12,10 +12,13 @@ from flyball.errors import InvalidInput, did_you_mean
 from flyball.evaluation.fairness.base import FAIRNESS
 from flyball.evaluation.metrics.base import OfRows
 from flyball.evaluation.scores import find_metric
+from flyball.monitoring.alarms import AlarmRule
 from flyball.monitoring.drift.base import DRIFT_METRICS
 from flyball.monitoring.loss_model import USUAL as LOSSES
 from flyball.monitoring.multivariate.base import MULTIVARIATE
 from flyball.monitoring.windows import GroupMetric
+
+MOST_WINDOWS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,22 @@ def multivariate(*metrics: str, alpha: float = 0.001) -> MonitorSpec:
     if not 0 < alpha < 1:
         raise InvalidInput(f"alpha is {alpha}.", hint="Give a share between 0 and 1, such as 0.001.")
     return MonitorSpec(monitor="multivariate", params={"metrics": list(dict.fromkeys(metrics)), "alpha": alpha})
+
+
+def alarms(*, after: int = 1, quiet: int = 2, cooldown: str = "0s") -> AlarmRule:
+    """When findings become alerts: for `fb.loop(alarms=...)`.
+
+    Args:
+        after: In how many windows in a row something must be found before it is told.
+        quiet: How many quiet windows in a row end an alert.
+        cooldown: How long after its end an alert of the same cause is not opened again, such as `6h`.
+
+    Raises:
+        InvalidInput: a number is below 1 or above 20, or the time is none.
+    """
+    if not (1 <= after <= MOST_WINDOWS and 1 <= quiet <= MOST_WINDOWS):
+        raise InvalidInput(f"after is {after}, quiet is {quiet}.", hint=f"Give 1 to {MOST_WINDOWS} windows.")
+    return AlarmRule(after=after, quiet=quiet, cooldown_seconds=parse_duration(cooldown).total_seconds())
 
 
 def prediction_drift(*, threshold: float | None = None, alpha: float = 0.002) -> MonitorSpec:
