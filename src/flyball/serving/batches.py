@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flyball.models.flavors.base import Scores, answer_table
@@ -15,16 +14,14 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """Predictions that one arm made at once, of one request or several.
 
     Attributes:
-        ids: One for each row, as are `times`, `request_ids` and `trace_ids`.
+        ids: One for each row.
+        counts: Rows of each request; `times`, in microseconds since 1970, `request_ids` and `trace_ids` are one for each, too.
         answered: Whether this is what the callers got; False for a shadow's.
         keys: What the rows were routed by, where that is not the id.
         schema: The columns of `inputs`, which is a matrix of their values; None if inputs are not logged.
@@ -34,7 +31,8 @@ class Batch:
     """
 
     ids: Sequence[str]
-    times: Sequence[datetime]
+    counts: Sequence[int]
+    times: Sequence[int]
     request_ids: Sequence[str]
     trace_ids: Sequence[str]
     revision: str
@@ -68,9 +66,11 @@ def _table(batches: list[Batch]) -> pa.Table:
     import numpy as np
     import pyarrow as pa
 
-    first, counts = batches[0], [len(batch.ids) for batch in batches]
-    rows = sum(counts)
-    times = np.fromiter(((at - _EPOCH) // _MICROSECOND for batch in batches for at in batch.times), np.int64, rows)
+    first, sizes = batches[0], [len(batch.ids) for batch in batches]
+    rows = sum(sizes)
+    counts = np.array([count for batch in batches for count in batch.counts])
+    requests = pa.array(np.repeat(np.arange(len(counts)), counts))
+    times = np.repeat(np.array([at for batch in batches for at in batch.times], np.int64), counts)
     keys: Any = pa.nulls(rows, pa.string())
     if first.keys is not None:
         keys = pa.array([key for batch in batches for key in batch.keys or ()], pa.string())
@@ -90,10 +90,12 @@ def _table(batches: list[Batch]) -> pa.Table:
         columns.update({name: answer.column(name) for name in answer.column_names})
     else:
         columns["prediction"] = pa.nulls(rows)
-    columns["latency_us"] = pa.array(np.repeat(np.array([b.latency_us for b in batches], np.int32), counts))
-    columns["request_id"] = pa.array([name for batch in batches for name in batch.request_ids], pa.string())
+    columns["latency_us"] = pa.array(np.repeat(np.array([b.latency_us for b in batches], np.int32), sizes))
+    names = pa.array([name for batch in batches for name in batch.request_ids], pa.string())
+    columns["request_id"] = names.take(requests)
     if any(name for batch in batches for name in batch.trace_ids):
-        columns["trace_id"] = pa.array([name or None for batch in batches for name in batch.trace_ids], pa.string())
+        traces = pa.array([name or None for batch in batches for name in batch.trace_ids], pa.string())
+        columns["trace_id"] = traces.take(requests)
     if first.error:
         columns["error"] = pa.array([batch.error for batch in batches for _ in batch.ids], pa.string())
     return pa.table(columns)

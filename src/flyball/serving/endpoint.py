@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from flyball.errors import FlyballError
@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the latency histogram, in seconds."""
 _SHADOWS_WAITING = 64
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 ANSWER_COLUMNS = ("prediction", "probability", "probabilities")
@@ -53,17 +55,28 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of a request: columns of values and versions of models, or an error."""
+    """What came of a request: columns of values and versions of models, or an error.
 
-    columns: Mapping[str, list[Any]] = field(default_factory=dict)
+    Attributes:
+        columns: Lists, or arrays where one model answered all rows on a matrix.
+    """
+
+    columns: Mapping[str, list[Any] | np.ndarray[Any, Any]] = field(default_factory=dict)
     versions: list[int] = field(default_factory=list)
     error: BaseException | None = None
 
     @classmethod
     def of(cls, answer: Answer) -> Outcome:
         """What a request gets that was answered alone."""
-        columns = {name: values for name in ANSWER_COLUMNS if (values := answer.column(name)) is not None}
+        arrays = answer.arrays()
+        found = {name: answer.column(name) for name in ANSWER_COLUMNS} if arrays is None else arrays
+        columns = {name: values for name, values in found.items() if values is not None}
         return cls(columns=columns, versions=answer.versions())
+
+    def column(self, name: str) -> list[Any]:
+        """The values of a column."""
+        values = self.columns[name]
+        return values if isinstance(values, list) else list(values.tolist())
 
 
 class Counters:
@@ -291,23 +304,25 @@ def _batch(
     rows: Sequence[int] | None = None,
     spent: int = 0,
 ) -> Batch:
-    times, requests, traces = [], [], []
-    for job in jobs:
-        count = len(job.rows)
-        times += [job.at] * count
-        requests += [job.request_id] * count
-        traces += [job.trace.id] * count
+    counts = [len(job.rows) for job in jobs]
     if rows is not None:
-        ids, requests, traces = ([values[row] for row in rows] for values in (ids, requests, traces))
-        times = [times[row] for row in rows]
+        own = [place for place, count in enumerate(counts) for _ in range(count)]
+        jobs, counts = [jobs[own[row]] for row in rows], [1] * len(rows)
+        ids = [ids[row] for row in rows]
         keys = keys and [keys[row] for row in rows]
     inputs: Any = part.inputs if part is not None and runtime.manifest.log_inputs else None
     scores: Any = None if part is None else part.answer
     return Batch(
-        ids=ids, times=times, request_ids=requests, trace_ids=traces, revision=arm.revision, model_version=arm.version,
+        ids=ids, counts=counts, times=[microseconds(job.at) for job in jobs], request_ids=[job.request_id for job in jobs],
+        trace_ids=[job.trace.id for job in jobs], revision=arm.revision, model_version=arm.version,
         role=arm.role, answered=part is not None and arm.role != "shadow", schema=runtime.signature_of(arm), scores=scores,
         inputs=inputs, keys=keys, latency_us=spent if part is None else part.latency_us, error=error,
     )  # fmt: skip
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since 1970."""
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def _failed(failure: Failure, ids: Sequence[str], at: datetime, request_id: str, trace_id: str) -> Entry:

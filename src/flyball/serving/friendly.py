@@ -12,7 +12,7 @@ from flyball.serving.runtime import Runtime
 
 def friendly_response(runtime: Runtime, outcome: Outcome, ids: Sequence[str]) -> bytes:
     """The body of an answer."""
-    columns = [ids, *outcome.columns.values(), outcome.versions]
+    columns = [ids, *(outcome.column(name) for name in outcome.columns), outcome.versions]
     keys = ("id", *outcome.columns, "version")
     rows = [dict(zip(keys, values, strict=True)) for values in zip(*columns, strict=True)]
     manifest, champion = runtime.manifest, runtime.champion

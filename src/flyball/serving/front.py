@@ -5,6 +5,8 @@ It is written against ASGI itself, as each layer between a socket and a model co
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -31,6 +33,7 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 # A larger body takes so long to read that others would wait for it.
 _LARGEST_ON_LOOP = 128 << 10
+_LONGEST_BODY = 30
 _MOST_PATHS = 1024
 _IDS_OF_ONE_BASE = 4096
 _JSON = (b"content-type", b"application/json")
@@ -86,13 +89,16 @@ class Front:
             await self._inner(scope, receive, send)
             return
         start = perf_counter()
-        message = await receive()
-        body = message.get("body", b"")
+        messages = [await receive()]
+        if messages[0].get("more_body"):
+            await _gather(messages, receive)
         asked, traced = None, ""
-        if message["type"] == "http.request" and not message.get("more_body") and len(body) <= _LARGEST_ON_LOOP:
-            asked, traced = _read(scope, body, reader, target)
+        if messages[-1]["type"] == "http.request" and not messages[-1].get("more_body"):
+            whole = b"".join([each.get("body", b"") for each in messages])
+            if len(whole) <= _LARGEST_ON_LOOP:
+                asked, traced = _read(scope, whole, reader, target)
         if asked is None:
-            await self._inner(scope, _again(message, receive), send)
+            await self._inner(scope, _again(messages, receive), send)
             return
         status, answer, headers = await self._answer(endpoint, runtime, target, asked, traced)
         endpoint.counters.count(perf_counter() - start, len(asked.rows), failed=status != 200)
@@ -185,9 +191,19 @@ def _read(scope: Message, body: bytes, reader: MatrixReader, target: _Target) ->
     return (reader.rows(body) if target.is_friendly else reader.tensors(body, binary)), traced
 
 
-def _again(message: Message, receive: Receive) -> Receive:
-    """A way to receive that begins with a message that came already."""
-    waiting = [message]
+async def _gather(messages: list[Message], receive: Receive) -> None:
+    """What follows of a body that came in pieces, as long as it is small and comes soon."""
+    size = len(messages[0].get("body", b""))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LONGEST_BODY):
+            while messages[-1].get("more_body") and size <= _LARGEST_ON_LOOP:
+                messages.append(await receive())
+                size += len(messages[-1].get("body", b""))
+
+
+def _again(messages: list[Message], receive: Receive) -> Receive:
+    """A way to receive that begins with messages that came already."""
+    waiting = messages[::-1]
 
     async def next_message() -> Message:
         return waiting.pop() if waiting else await receive()

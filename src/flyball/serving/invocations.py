@@ -49,7 +49,7 @@ def read_invocation(body: bytes, content_type: str, names: Sequence[str]) -> Col
 
 def invocation_response(outcome: Outcome) -> bytes:
     """The answer: what the model predicts, row by row."""
-    return to_json({"predictions": outcome.columns.get("prediction", [])})
+    return to_json({"predictions": outcome.column("prediction")})
 
 
 def invocation_error(message: str) -> dict[str, str]:

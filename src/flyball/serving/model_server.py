@@ -48,7 +48,8 @@ def run(
     online: str = "",
     with_parent: bool = False,
     otlp: str = "",
-    announce: Callable[[str, str], None] | None = None,
+    grpc_port: int | None = None,
+    announce: Callable[[dict[str, object]], None] | None = None,
 ) -> None:
     """Serves until it is told to stop by SIGTERM or SIGINT; then finishes what runs and writes the log.
 
@@ -66,7 +67,8 @@ def run(
         otlp: Where traces are sent by OTLP/HTTP; empty for nowhere.
         online: Address of the online store, for features that requests do not give.
         with_parent: Also stop when standard input ends, as it does when the parent is gone.
-        announce: Called with the address and the replica's name once it listens.
+        grpc_port: Where the Open Inference Protocol is spoken over gRPC, 0 for any free one; None for nowhere.
+        announce: Called with the addresses and the replica's name once it listens.
 
     Raises:
         InvalidInput: the address cannot be bound.
@@ -90,7 +92,17 @@ def run(
     )
     telemetry = Telemetry(otlp, "model-server")
 
+    spoken = None
+    if grpc_port is not None:
+        from flyball.serving.grpc_api import GrpcServer
+
+        spoken = GrpcServer(
+            follower, f"{host}:{grpc_port}", telemetry=telemetry, threads=threads, max_waiting=max_waiting
+        )
+
     def finish() -> None:
+        if spoken is not None:
+            spoken.stop()
         follower.stop()
         telemetry.close()
 
@@ -105,7 +117,9 @@ def run(
         threading.Thread(target=_stop_without_parent, args=(server,), name="parent", daemon=True).start()
     follower.start()
     if announce is not None:
-        announce(address, replica)
+        announce(
+            {"address": address, "replica": replica, **({} if spoken is None else {"grpc": f"{host}:{spoken.port}"})}
+        )
     # uvicorn raises the signal that stopped it once more when all is done; by then it has been obeyed.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
@@ -119,6 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--objects", required=True, help="folder or s3://bucket/prefix")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8081, help="0 for any free one")
+    parser.add_argument("--grpc-port", type=int, help="also speak gRPC here; 0 for any free port")
     parser.add_argument("--replica", default="", help="name of this server among those of the store")
     parser.add_argument("--deployment", action="append", default=[], help="follow this one only; may be repeated")
     parser.add_argument("--interval", type=float, default=0.2, help="seconds between looks at the manifests")
@@ -140,6 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given.objects,
             host=given.host,
             port=given.port,
+            grpc_port=given.grpc_port,
             replica=given.replica,
             deployments=given.deployment,
             interval=given.interval,
@@ -161,9 +177,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _announce(address: str, replica: str) -> None:
+def _announce(facts: dict[str, object]) -> None:
     # One line for whoever started it: with port 0 nobody else knows where it listens.
-    sys.stdout.write(to_json({"address": address, "replica": replica}).decode() + "\n")
+    sys.stdout.write(to_json(facts).decode() + "\n")
     sys.stdout.flush()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flyball.errors import InvalidInput, did_you_mean
 from flyball.schema import Column
@@ -14,7 +14,11 @@ from flyball.serving.matrix import STORAGE
 from flyball.serving.runtime import Runtime
 from flyball.version import __version__
 
+if TYPE_CHECKING:
+    import numpy as np
+
 _DATATYPES = {"bool": "BOOL", "int": "INT64", "float": "FP64", "decimal": "FP64"}
+_OF_ARRAYS = {"b": "BOOL", "i": "INT64", "u": "INT64", "f": "FP64"}
 _EXTRA = (
     {"name": "prediction_id", "datatype": "BYTES", "shape": [-1]},
     {"name": "version", "datatype": "INT64", "shape": [-1]},
@@ -82,48 +86,65 @@ def infer_response(
     Raises:
         InvalidInput: an output is asked for that there is not.
     """
-    count, versions = len(ids), outcome.versions
-    tensors = {name: _output(name, values) for name, values in outcome.columns.items()}
-    tensors["prediction_id"] = {"name": "prediction_id", "datatype": "BYTES", "shape": [count], "data": ids}
-    tensors["version"] = {"name": "version", "datatype": "INT64", "shape": [count], "data": versions}
+    version, tensors = answer_tensors(runtime, outcome, ids, outputs)
     in_binary = bool(parameters and parameters.get("binary_data_output"))
     binary = set(tensors) if in_binary else set()
     if outputs:
-        for output in outputs:
-            if output.name not in tensors:
-                raise InvalidInput(f"There is no output '{output.name[:80]}'.", hint=did_you_mean(output.name, tensors))
-        tensors = {output.name: tensors[output.name] for output in outputs}
         binary = {each.name for each in outputs if each.parameters.get("binary_data", in_binary)}
-    is_one = not versions or versions.count(versions[0]) == count
-    version = versions[0] if versions and is_one else runtime.champion.version
-    response: dict[str, Any] = {"model_name": runtime.manifest.deployment, "model_version": str(version)}
+    response: dict[str, Any] = {"model_name": runtime.manifest.deployment, "model_version": version}
     if request_id:
         response["id"] = request_id
-    tails = [_in_binary(tensors[name]) for name in tensors if name in binary]
+    tails = []
+    for name in binary and tensors:
+        if name in binary:
+            tails.append(in_bytes(tensors[name], tensors[name].pop("data")))
+            tensors[name]["parameters"] = {"binary_data_size": len(tails[-1])}
+    for tensor in tensors.values():
+        if hasattr(tensor.get("data"), "tolist"):
+            tensor["data"] = tensor["data"].tolist()
     response["outputs"] = list(tensors.values())
     head = to_json(response)
     return (head, None) if not binary else (b"".join((head, *tails)), len(head))
 
 
-def _in_binary(tensor: dict[str, Any]) -> bytes:
-    """The tensor's values in binary, which then stand in it no more."""
+def answer_tensors(
+    runtime: Runtime, outcome: Outcome, ids: Sequence[str], outputs: Sequence[Wanted] | None
+) -> tuple[str, dict[str, dict[str, Any]]]:
+    """The version that answered, and the tensors by name, each with `name`, `datatype`, `shape` and its `data`.
+
+    Raises:
+        InvalidInput: an output is asked for that there is not.
+    """
+    count, versions = len(ids), outcome.versions
+    tensors = {name: _output(name, values) for name, values in outcome.columns.items()}
+    tensors["prediction_id"] = {"name": "prediction_id", "datatype": "BYTES", "shape": [count], "data": ids}
+    tensors["version"] = {"name": "version", "datatype": "INT64", "shape": [count], "data": versions}
+    for output in outputs or ():
+        if output.name not in tensors:
+            raise InvalidInput(f"There is no output '{output.name[:80]}'.", hint=did_you_mean(output.name, tensors))
+    if outputs:
+        tensors = {output.name: tensors[output.name] for output in outputs}
+    is_one = versions and versions.count(versions[0]) == count
+    return str(versions[0] if is_one else runtime.champion.version), tensors
+
+
+def in_bytes(tensor: Mapping[str, Any], values: Sequence[Any]) -> bytes:
+    """Values of a tensor as the extension for binary tensors writes them; what is missing is NaN, or an empty text."""
     import numpy as np
 
-    values = tensor.pop("data")
     if tensor["datatype"] == "BYTES":
-        packed = _packed([value or "" for value in values])
-    else:
-        packed = np.array(values, STORAGE[tensor["datatype"]]).tobytes()
-    tensor["parameters"] = {"binary_data_size": len(packed)}
-    return packed
+        return _packed([value or "" for value in values] if None in values else values)
+    return np.array(values, STORAGE[tensor["datatype"]]).tobytes()
 
 
-def _packed(texts: list[str]) -> bytes:
+def _packed(texts: Sequence[str]) -> bytes:
     lengths = set(map(len, texts))
-    if len(lengths) == 1 and all(map(str.isascii, texts)):
+    if len(lengths) == 1:
         # Ids are all alike: one text of all of them is made a multiple faster than one by one.
         length = struct.pack("<I", lengths.pop()).decode("latin-1")
-        return (length + length.join(texts)).encode("latin-1")
+        whole = length + length.join(texts)
+        if whole.isascii():
+            return whole.encode()
     coded = [text.encode() for text in texts]
     return b"".join(part for text in coded for part in (struct.pack("<I", len(text)), text))
 
@@ -134,7 +155,13 @@ def _tensor(column: Column, classes: int) -> dict[str, Any]:
     return {"name": column.name, "datatype": _DATATYPES.get(column.type, "BYTES"), "shape": [-1]}
 
 
-def _output(name: str, values: list[Any]) -> dict[str, Any]:
+def _output(name: str, values: list[Any] | np.ndarray[Any, Any]) -> dict[str, Any]:
+    if not isinstance(values, list):
+        datatype = _OF_ARRAYS.get(values.dtype.kind)
+        if datatype is not None:
+            # The values are made a list of only where they go out as JSON.
+            return {"name": name, "datatype": datatype, "shape": list(values.shape), "data": values.reshape(-1)}
+        values = values.tolist()
     if name == "probabilities":
         width = max((len(row) for row in values if row is not None), default=0)
         flat = [value for row in values for value in (row if row is not None else [None] * width)]

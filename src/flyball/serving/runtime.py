@@ -50,14 +50,8 @@ class Part:
         """The values of an answer column; None if the arm does not give it."""
         if not isinstance(self.answer, Scores):
             return self.answer.column(name).to_pylist() if name in self.answer.column_names else None
-        chances = self.answer.chances
-        if name == "prediction":
-            return list(self.answer.prediction.tolist())
-        if name == "probability" and chances is not None:
-            return list(chances[:, -1].tolist())
-        if name == "probabilities" and chances is not None and chances.shape[1] > 2:
-            return list(chances.tolist())
-        return None
+        found = self.answer.columns().get(name)
+        return None if found is None else list(found.tolist())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +95,12 @@ class Answer:
             for place, value in zip(range(self.count) if part.rows is None else part.rows, found, strict=True):
                 values[place] = value
         return values if is_given else None
+
+    def arrays(self) -> Mapping[str, np.ndarray[Any, Any]] | None:
+        """The answer columns as arrays; None where they are not all of one model on a matrix."""
+        if len(self.parts) != 1 or self.parts[0].rows is not None or not isinstance(self.parts[0].answer, Scores):
+            return None
+        return self.parts[0].answer.columns()
 
     def versions(self) -> list[int]:
         """The model version that answered, for each row."""

@@ -50,6 +50,15 @@ class Scores:
     prediction: np.ndarray[Any, Any]
     chances: np.ndarray[Any, Any] | None = None
 
+    def columns(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The same by the names of answer columns: `prediction` and, where there are chances, what is made of them."""
+        found = {"prediction": self.prediction}
+        if self.chances is not None:
+            found["probability"] = self.chances[:, -1]
+            if self.chances.shape[1] > 2:
+                found["probabilities"] = self.chances
+        return found
+
 
 @runtime_checkable
 class TakesMatrix(Protocol):
