@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -76,24 +77,73 @@ def postgres_template(postgres_server: PostgresServer) -> str:
     return name
 
 
+class EmptyDatabases:
+    """PostgreSQL databases with every table and no row. One that a test gives back is emptied, not made anew."""
+
+    def __init__(self, server: PostgresServer, template: str) -> None:
+        self._server = server
+        self._template = template
+        self._empty: list[psycopg.Connection] = []
+
+    def take(self) -> psycopg.Connection:
+        """A connection to one; nobody else has it."""
+        if self._empty:
+            return self._empty.pop()
+        name = self._server.create_database(template=self._template)
+        return psycopg.connect(self._server.url(name).replace("+psycopg", ""), autocommit=True)
+
+    def give_back(self, connection: psycopg.Connection) -> None:
+        """Takes one back; what a test has left of it beside rows is thrown away with it."""
+        try:
+            self._make_empty(connection)
+        except psycopg.Error:
+            name = connection.info.dbname
+            connection.close()
+            self._server.drop_database(name)
+        else:
+            self._empty.append(connection)
+
+    def close(self) -> None:
+        """Lets go of all that were given back; they end with the server."""
+        for connection in self._empty:
+            connection.close()
+
+    def _make_empty(self, connection: psycopg.Connection) -> None:
+        connection.execute("SET lock_timeout = '500ms'; SET session_replication_role = replica")
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        tables = [name for name in _tables(connection) if name != "alembic_version"]
+        if tables != sorted(table.name for table in metadata.sorted_tables):
+            raise psycopg.DataError("a test has changed the tables")
+        looks = " UNION ALL ".join(f"(SELECT '{name}' FROM \"{name}\" LIMIT 1)" for name in tables)
+        used = [row[0] for row in connection.execute(looks.encode())]
+        sequences = [row[0] for row in connection.execute("SELECT sequencename FROM pg_sequences WHERE last_value > 0")]
+        words = [f'DELETE FROM "{name}"' for name in used] + [f'ALTER SEQUENCE "{name}" RESTART' for name in sequences]
+        words.append(f"UPDATE alembic_version SET version_num = '{HEAD}' WHERE version_num <> '{HEAD}'")
+        connection.execute("; ".join(words).encode())
+
+
+def _tables(connection: psycopg.Connection) -> list[str]:
+    rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename")
+    return sorted(row[0] for row in rows)
+
+
 @pytest.fixture(scope="session")
-def used_databases() -> list[str]:
-    """PostgreSQL databases of tests that have ended."""
-    return []
+def empty_databases(postgres_server: PostgresServer, postgres_template: str) -> Iterator[EmptyDatabases]:
+    """PostgreSQL databases with every table and no row."""
+    made = EmptyDatabases(postgres_server, postgres_template)
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def postgres_tables_url(
-    postgres_server: PostgresServer, postgres_template: str, used_databases: list[str]
-) -> Iterator[str]:
+def postgres_tables_url(postgres_server: PostgresServer, empty_databases: EmptyDatabases) -> Iterator[str]:
     """The address of a PostgreSQL database of its own for this test, with every table."""
-    name = postgres_server.create_database(template=postgres_template)
-    yield postgres_server.url(name)
-    # A test removes the database of the one before: its own still has connections that are ending, and PostgreSQL
-    # waits for those in steps of 100 ms.
-    while used_databases:
-        postgres_server.drop_database(used_databases.pop())
-    used_databases.append(name)
+    connection = empty_databases.take()
+    yield postgres_server.url(connection.info.dbname)
+    empty_databases.give_back(connection)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
