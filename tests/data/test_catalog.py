@@ -119,6 +119,21 @@ def test_an_entry_tells_columns_and_their_descriptions(catalog: Catalog) -> None
     assert entry.pii == "personal"
 
 
+def test_what_is_said_of_personal_data_is_one_word_wherever_it_is_said(catalog: Catalog, workspace: Workspace) -> None:
+    catalog.describe("flights", column_pii={"flight_id": "id", "carrier": "none"})
+    said = workspace.quality.pii_classes("flights")
+    assert (said.declared, said.cleared) == ({"flight_id": "id"}, ("carrier",))
+    workspace.quality.declare_pii("flights", "flight_id", "none")
+    workspace.quality.declare_pii("flights", "carrier", "other")
+    entry = catalog.get("flights")
+    assert [column.pii for column in entry.columns] == ["none", "other", ""]
+    catalog.describe("flights", column_pii={"carrier": ""})
+    entry = catalog.get("flights")
+    assert ([column.pii for column in entry.columns], entry.pii) == (["none", "", ""], "")
+    with pytest.raises(InvalidInput, match="no class of personal data 'mial'"):
+        catalog.describe("flights", column_pii={"flight_id": "mial"})
+
+
 def test_an_empty_text_takes_back_what_was_said(catalog: Catalog) -> None:
     catalog.describe("flights", description="Mine", columns={"carrier": "Airline"})
     entry = catalog.describe("flights", description="", columns={"carrier": ""})

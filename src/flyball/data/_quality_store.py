@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from flyball.data.manifest import Snapshot
+from flyball.data.pii import check_kind
 from flyball.data.validate import ValidationReport
 from flyball.storage.database import Database
 from flyball.storage.tables import Document, Instant, RowNumber, metadata
+
+NO_PII = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,10 @@ class PiiClasses:
 
     declared: dict[str, str] = field(default_factory=dict)
     cleared: tuple[str, ...] = ()
+
+    def of(self, column: str) -> str | None:
+        """What was said of a column: a kind, `none`, or nothing."""
+        return NO_PII if column in self.cleared else self.declared.get(column)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +137,27 @@ def pii_classes(connection: sa.Connection, dataset: str) -> PiiClasses:
     return found or PiiClasses()
 
 
-def write_classes(database: Database, connection: sa.Connection, dataset: str, said: PiiClasses) -> None:
-    """Keeps what people have said."""
+def say_classes(database: Database, connection: sa.Connection, dataset: str, said: Mapping[str, str]) -> PiiClasses:
+    """Keeps what people say of columns; what was said of others stays.
+
+    Args:
+        said: Kind by column: `none` for a column that holds none, an empty text to take back what was said.
+
+    Raises:
+        InvalidInput: there is no such kind.
+    """
+    before = pii_classes(connection, dataset)
+    declared = {name: kind for name, kind in before.declared.items() if name not in said}
+    declared |= {name: check_kind(kind) for name, kind in said.items() if kind not in ("", NO_PII)}
+    cleared = [name for name in before.cleared if name not in said]
+    cleared += [name for name, kind in said.items() if kind == NO_PII]
+    after = PiiClasses(declared=declared, cleared=tuple(cleared))
+    if after != before:
+        _write_classes(database, connection, dataset, after)
+    return after
+
+
+def _write_classes(database: Database, connection: sa.Connection, dataset: str, said: PiiClasses) -> None:
     insert = database.insert(classes).values(dataset=dataset, classes=said)
     connection.execute(
         insert.on_conflict_do_update(index_elements=["dataset"], set_={"classes": insert.excluded.classes})

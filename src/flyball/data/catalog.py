@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from flyball.clock import Clock, parse_duration, parse_time
 from flyball.data import _catalog_store as _store
+from flyball.data import _quality_store
 from flyball.data._catalog_words import Phrase, fits, phrases_of
 from flyball.data.catalog_entry import (
     Access,
@@ -28,6 +29,7 @@ from flyball.data.catalog_entry import (
     Hit,
     Shelf,
     Use,
+    merged_texts,
 )
 from flyball.errors import Conflict, InvalidInput, NotFound, did_you_mean
 from flyball.lineage import ColumnEdge, Edge, Lineage
@@ -37,6 +39,7 @@ from flyball.storage.event_log import EventLog, position, set_position
 from flyball.storage.objects import Blobs
 from flyball.verbs import change, read
 
+_DATASETS = "datasets"
 _FOLLOWER = "catalog"
 _PAGE = 500
 _MOST_TEXT = 20_000
@@ -105,7 +108,7 @@ class Catalog:
         self._catch_up()
         with self._database.reading() as connection:
             entry = self._entry(connection, ref)
-            return self._whole(entry, _store.notes_of(connection, entry.ref))
+            return self._whole(connection, entry, _store.notes_of(connection, entry.ref))
 
     @change
     def describe(
@@ -126,15 +129,16 @@ class Catalog:
             fresh_within: How old its content may be, such as `1d`; empty for no expectation.
             links: Addresses by their title.
             columns: Descriptions of columns.
-            column_pii: Kinds of personal data by column, such as `mail`.
+            column_pii: Kinds of personal data by column, such as `mail`; `none` for a column that holds none. Of a dataset it
+                is the same word as `Quality.declare_pii`: previews, profiles and reports mask such columns.
 
         Raises:
             NotFound: there is no such thing.
-            InvalidInput: it has no such column, or a text cannot be kept.
+            InvalidInput: it has no such column, there is no such kind, or a text cannot be kept.
         """
         texts = {"description": description, "licence": licence, "pii": pii}
         _check_texts({**texts, **(links or {}), **(columns or {}), **(column_pii or {})})
-        seconds = None if fresh_within is None else _seconds(fresh_within)
+        seconds = None if fresh_within is None else parse_duration(fresh_within or "0s").total_seconds()
 
         def changed(entry: EntryText, before: EntryNotes) -> EntryNotes:
             known = {column.name for column in entry.columns}
@@ -147,12 +151,14 @@ class Catalog:
                 licence=before.licence if licence is None else licence,
                 pii=before.pii if pii is None else pii,
                 fresh_within_seconds=before.fresh_within_seconds if seconds is None else seconds,
-                links=_merged(before.links, links),
-                columns=_merged(before.columns, columns),
-                column_pii=_merged(before.column_pii, column_pii),
+                links=merged_texts(before.links, links),
+                columns=merged_texts(before.columns, columns),
+                column_pii=before.column_pii
+                if entry.kind == _DATASETS
+                else merged_texts(before.column_pii, column_pii),
             )
 
-        return self._change(ref, changed, "entry_described")
+        return self._change(ref, changed, "entry_described", column_pii=column_pii)
 
     @change
     def own(self, ref: str, owner: str) -> CatalogEntry:
@@ -364,18 +370,23 @@ class Catalog:
         return True
 
     def _change(
-        self, ref: str, changed: Callable[[EntryText, EntryNotes], EntryNotes], what: str, **facts: object
-    ) -> CatalogEntry:
+        self, ref: str, changed: Callable[[EntryText, EntryNotes], EntryNotes], what: str,
+        column_pii: Mapping[str, str] | None = None, **facts: object,
+    ) -> CatalogEntry:  # fmt: skip
         self._catch_up()
         with self._database.transaction() as connection:
             entry = self._entry(connection, ref)
             before = _store.notes_of(connection, entry.ref)
             after = changed(entry, before)
+            if column_pii and entry.kind == _DATASETS:
+                name = Ref.parse(entry.ref).name
+                _quality_store.say_classes(self._database, connection, name, column_pii)
+                self._events.append(connection, "data.pii_declared", entry.ref, columns=dict(column_pii))
             if after != before:
                 _store.write_notes(self._database, connection, entry.ref, after)
                 _store.write(self._database, connection, entry, after)
                 self._events.append(connection, f"data.{what}", entry.ref, **facts)
-            return self._whole(entry, after)
+            return self._whole(connection, entry, after)
 
     def _entry(self, connection: sa.Connection, ref: str) -> EntryText:
         if ":/" in ref:
@@ -402,11 +413,14 @@ class Catalog:
         with self._database.reading() as connection:
             return self._entry(connection, ref).ref
 
-    def _whole(self, entry: EntryText, added: EntryNotes) -> CatalogEntry:
+    def _whole(self, connection: sa.Connection, entry: EntryText, added: EntryNotes) -> CatalogEntry:
+        said: Callable[[str], str | None] = added.column_pii.get
+        if entry.kind == _DATASETS:
+            said = _quality_store.pii_classes(connection, Ref.parse(entry.ref).name).of
         columns = tuple(
             EntryColumn(
                 name=column.name, type=column.type, description=added.columns.get(column.name) or column.description,
-                pii=added.column_pii.get(column.name, column.pii),
+                pii=column.pii if (kind := said(column.name)) is None else kind,
             )
             for column in entry.columns
         )  # fmt: skip
@@ -417,7 +431,7 @@ class Catalog:
             description=added.description or entry.description,
             owner=added.owner or entry.owner,
             licence=added.licence,
-            pii=added.pii or ("personal" if any(column.pii for column in columns) else ""),
+            pii=added.pii or ("personal" if any(column.pii not in ("", "none") for column in columns) else ""),
             tags=entry.tags | added.tags,
             links=added.links,
             columns=columns,
@@ -483,14 +497,6 @@ def _hit(entry: EntryText, added: EntryNotes, score: float, phrases: list[Phrase
 def _has_tag(tags: Mapping[str, str], tag: str) -> bool:
     key, equals, value = tag.partition("=")
     return not tag or (key in tags and (not equals or tags[key] == value))
-
-
-def _merged(before: dict[str, str], given: dict[str, str] | None) -> dict[str, str]:
-    return {key: text for key, text in (before | (given or {})).items() if text}
-
-
-def _seconds(text: str) -> float:
-    return parse_duration(text).total_seconds() if text else 0.0
 
 
 def _check_texts(texts: Mapping[str, str | None], most: int = _MOST_TEXT) -> None:

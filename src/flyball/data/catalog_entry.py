@@ -225,3 +225,8 @@ class Shelf(Protocol):
     def names(self) -> Iterator[str]:
         """The names of all things."""
         ...
+
+
+def merged_texts(before: dict[str, str], given: dict[str, str] | None) -> dict[str, str]:
+    """Texts by name with those that are given in their place; an empty one takes its name away."""
+    return {key: text for key, text in (before | (given or {})).items() if text}

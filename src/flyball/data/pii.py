@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -95,6 +95,18 @@ def masked(table: pa.Table, flags: Iterable[PiiFlag]) -> pa.Table:
 def mask_value(value: object, kind: str) -> object:
     """What is shown in place of a value; missing stays missing."""
     return None if value is None else f"<{kind}>"
+
+
+def declared_flags(kinds: Mapping[str, str]) -> tuple[PiiFlag, ...]:
+    """What people have said of columns, as flags.
+
+    Raises:
+        InvalidInput: there is no such kind.
+    """
+    return tuple(
+        PiiFlag(column=column, kind=check_kind(kind), confidence=1.0, reason="it is declared so", is_declared=True)
+        for column, kind in kinds.items()
+    )
 
 
 def check_kind(kind: str) -> PiiKind:

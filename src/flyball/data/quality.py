@@ -10,7 +10,7 @@ from flyball.clock import Clock
 from flyball.data import _quality_store as _store
 from flyball.data._quality_store import Forgetting, PiiClasses
 from flyball.data.catalog_entry import Badge
-from flyball.data.pii import PiiFlag, check_kind
+from flyball.data.pii import PiiFlag, declared_flags
 from flyball.data.profile import TableProfile
 from flyball.data.validate import ValidationReport
 from flyball.errors import NotFound
@@ -161,15 +161,7 @@ class Quality:
         """
         check_name(dataset, "dataset")
         with self._database.transaction() as connection:
-            said = _store.pii_classes(connection, dataset)
-            declared = {name: what for name, what in said.declared.items() if name != column}
-            cleared = [name for name in said.cleared if name != column]
-            if kind == "none":
-                cleared.append(column)
-            else:
-                declared[column] = check_kind(kind)
-            said = PiiClasses(declared=declared, cleared=tuple(cleared))
-            _store.write_classes(self._database, connection, dataset, said)
+            said = _store.say_classes(self._database, connection, dataset, {column: kind})
             subject = Ref(kind="datasets", name=dataset)
             self._events.append(connection, "data.pii_declared", subject, column=column, pii=kind)
         return said
@@ -226,10 +218,7 @@ class Quality:
 
 def said_of(classes: PiiClasses) -> tuple[tuple[PiiFlag, ...], tuple[str, ...]]:
     """What people have said, as flags and as columns that hold none."""
-    declared = tuple(
-        PiiFlag(column=column, kind=check_kind(kind), confidence=1.0, reason="it is declared so", is_declared=True)
-        for column, kind in classes.declared.items()
-    )
+    declared = declared_flags(classes.declared)
     return declared, classes.cleared
 
 

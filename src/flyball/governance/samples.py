@@ -33,21 +33,15 @@ def sample_rows(workspace: Any, entry: CatalogEntry, rows: int = 3) -> list[dict
         return []
     if snapshot.schema is None:
         return []
-    from flyball.data.pii import find_pii, masked
+    from flyball.data.pii import declared_flags, find_pii, masked
 
     table = load_snapshot(workspace.blobs, snapshot)
     said = {column.name: column.pii for column in entry.columns if column.pii}
-    flags = find_pii(table.slice(0, _LOOKED_AT), cleared=[name for name, kind in said.items() if kind == "none"])
+    declared = declared_flags({name: kind for name, kind in said.items() if kind != "none"})
+    cleared = [name for name, kind in said.items() if kind == "none"]
+    flags = find_pii(table.slice(0, _LOOKED_AT), declared=declared, cleared=cleared)
     shown: list[dict[str, JsonValue]] = masked(table.slice(0, max(1, min(rows, 100))), flags).to_pylist()
-    # What people call personal may be of a kind that nobody has a name for.
-    hidden = {name for name, kind in said.items() if kind != "none"} - {flag.column for flag in flags}
-    return [
-        {
-            name: f"<{said[name]}>" if name in hidden and value is not None else _short(value)
-            for name, value in row.items()
-        }
-        for row in shown
-    ]
+    return [{name: _short(value) for name, value in row.items()} for row in shown]
 
 
 def _short(value: object) -> JsonValue:
