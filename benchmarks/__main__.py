@@ -7,7 +7,21 @@ import sys
 
 from benchmarks.pairs import Pair, report
 
-ENTRIES = ("start", "tracking", "client", "ingest", "search", "pipelines", "loop", "data", "features", "serving")
+ENTRIES = (
+    "start",
+    "tracking",
+    "client",
+    "ingest",
+    "search",
+    "pipelines",
+    "loop",
+    "data",
+    "features",
+    "quality",
+    "labels",
+    "catalog",
+    "serving",
+)
 
 
 def main(names: list[str]) -> int:
