@@ -1,7 +1,7 @@
 """The quality of data: 45 checks and a profile of 5 million rows of 20 columns, against a plain pass over the same file.
 
-Each goes in a process of its own, so that CPU seconds are of the work alone; beside a plain pass the start of Python and
-the imports count. Great Expectations and ydata-profiling do the same on a tenth of the rows, in environments of their own (`peers.py`).
+Each goes in a process of its own, so that CPU seconds are of the work alone; beside a plain pass the start of Python and the
+imports count. Great Expectations and ydata-profiling do the same on a tenth of the rows, in environments of their own.
 """
 
 from __future__ import annotations
