@@ -45,7 +45,10 @@ RAY = Program(name="Ray Tune with MLflow's client", debian=(), find=partial(find
 TORCH_CLIENT = Program(name="torch beside MLflow's newest client", debian=(), find=find_torch)
 OPENLINEAGE = Program(name="OpenLineage's client", debian=(), find=partial(find_environment, "openlineage"))
 SPARK = Program(name="Spark", debian=(), find=partial(find_environment, "spark"))
-ENVIRONMENTS = {"mlflow3": MLFLOW3, "mlflow2": MLFLOW2, "ray": RAY, "spark": SPARK, "openlineage": OPENLINEAGE}
+INFERENCE = Program(name="Triton's and KServe's clients", debian=(), find=partial(find_environment, "inference"))
+ENVIRONMENTS = {
+    "mlflow3": MLFLOW3, "mlflow2": MLFLOW2, "ray": RAY, "spark": SPARK, "openlineage": OPENLINEAGE, "inference": INFERENCE,
+}  # fmt: skip
 
 
 def provision() -> list[str]:
