@@ -40,6 +40,9 @@ class Controller:
         executor: Where trainings run.
         holder: Name of this controller, other than that of any other.
         pause: Seconds between two passes in which nothing was to do.
+
+    Attributes:
+        is_acting: Whether it held the lease when it last looked.
     """
 
     def __init__(self, workspace: Services, executor: Executor, holder: str, *, pause: float = 0.5) -> None:
@@ -51,6 +54,7 @@ class Controller:
         self._swept = 0.0
         self._quiet: tuple[datetime, int] | None = None
         self._seen: tuple[datetime, int] | None = None
+        self.is_acting = False
         self._woken = threading.Event()
         if isinstance(executor, TellsEnds):
             executor.tell_ends(self._woken.set)
@@ -62,9 +66,11 @@ class Controller:
                 pause = self._pause
                 try:
                     lease = tenure.lease()
+                    self.is_acting = lease is not None
                     if lease is not None and self._is_due():
                         pause = self._pause_after(self.step(lease))
                 except LeaseLost:
+                    self.is_acting = False
                     logger.warning("another controller took over", extra={"holder": self._holder})
                     tenure.forget()
                 except Exception:

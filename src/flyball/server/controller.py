@@ -13,6 +13,7 @@ from types import FrameType
 
 from flyball.executors.local import LocalExecutor
 from flyball.loops.controller import Controller
+from flyball.loops.sources import Sources
 from flyball.settings import load_settings
 from flyball.workspace import Workspace
 
@@ -41,7 +42,11 @@ def main() -> int:
     with Workspace(settings) as workspace:
         if settings.openlineage:
             threading.Thread(target=tell_openlineage, args=(workspace, stop), name="openlineage", daemon=True).start()
-        Controller(workspace, executor, holder, pause=pause).run(stop)
+        controller = Controller(workspace, executor, holder, pause=pause)
+        if settings.clock != "virtual":  # there, what is new comes when the replay says so
+            sources = Sources(workspace, may_look=lambda: controller.is_acting)
+            threading.Thread(target=sources.run, args=(stop,), name="sources", daemon=True).start()
+        controller.run(stop)
     executor.close()
     return 0
 
