@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -225,6 +226,15 @@ def _artifacts(pair: _Pair) -> Iterator[Figure]:
                     theirs=f"plain: {plain.wall:.2f} s; not durable: {loose.wall:.2f} s", ratio=f"{plain.wall / a.wall:.2f}",
                     goal=">= 0.8", is_met=plain.wall / a.wall >= 0.8,
                 )  # fmt: skip
+            sys.stderr.write(f"{what} native ...\n")
+            seconds = _native_files(pair.folder, pair.ours, files)
+            for work, native in zip(("upload", "download"), seconds, strict=True):
+                plain = _run(pair.python, durable, f"bare_{work}", 1, files)
+                yield Figure(
+                    work=f"{what} {work} by our own client, against a bare HTTP client", ours=f"{native:.2f} s",
+                    theirs=f"plain: {plain.wall:.2f} s", ratio=f"{plain.wall / native:.2f}",
+                    goal=">= 0.8", is_met=plain.wall / native >= 0.8,
+                )  # fmt: skip
 
 
 _PARTS: dict[str, Callable[[_Pair], Iterator[Figure]]] = {
@@ -286,6 +296,37 @@ def _run(python: Path, server: Server, work: str, amount: int, files: Path | Non
 
 def _middle(taken: list[Taken]) -> Taken:
     return Taken(wall=statistics.median(t.wall for t in taken), cpu=statistics.median(t.cpu for t in taken))
+
+
+def _native_files(folder: Path, ours: Server, files: Path) -> tuple[float, float]:
+    """Seconds of Flyball's own client until all files of a folder are kept on the server, and until they are back."""
+    script = f"""
+import shutil, tempfile, time
+from pathlib import Path
+import flyball as fb
+from flyball.client import open_workspace
+from flyball.settings import load_settings
+from flyball.tracking.downloads import download_artifacts
+with fb.run("warm") as run:
+    fb.log(loss=1.0)
+began = time.perf_counter()
+with fb.run("files") as run:
+    fb.log_artifacts({str(files)!r}, "files")
+print(time.perf_counter() - began)
+with open_workspace(load_settings()) as there:
+    began = time.perf_counter()
+    download_artifacts(there, run.id, Path("back"))
+    print(time.perf_counter() - began)
+"""
+    environment = {**os.environ, "FLYBALL_URL": ours.url, "FLYBALL_WORKSPACE": str(folder / "native files")}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, cwd=folder, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"native files failed: {done.stderr[-2000:]}")
+    up, down = done.stdout.split()
+    shutil.rmtree(folder / "back")
+    return float(up), float(down)
 
 
 def _native(folder: Path, ours: Server, calls: int) -> float:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from flyball.session import checkout as checkout
     from flyball.session import connect as connect
     from flyball.session import diff as diff
+    from flyball.session import download_artifacts as download_artifacts
     from flyball.session import explain as explain
     from flyball.session import load as load
     from flyball.session import load_model as load_model
@@ -122,6 +123,7 @@ _NAMES = {
     "run": "flyball.session:run",
     "log": "flyball.session:log",
     "log_metrics": "flyball.session:log_metrics",
+    "download_artifacts": "flyball.session:download_artifacts",
     "log_artifact": "flyball.session:log_artifact",
     "log_artifacts": "flyball.session:log_artifacts",
     "log_text": "flyball.session:log_text",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ import urllib3
 
 from flyball.clock import Clock, SystemClock
 from flyball.errors import FlyballError, InvalidInput, NotFound, ServerUnreachable, TimedOut
-from flyball.serialization import convert, error_from_plain, from_json, to_json, to_plain
+from flyball.serialization import convert, error_from_plain, from_json, pack, to_json, to_plain, unpack_as
 from flyball.settings import Settings
 from flyball.storage.object_store import ObjectStat
 from flyball.storage.objects import Blobs
@@ -122,7 +122,7 @@ class Connection:
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
         # A change is not repeated by itself: only what never reached the server is.
         self._pool = urllib3.PoolManager(
-            retries=urllib3.Retry(connect=2, read=0, redirect=0, backoff_factor=0.2), maxsize=8
+            retries=urllib3.Retry(connect=2, read=0, redirect=0, backoff_factor=0.2), maxsize=8, blocksize=_PIECE
         )
 
     def request(
@@ -142,15 +142,51 @@ class Connection:
             TimedOut: it did not answer in time; it may still be at work.
             FlyballError: the server answered with an error; it is raised as its own class.
         """
+        answer = self._ask(method, path, fields=fields, body=body, timeout=timeout, headers=headers)
+        if answer.status >= 400:
+            raise _error(answer.status, answer.data)
+        return answer.data
+
+    def receive(self, path: str, take: Callable[[bytes], object], *, timeout: float = 600.0) -> None:
+        """Fetches what stands at a path, and hands it on piece by piece; raises what `request` does."""
+        answer = self._ask("GET", path, timeout=timeout, preload_content=False)
+        try:
+            if answer.status >= 400:
+                raise _error(answer.status, answer.read())
+            for piece in answer.stream(_PIECE, decode_content=False):
+                take(piece)
+        except urllib3.exceptions.HTTPError as error:
+            raise ServerUnreachable(f"{self.url} broke off while it sent {path[:80]}.", url=self.url) from error
+        finally:
+            answer.release_conn()
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        timeout: float,
+        fields: list[tuple[str, str]] | None = None,
+        body: bytes | Any = None,
+        headers: dict[str, str] | None = None,
+        preload_content: bool = True,
+    ) -> urllib3.BaseHTTPResponse:
         sent = {
             **self._headers,
             **({"content-type": "application/json"} if body is not None else {}),
             **(headers or {}),
         }
         query = "" if not fields else "?" + "&".join(f"{quote(k)}={quote(v, safe='')}" for k, v in fields)
+        limit = urllib3.Timeout(connect=5.0, read=timeout)
         try:
-            limit = urllib3.Timeout(connect=5.0, read=timeout)
-            answer = self._pool.request(method, f"{self.url}{path}{query}", body=body, headers=sent, timeout=limit)
+            return self._pool.request(
+                method,
+                f"{self.url}{path}{query}",
+                body=body,
+                headers=sent,
+                timeout=limit,
+                preload_content=preload_content,
+            )
         except urllib3.exceptions.LocationValueError as error:
             raise InvalidInput(f"'{self.url}' is no address.", hint="Write it as http://host:port.") from error
         except urllib3.exceptions.HTTPError as error:
@@ -161,9 +197,6 @@ class Connection:
                 hint="Start one with `flyball up`, or set FLYBALL_URL.",
                 url=self.url,
             ) from error
-        if answer.status >= 400:
-            raise _error(answer.status, answer.data)
-        return answer.data
 
     def close(self) -> None:
         """Closes all connections."""
@@ -186,17 +219,30 @@ class RemoteObjects:
         if isinstance(data, bytes):
             self._http.request("PUT", f"/blobs/{name}", body=data, headers=_BYTES)
         else:
+            length = {"content-length": str(data.stat().st_size)}
             with data.open("rb") as file:
-                self._http.request("PUT", f"/blobs/{name}", body=file, headers=_BYTES)
+                self._http.request("PUT", f"/blobs/{name}", body=file, headers={**_BYTES, **length})
         return True
+
+    def put_many(self, items: Sequence[tuple[str, bytes]]) -> None:
+        """Sends many small blobs at once."""
+        self._http.request("PUT", "/blobs", body=pack([data for _, data in items]), headers=_BYTES)
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes]:
+        """All bytes of many small blobs."""
+        names = [key.rpartition("/")[2] for key in keys]
+        return unpack_as(self._http.request("POST", "/blobs", body=to_json(names)), list[bytes])
 
     def get(self, key: str) -> bytes:
         """All bytes of an object."""
         return self._http.request("GET", f"/objects/{quote(key)}")
 
     def fetch(self, key: str, to: Path) -> None:
-        """Copies an object to a local file."""
-        to.write_bytes(self.get(key))
+        """Copies an object to a local file, piece by piece."""
+        folder, _, name = key.rpartition("/")
+        path = f"/blobs/{name}" if folder.startswith("blobs/") else f"/objects/{quote(key)}"
+        with to.open("wb") as file:
+            self._http.receive(path, file.write)
 
     def stat(self, key: str) -> ObjectStat | None:
         """Size and ETag of an object."""
@@ -215,6 +261,7 @@ class RemoteObjects:
 
 
 _BYTES = {"content-type": "application/octet-stream"}
+_PIECE = 1 << 20
 
 
 def open_workspace(settings: Settings) -> Workspace | RemoteWorkspace:

@@ -42,6 +42,18 @@ def from_json(data: bytes | str, kind: type[T]) -> T:
         raise InvalidInput(f"The JSON does not fit: {error}.") from error
 
 
+def unpack_as(data: bytes, kind: type[T]) -> T:
+    """The noun, or the values of that type, that MessagePack holds.
+
+    Raises:
+        InvalidInput: it is no MessagePack, or does not fit `kind`.
+    """
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(f"The bytes are not what is wanted here: {error}.") from error
+
+
 def convert(value: object, kind: type[T], *, strict: bool = True) -> T:
     """The noun that plain values (dicts, lists, strings, numbers) describe.
 

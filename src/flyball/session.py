@@ -186,6 +186,22 @@ def log_artifacts(folder: str | os.PathLike[str], name: str = "", kind: str = "f
     _target().log_artifacts(folder, name, kind)
 
 
+def download_artifacts(run: str, to: str | os.PathLike[str] | None = None, name: str = "") -> list[Path]:
+    """Fetches what a run left behind, as files in a folder; gives their paths.
+
+    Args:
+        run: Id of the run.
+        to: The folder; by default one that is called as the run.
+        name: Only the artifact of this name, and what lies below it as a folder.
+
+    Raises:
+        NotFound: there is no such run, or it left nothing of that name behind.
+    """
+    from flyball.tracking.downloads import download_artifacts as download
+
+    return download(connect(), run, Path(run if to is None else to), prefix=name)
+
+
 def log_text(text: str, name: str) -> None:
     """Keeps a text as a file."""
     _target().log_text(text, name)

@@ -201,3 +201,16 @@ def test_nothing_that_a_project_needs_is_ever_removed(
     assert len(gone) < len(blobs) / 4  # what a step wrote and nobody kept
     for command in ("models gate irises/1", "predict irises/1 --input data/irises.csv", "apply", "run train_irises"):
         assert flyball(*command.split()).code == 0, command
+
+
+def test_what_a_run_left_behind_is_fetched(flyball: Command, some: Path) -> None:
+    with open_workspace() as workspace:
+        for name in ("plots/a.txt", "plots/b.txt", "c.txt"):
+            workspace.tracking.log_artifact("a", name, workspace.blobs.put(name.encode()), len(name))
+    assert flyball("runs", "download", "a").out == "3 files in a\n"
+    assert {path.relative_to(some / "a").as_posix(): path.read_text() for path in (some / "a").rglob("*.txt")} == {
+        name: name for name in ("plots/a.txt", "plots/b.txt", "c.txt")
+    }
+    assert flyball("runs", "download", "a", "c.txt", "--to", "there", "--json").json == ["there/c.txt"]
+    failed = flyball("runs", "download", "a", "none")
+    assert "left nothing called 'none' behind" in failed.err

@@ -400,6 +400,40 @@ def test_copies_are_of_the_moment_of_the_call(recorder: Recorder, workspace: Wor
     assert workspace.blobs.get(artifact.digest) == b"first"
 
 
+def test_many_small_files_go_together(
+    recorder: Recorder, services: Broken, workspace: Workspace, tmp_path: Path
+) -> None:
+    source = tmp_path / "many"
+    source.mkdir()
+    for number in range(60):
+        (source / f"{number:02}.txt").write_text(str(number))
+    (source / "30.txt").write_bytes(b"x" * 1_500_000)
+    services.error = ServerUnreachable("not yet")
+    run = LiveRun(recorder, "prices")
+    run.log_artifacts(source, "many")
+    run.log(loss=1.0)
+    services.error = None
+    run.finish()
+    found = {one.name: workspace.blobs.get(one.digest) for one in workspace.tracking.list_artifacts(run.id, limit=1000)}
+    assert found == {f"many/{path.name}": path.read_bytes() for path in source.glob("*.txt")}
+    assert services.asked.count("log_artifacts") == 2
+    assert services.asked.count("log_artifact") == 1
+
+
+def test_one_bad_file_does_not_take_the_others_with_it(workspace: Workspace, folder: Path) -> None:
+    services = Broken(workspace)
+    recorder = Recorder(folder, lambda: services)
+    services.error = ServerUnreachable("not yet")
+    run = LiveRun(recorder, "prices")
+    for name in ("a.txt", "b", "b/c.txt", "d.txt"):  # what is a file cannot be a folder
+        run.keep_artifact(name.encode(), name, "file")
+    services.error = None
+    run.finish()
+    recorder.close(5)
+    assert [one.name for one in workspace.tracking.list_artifacts(run.id)] == ["a.txt", "b", "d.txt"]
+    assert len(list((folder / "refused").iterdir())) == 1
+
+
 def test_several_threads_log_to_one_run(recorder: Recorder, workspace: Workspace) -> None:
     run = LiveRun(recorder, "prices")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from flyball.cli import runs_many
+from flyball.cli.data_versions import progress_bar
 from flyball.cli.output import plain, print_facts, print_json, print_table, workspace_options
 from flyball.errors import InvalidInput
 from flyball.tracking.filters import parse_filter
@@ -133,6 +134,29 @@ def show(workspace: Any, run: str, as_json: bool) -> None:
         )
     if found.error:
         click.echo(f"\n{found.error}")
+
+
+@runs.command()
+@click.argument("run")
+@click.argument("name", default="")
+@click.option(
+    "--to", type=click.Path(file_okay=False, path_type=Path), help="Folder for the files (default: the run's id)."
+)
+@workspace_options
+def download(workspace: Any, run: str, name: str, to: Path | None, as_json: bool) -> None:
+    """Fetch what a run left behind: all of its artifacts, or the file or folder NAME.
+
+    Files that stand there under the same names are replaced.
+    """
+    from flyball.tracking.downloads import download_artifacts
+
+    target = to or Path(run)
+    with progress_bar("fetching", hidden=as_json) as progress:
+        found = download_artifacts(workspace, run, target, prefix=name, tell=progress)
+    if as_json:
+        print_json([str(path) for path in found])
+    else:
+        click.echo(f"{len(found)} files in {target}")
 
 
 @runs.command()

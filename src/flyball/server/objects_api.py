@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from flyball.errors import NotFound
+from flyball.errors import InvalidInput, NotFound
+from flyball.serialization import from_json, pack, unpack_as
 from flyball.server.incoming import receive
 from flyball.server.routes import json_response
 from flyball.storage.object_store import check_key, check_prefix
@@ -18,10 +19,15 @@ from flyball.storage.objects import check_digest
 from flyball.workspace import Workspace
 
 _PIECE = 1 << 20
+_MOST_AT_ONCE = 64 << 20
 
 
 def object_routes(workspace: Workspace) -> list[Route]:
-    """Routes `/blobs/<digest>` (get, head, put) and `/objects/<key>` (get, head), `/objects?prefix=` (list)."""
+    """Routes `/blobs/<digest>` (get, head, put) and `/objects/<key>` (get, head), `/objects?prefix=` (list).
+
+    `/blobs` (put) takes many small ones at once, as a MessagePack array of their bytes; `/blobs` (post) takes a JSON array of
+    digests and gives such an array back.
+    """
 
     async def get_blob(request: Request) -> Response:
         path = await run_in_threadpool(workspace.blobs.path, request.path_params["digest"])
@@ -35,6 +41,18 @@ def object_routes(workspace: Workspace) -> list[Route]:
         name = check_digest(request.path_params["digest"])
         await receive(workspace, request, expected=name)
         return json_response({"digest": name}, 201)
+
+    async def put_blobs(request: Request) -> Response:
+        if int(request.headers.get("content-length") or 0) > _MOST_AT_ONCE:
+            raise InvalidInput(
+                f"More than {_MOST_AT_ONCE >> 20} MiB at once are not taken.", hint="Send them in parts."
+            )
+        data = unpack_as(await request.body(), list[bytes])
+        return json_response({"digests": await run_in_threadpool(workspace.blobs.put_many, data)}, 201)
+
+    async def get_blobs(request: Request) -> Response:
+        names = from_json(await request.body(), list[str])
+        return Response(await run_in_threadpool(_many, workspace, names), headers=_ATTACHED, media_type=_BYTES)
 
     async def get_object(request: Request) -> Response:
         key = check_key(request.path_params["key"])
@@ -51,6 +69,8 @@ def object_routes(workspace: Workspace) -> list[Route]:
         return json_response(await run_in_threadpool(lambda: list(workspace.store.list(prefix))))
 
     return [
+        Route("/blobs", put_blobs, methods=["PUT"]),
+        Route("/blobs", get_blobs, methods=["POST"]),
         Route("/blobs/{digest}", get_blob, methods=["GET", "HEAD"]),
         Route("/blobs/{digest}", put_blob, methods=["PUT"]),
         Route("/objects", list_objects, methods=["GET"]),
@@ -61,6 +81,13 @@ def object_routes(workspace: Workspace) -> list[Route]:
 # What is kept is somebody's file: it is handed out as bytes, never as something a browser would run.
 _BYTES = "application/octet-stream"
 _ATTACHED = {"content-disposition": "attachment"}
+
+
+def _many(workspace: Workspace, names: list[str]) -> bytes:
+    size = sum(workspace.blobs.size(name) for name in names)
+    if size > _MOST_AT_ONCE:
+        raise InvalidInput(f"More than {_MOST_AT_ONCE >> 20} MiB at once are not given.", hint="Ask for them in parts.")
+    return pack(workspace.blobs.get_many(names))
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

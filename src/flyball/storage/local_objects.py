@@ -6,8 +6,10 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from stat import S_ISREG
@@ -18,6 +20,7 @@ from flyball.refs import new_id
 from flyball.storage.object_store import FRESH_FOR, ObjectStat, check_key, check_prefix, is_key
 
 _FRESH = ".fresh"
+_TOGETHER = 16
 
 
 class LocalObjects:
@@ -34,9 +37,24 @@ class LocalObjects:
 
     def put(self, key: str, data: bytes | Path, *, if_absent: bool = False) -> bool:
         """Writes an object; with `if_absent`, False and no write if the key exists."""
+        return self._put(key, data, if_absent, lambda target, first: self._sync(_folders(target, first)))
+
+    def put_many(self, items: Sequence[tuple[str, bytes]]) -> None:
+        """Writes objects, durably; those whose keys exist are left as they are.
+
+        Each write waits for the disk, and several wait together; a folder is brought to it once for all that came into it.
+        """
+        folders: set[Path] = set()
+        with ThreadPoolExecutor(_TOGETHER) as pool:
+            put = partial(self._put, if_absent=True, settle=lambda *named: folders.update(_folders(*named)))
+            list(pool.map(lambda item: put(*item), items))
+            list(pool.map(lambda folder: self._sync([folder]), sorted(folders)))
+
+    def _put(self, key: str, data: bytes | Path, if_absent: bool, settle: Callable[[Path, Path], None]) -> bool:
+        """Writes an object; `settle` is told the file, and the nearest folder above it that was there before."""
         target = self._path(key)
         if if_absent and target.is_file():
-            self._sync_folders(target, target.parent)  # the one who put it may not be that far yet
+            settle(target, target.parent)  # the one who put it may not be that far yet
             _freshen(target)
             return False
         first = self._make_folder(target)
@@ -57,7 +75,7 @@ class LocalObjects:
             raise _in_the_way(key) from error
         finally:
             fresh.unlink(missing_ok=True)
-            self._sync_folders(target, first)
+            settle(target, first)
         return True
 
     def adopt(self, key: str, path: Path) -> bool:
@@ -78,7 +96,7 @@ class LocalObjects:
         except OSError:  # another disk, one without links, or someone who was faster
             return self.put(key, path, if_absent=True)
         finally:
-            self._sync_folders(target, first)
+            self._sync(_folders(target, first))
         return True
 
     def copied(self, path: Path) -> Path:
@@ -96,6 +114,10 @@ class LocalObjects:
     def get(self, key: str) -> bytes:
         """All bytes of an object."""
         return self.existing_path(key).read_bytes()
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes]:
+        """All bytes of several objects."""
+        return [self.get(key) for key in keys]
 
     def fetch(self, key: str, to: Path) -> None:
         """Copies an object to another file."""
@@ -167,18 +189,22 @@ class LocalObjects:
             raise _in_the_way(target.relative_to(self.folder).as_posix()) from error
         return there
 
-    def _sync_folders(self, target: Path, first: Path) -> None:
+    def _sync(self, folders: Iterable[Path]) -> None:
         # Without it neither the rename nor a new folder survives a power cut.
         if not self._durable:
             return
-        for folder in target.parents:
+        for folder in folders:
             descriptor = os.open(folder, os.O_RDONLY)
             try:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            if folder == first:
-                return
+
+
+def _folders(target: Path, first: Path) -> list[Path]:
+    """The folders above a file, up to that one."""
+    above = list(target.parents)
+    return above[: above.index(first) + 1]
 
 
 def _copy(source: FileIO, target: BinaryIO) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from flyball.errors import InvalidInput
 
@@ -61,6 +61,19 @@ class ObjectStore(Protocol):
 
     def delete(self, key: str) -> None:
         """Removes an object; nothing happens if there is none."""
+        ...
+
+
+@runtime_checkable
+class MovesMany(Protocol):
+    """A store to and from which many small objects go faster together than one by one."""
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes]:
+        """All bytes of several objects; NotFound if one of them is not there."""
+        ...
+
+    def put_many(self, items: Sequence[tuple[str, bytes]]) -> None:
+        """Writes objects, durably; those whose keys exist are left as they are."""
         ...
 
 

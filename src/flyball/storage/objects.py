@@ -10,15 +10,16 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import blake3
 
 from flyball.errors import Corrupt, InvalidInput, MissingExtra, NotFound
+from flyball.refs import new_id
 from flyball.serialization import digest
-from flyball.storage.object_store import ObjectStore
+from flyball.storage.object_store import MovesMany, ObjectStore
 
 T = TypeVar("T")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -92,6 +93,17 @@ class Blobs:
         self.store.put(_blob_key(name), data, if_absent=True)
         return name
 
+    def put_many(self, data: Sequence[bytes]) -> list[str]:
+        """Keeps the bytes of many small files; gives their digests."""
+        names = [digest(one) for one in data]
+        items = dict(zip(map(_blob_key, names), data, strict=True))
+        if isinstance(self.store, MovesMany):
+            self.store.put_many(list(items.items()))
+        else:
+            for key, one in items.items():
+                self.store.put(key, one, if_absent=True)
+        return names
+
     def put_file(self, path: Path, *, owned: bool = False, expected: str = "") -> str:
         """Keeps the bytes of a file; gives their digest.
 
@@ -147,6 +159,21 @@ class Blobs:
             raise _corrupt(name)
         return data
 
+    def get_many(self, names: Sequence[str]) -> list[bytes]:
+        """The bytes of many small files, by their digests.
+
+        Raises:
+            NotFound: some are not kept.
+            Corrupt: what is stored is not what was stored.
+        """
+        if not isinstance(self.store, MovesMany):
+            return [self.get(name) for name in names]
+        found = self.store.get_many([_blob_key(check_digest(name)) for name in names])
+        for name, data in zip(names, found, strict=True):
+            if digest(data) != name:
+                raise _corrupt(name)
+        return found
+
     def path(self, name: str) -> Path:
         """A local file with the bytes of that digest, to be read only.
 
@@ -160,6 +187,22 @@ class Blobs:
         if isinstance(self.store, LocalObjects):
             return self._found(name, self.store.existing_path)
         return self.local_copy(name, lambda copy: self._found(name, lambda _: self.store.fetch(key, copy)))
+
+    def copy_to(self, name: str, target: Path) -> None:
+        """Writes the bytes of that digest into a file of one's own; one that is there is replaced.
+
+        Raises:
+            NotFound: there are none.
+            Corrupt: what is stored is not what was stored.
+        """
+        fresh = target.with_name(f".{new_id()}")
+        try:
+            self._found(name, lambda key: self.store.fetch(key, fresh))
+            if digest_file(fresh) != name:
+                raise _corrupt(name)
+            fresh.replace(target)
+        finally:
+            fresh.unlink(missing_ok=True)
 
     def local_copy(self, name: str, write: Callable[[Path], None]) -> Path:
         """A local file with the bytes of that digest, which `write` brings together where there is none yet.

@@ -223,10 +223,14 @@ class Writer:
         self, connection: sa.Connection, group: _Group, number: int, artifacts: Sequence[ArtifactRow]
     ) -> None:
         """Makes sure that no file is a folder of others as well: nobody could fetch both."""
-        row = self._statements.row
+        row, given = self._statements.row, {name for name, *_ in artifacts}
         for name, *_ in artifacts:
             for folder in _above(name):
-                if (number, folder) in group.artifacts or row(connection, "artifact", (number, folder)):
+                if (
+                    folder in given
+                    or (number, folder) in group.artifacts
+                    or row(connection, "artifact", (number, folder))
+                ):
                     raise Conflict(f"There is a file '{folder[:300]}' already.")
             inside = (number, f"{name}/", f"{name}0")  # what follows the slash in the order of bytes
             if (number, name) in group.folders or row(connection, "inside", inside):

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from flyball.refs import check_name
 from flyball.tracking import _store, limits
-from flyball.tracking._points import in_trash, no_run
+from flyball.tracking._points import ArtifactRow, in_trash, no_run
 from flyball.tracking.nouns import Artifact, Experiment, Run
 
 ERROR_LENGTH = 20_000
@@ -119,6 +119,17 @@ def new_row(
         "ended": None,
         "heartbeats": int(heartbeats),
     }
+
+
+def written_artifact(artifact: Artifact) -> ArtifactRow:
+    """An artifact as a batch holds it.
+
+    Raises:
+        InvalidInput: the name, digest or size cannot be used.
+    """
+    row = artifact_row(artifact)
+    at = limits.to_micros(artifact.name, artifact.created)
+    return row["name"], row["digest"], row["size"], row["kind"], at
 
 
 def artifact_row(artifact: Artifact) -> dict[str, Any]:

@@ -17,13 +17,15 @@ from flyball.serialization import convert
 from flyball.storage.objects import Blobs
 from flyball.tracking import records
 from flyball.tracking.records import Entry
-from flyball.tracking.runs import Run, Series, Tracking
+from flyball.tracking.runs import NewArtifact, Run, Series, Tracking
 from flyball.tracking.spool import Header, Leftover, Part, Position, Record
 from flyball.verbs import verbs_of
 
 logger = logging.getLogger(__name__)
 
 BATCH = 1000
+_SMALL = 1 << 20
+_TOGETHER = 16 << 20
 _REFUSALS = (InvalidInput, NotFound, Conflict, AlreadyExists, ChecksFailed, GateRefused)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -81,21 +83,23 @@ class Delivery:
 
     def deliver(self, found: Iterable[Record]) -> Iterator[Position]:
         """Sends records in batches; gives, after each, the place up to which all has been taken."""
-        waiting = _Points()
+        waiting, files = _Points(), _SmallFiles(self._folder)
         end: Position | None = None
         for record in found:
-            try:
-                entry = records.decode(record.payload)
-                kind = entry[0]
-                if kind == records.POINTS:
-                    waiting.add(entry)
-            except (ValueError, IndexError, TypeError) as error:
-                self._refuse(InvalidInput(f"The record cannot be read: {error}."), record.payload)
-                kind, entry = 0, []
+            kind, entry = self._read(record, waiting)
+            if waiting.count and end is not None and kind != records.POINTS:
+                yield self._send_points(waiting, end)
+                waiting = _Points()
+            if kind == records.ARTIFACT and files.take(entry, record):
+                end = record.end
+                continue
+            if files.found:
+                yield from self._send_files(files)
+                files = _SmallFiles(self._folder)
+            if kind == records.ARTIFACT and files.take(entry, record):  # another run's, or more than go at once
+                end = record.end
+                continue
             if kind != records.POINTS:
-                if waiting.count and end is not None:
-                    yield self._send_points(waiting, end)
-                    waiting = _Points()
                 is_taken = self._perform(kind, entry, record.payload)
                 yield record.end
                 if is_taken:
@@ -104,8 +108,40 @@ class Delivery:
                 yield self._send_points(waiting, record.end)
                 waiting = _Points()
             end = record.end
-        if waiting.count and end is not None:
+        if files.found:
+            yield from self._send_files(files)
+        elif waiting.count and end is not None:
             yield self._send_points(waiting, end)
+
+    def _read(self, record: Record, waiting: _Points) -> tuple[int, Entry]:
+        """What a record says; points are put to those that wait."""
+        try:
+            entry = records.decode(record.payload)
+            kind: int = entry[0]
+            if kind == records.POINTS:
+                waiting.add(entry)
+        except (ValueError, IndexError, TypeError) as error:
+            self._refuse(InvalidInput(f"The record cannot be read: {error}."), record.payload)
+            return 0, []
+        return kind, entry
+
+    def _send_files(self, files: _SmallFiles) -> Iterator[Position]:
+        """Sends small files of one run together; one by one where they are refused."""
+        try:
+            digests = self._services.blobs.put_many(files.data)
+            made = [
+                NewArtifact(name=entry[2], digest=digest, size=entry[5], kind=entry[3])
+                for (entry, _), digest in zip(files.found, digests, strict=True)
+            ]
+            self._services.tracking.log_artifacts(files.run, made)
+            taken = [True] * len(made)
+        except (*_REFUSALS, TypeError):
+            taken = [self._perform(records.ARTIFACT, entry, record.payload) for entry, record in files.found]
+        yield files.found[-1][1].end
+        # Only now: what is not acknowledged is sent again.
+        for (entry, _), is_taken in zip(files.found, taken, strict=True):
+            if is_taken:
+                self._clean_up(records.ARTIFACT, entry)
 
     def close(self) -> None:
         """Closes the file of what was refused."""
@@ -351,6 +387,36 @@ class _Points:
             columns[0].append(step if type(step) is int else step[place])
             columns[1].append(micros)
             columns[2].append(value)
+
+
+class _SmallFiles:
+    """Small files of one run, in the order in which they were logged, that go together."""
+
+    __slots__ = ("_folder", "_size", "data", "found", "run")
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "files"
+        self._size = 0
+        self.run = ""
+        self.data: list[bytes] = []
+        self.found: list[tuple[Entry, Record]] = []
+
+    def take(self, entry: Entry, record: Record) -> bool:
+        """Takes a file along, if it is a small one of the same run and there is room."""
+        if len(entry) != 6 or not isinstance(entry[4], str) or Path(entry[4]).name != entry[4]:
+            return False
+        path = self._folder / entry[4]
+        with contextlib.suppress(OSError):
+            size = path.stat().st_size
+            is_much = size > _SMALL or self._size + size > _TOGETHER or len(self.found) >= BATCH
+            if is_much or self.run not in ("", entry[1]):
+                return False
+            self.data.append(path.read_bytes())
+            self.found.append((entry, record))
+            self.run = entry[1]
+            self._size += size
+            return True
+        return False
 
 
 def _as_series(found: dict[str, tuple[list[int], list[int], list[float | None]]]) -> list[Series]:

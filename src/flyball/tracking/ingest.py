@@ -21,10 +21,9 @@ from flyball.errors import Conflict, Overloaded
 from flyball.refs import Ref
 from flyball.storage.database import Database, HeldConnection
 from flyball.storage.event_log import EventLog
-from flyball.tracking import limits
 from flyball.tracking._folding import fold_ripe
 from flyball.tracking._points import Batch, Writer
-from flyball.tracking._run_rows import artifact_row
+from flyball.tracking._run_rows import written_artifact
 from flyball.tracking.nouns import Artifact
 
 __all__ = ["Batch", "Ingest", "artifact_batch"]
@@ -242,9 +241,7 @@ def artifact_batch(artifact: Artifact) -> Batch:
     Raises:
         InvalidInput: the name, digest or size cannot be used.
     """
-    row = artifact_row(artifact)
-    at = limits.to_micros(artifact.name, artifact.created)
-    return Batch(run=artifact.run, artifacts=[(row["name"], row["digest"], row["size"], row["kind"], at)])
+    return Batch(run=artifact.run, artifacts=[written_artifact(artifact)])
 
 
 def _points_of(batch: Batch) -> int:

@@ -109,6 +109,16 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewArtifact:
+    """Something to be noted as left behind; its bytes are kept already."""
+
+    name: str
+    digest: str
+    size: int
+    kind: str = "file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """A run that has ended already, with all that it logged.
 

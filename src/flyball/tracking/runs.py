@@ -17,7 +17,15 @@ from flyball.tracking import _recording, _store, limits
 from flyball.tracking._folding import fold_ripe, fold_run
 from flyball.tracking._points import Batch, Writer, series_of
 from flyball.tracking._run_reads import RunReads
-from flyball.tracking._run_rows import artifact_row, below, kept_error, locked, new_row, row_of, runs_of
+from flyball.tracking._run_rows import (
+    below,
+    kept_error,
+    locked,
+    new_row,
+    row_of,
+    runs_of,
+    written_artifact,
+)
 from flyball.tracking.limits import ParamValue
 from flyball.tracking.nouns import (
     Artifact,
@@ -26,6 +34,7 @@ from flyball.tracking.nouns import (
     EndState,
     Experiment,
     MetricPoint,
+    NewArtifact,
     Run,
     RunRecord,
     RunState,
@@ -40,6 +49,7 @@ __all__ = [
     "EndState",
     "Experiment",
     "MetricPoint",
+    "NewArtifact",
     "ParamValue",
     "Run",
     "RunRecord",
@@ -193,14 +203,33 @@ class Tracking(RunReads):
         Raises:
             NotFound: there is no such run.
             InvalidInput: the name, digest or size cannot be used.
+            Conflict: it is a file where another is a folder.
         """
         made = Artifact(run=run, name=name, digest=digest, size=size, kind=kind, created=self._clock.now())
-        row = artifact_row(made)
+        row = written_artifact(made)
         with self._database.transaction() as connection:
-            self._write(connection, Batch(run=run))
-            number = row_of(connection, run).number
-            _store.write_artifacts(self._database, connection, [{"run": number, "created": made.created, **row}])
+            self._write(connection, Batch(run=run, artifacts=[row]))
         return made
+
+    @change
+    def log_artifacts(self, run: str, artifacts: list[NewArtifact]) -> None:
+        """Notes many things that a run left behind, all or none; their bytes are kept already. One of the same name is replaced.
+
+        Raises:
+            NotFound: there is no such run, or it lies in the trash.
+            InvalidInput: a name, digest or size cannot be used, or there are too many.
+            Conflict: one is a file where another is a folder.
+        """
+        limits.check_count(len(artifacts), "artifacts", limits.MOST_ARTIFACTS)
+        now = self._clock.now()
+        rows = [
+            written_artifact(
+                Artifact(run=run, name=one.name, digest=one.digest, size=one.size, kind=one.kind, created=now)
+            )
+            for one in artifacts
+        ]
+        with self._database.transaction() as connection:
+            self._write(connection, Batch(run=run, artifacts=rows))
 
     @change
     def delete_artifacts(self, run: str, prefix: str) -> int:
