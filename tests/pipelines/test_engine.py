@@ -777,3 +777,18 @@ def test_a_shared_run_of_which_a_step_is_missing_fails(parts: ProjectFolder) -> 
     with pytest.raises(WorkFailed, match="'train' was not asked to run"):
         parts.run(run_id="shared-2", shared=True)
     assert parts.services.tracking.get_run("shared-2").state == "failed"
+
+
+def test_a_step_runs_alone_on_what_one_that_runs_each_time_gave_last(parts: ProjectFolder) -> None:
+    parts.edit("project.py", "@fb.step\ndef rows", "@fb.step(cache=False)\ndef rows")
+    parts.run()
+    ran(parts)
+    parts.edit("project.py", "return sum(rows)", "return sum(rows) + 1")
+    parts.run(only=["train"])
+    assert ran(parts) == "train"
+
+
+def test_a_shared_run_of_which_nothing_was_run_fails(parts: ProjectFolder) -> None:
+    parts.edit("project.py", '    if model.value() > 100:\n        raise ValueError("too much")\n', "")
+    with pytest.raises(WorkFailed, match="was not asked to run"):
+        parts.run(run_id="shared-3", shared=True)

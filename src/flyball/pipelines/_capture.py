@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -22,11 +22,16 @@ class Page:
         self._text = io.StringIO()
         self._lock = threading.Lock()
         self._hidden: list[str] = []
+        self._listener: Callable[[str], None] | None = None
 
     def hide(self, value: str) -> None:
         """Shows `***` instead of a value from here on."""
         if value:
             self._hidden.append(value)
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Has the listener told the last line of each text that is added."""
+        self._listener = listener
 
     def write(self, text: str) -> None:
         """Adds a text."""
@@ -35,6 +40,8 @@ class Page:
         with self._lock:
             left = _MOST - self._text.tell()
             self._text.write(text[: max(0, left)])
+        if self._listener is not None and text.strip():
+            self._listener(text.strip().rpartition("\n")[2].strip())
 
     def text(self) -> str:
         """All of it so far."""

@@ -103,6 +103,9 @@ class Engine:
             name = step.name if count == 1 else f"{step.name}#{count}"
             call = Call(step, name, bound, copy_context(), self._services.blobs)
             self._calls.append(call)
+        if self._on_event is not None:
+            call.page.listen(lambda line: self._say(StepEvent(name=name, state="running", line=line)))
+        self._say(StepEvent(name=name, state="waiting", after=tuple(each.name for each in call.before())))
         self._start_when_ready(call, call.before())
         return call.handles()
 
@@ -116,7 +119,9 @@ class Engine:
             if call.error is not None and call.state == "failed" and not call.was_raised:
                 raise call.error
         self._scope.check(self._pipeline, {name for call in self._calls for name in (call.step.name, call.name)})
-        for call in self._calls if self._scope.only else ():
+        for call in self._calls if self._scope.is_partial else ():
+            if isinstance(call.error, NotAsked) and not self._scope.only:
+                raise call.error
             if call.state == "skipped" and self._scope.may_run(call.step.name, call.name):
                 raise missing_before(call.name, [each.name for each in call.before() if each.error is not None])
 
@@ -213,6 +218,8 @@ class Engine:
             self._share(call, first)
             return
         found = self._services.step_cache.lookup(facts.key)
+        if found is None and not call.step.cache and not self._scope.may_run(call.step.name, call.name):
+            found = self._last_of(call)
         scope, names = self._scope, (call.step.name, call.name)
         is_old = found is not None and self._is_old(call.step, found)
         call.runs_again = scope.has_to_run(*names) or any(each.runs_again for each in call.before())
@@ -225,6 +232,11 @@ class Engine:
         else:
             call.reason = "what it gave is too old" if is_old else self._why(call, facts)[:_MOST_WHY]
             self._execute(call, facts)
+
+    def _last_of(self, call: Call) -> CachedStep | None:
+        """What a step that runs in every run gave the last time, for those behind it that run alone."""
+        found: CachedStep | None = self._services.step_cache.latest(self._pipeline, call.name)
+        return None if found is None else self._services.step_cache.lookup(found.key)
 
     def _is_old(self, step: Step[Any, Any], found: CachedStep) -> bool:
         made = found.made or found.created
@@ -257,7 +269,8 @@ class Engine:
         call.seconds = found.seconds
         for ref in found.snapshots:
             self._context.use_snapshot(ref)
-        reason = "this run had finished it" if found.run == self._run.id else "nothing it depends on has changed"
+        reason = "nothing it depends on has changed" if call.step.cache else "it is what it gave last"
+        reason = "this run had finished it" if found.run == self._run.id else reason
         self._hit(call, reason, replace(found, pipeline=self._pipeline, step=call.name))
 
     def _hit(self, call: Call, reason: str, found: CachedStep | None = None) -> None:

@@ -14,12 +14,21 @@ StepState = Literal["cached", "finished", "failed", "skipped"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepEvent:
-    """Something that happened to a step: it began (`running`), waits for a place (`waiting`), or ended."""
+    """Something that happened to a step.
+
+    Attributes:
+        state: `waiting` when it was called, and where it waits for what it takes of the machine; `running` when it began, and for
+            each line that it prints; else how it ended.
+        after: The steps whose outputs it takes, when it was called.
+        line: What it has just printed.
+    """
 
     name: str
     state: Literal["waiting", "running", "cached", "finished", "failed", "skipped"]
     seconds: float = 0.0
     reason: str = ""
+    after: tuple[str, ...] = ()
+    line: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

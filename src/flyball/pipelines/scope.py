@@ -50,8 +50,9 @@ class Scope:
 
 def missing_before(step: str, before: Iterable[str]) -> WorkFailed:
     """What is said of a step that cannot run alone."""
-    names = ", ".join(f"'{name}'" for name in before)
+    names = [f"'{name}'" for name in before]
+    give = "gives" if len(names) == 1 else "give"
     return WorkFailed(
-        f"Step '{step}' needs what {names} gives, which is not kept.",
+        f"Step '{step}' needs what {' and '.join(names)} {give}, which is not kept.",
         hint="Run the whole pipeline once, or that step first.",
     )
