@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from flyball.clock import parse_duration, parse_time
+from flyball.data.assess import named_by
 from flyball.data.checks.base import CheckSpec
 from flyball.data.datasets import Dataset
 from flyball.data.snapshot import Snapshot, load_snapshot, take_snapshot
@@ -135,13 +136,28 @@ def training_set(
 
 
 @step
-def validate(rows: Table, checks: Sequence[CheckSpec] = ()) -> Table:
+def validate(rows: Table, checks: Sequence[CheckSpec] = (), sample: int | None = None) -> Table:
     """The rows, if they pass the checks.
+
+    Tables and profiles that checks name are datasets: their latest versions, or `name@version`, which the run notes as used. Rows
+    that passed before pass again without being looked at, as with any step; `flyball run --no-cache` looks again.
+
+    Args:
+        sample: Look at so many rows only, drawn at random; counts of rows and freshness are still judged on all.
 
     Raises:
         ChecksFailed: a check whose severity is `fail` did not pass; the message names each.
+        NotFound: a check names a dataset that is not there.
     """
-    ensure_valid(rows.arrow, list(checks) or None, now=current_run().services.clock.now())
+    run = current_run()
+    services = run.services
+    named = named_by(services.data, services.quality, services.blobs, checks)
+    for ref in named.snapshots:
+        run.use_snapshot(ref)
+    ensure_valid(
+        rows.arrow, list(checks) or None, now=services.clock.now(), sample=sample, tables=named.tables,
+        profiles=named.profiles,
+    )  # fmt: skip
     return rows
 
 

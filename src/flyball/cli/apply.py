@@ -27,9 +27,12 @@ def apply(workspace: Any, plan: bool, as_json: bool) -> None:
     settings = workspace.settings
     project = load_project(settings.project, settings.module)
     loops = [item for item in project.declarations if isinstance(item, Loop)]
-    if not loops:
+    if not (
+        loops or any(isinstance(item, Dataset) for item in project.declarations) or views_among(project.declarations)
+    ):
         raise InvalidInput(
-            f"{settings.project / settings.module} declares no loop.", hint="Call fb.loop(...) at its top level."
+            f"{settings.project / settings.module} declares nothing that could be applied.",
+            hint="Call fb.loop(...), fb.dataset(...) or fb.feature_view(...) at its top level.",
         )
     code = snapshot_code(settings.project, workspace.blobs)
     declared: list[tuple[str, str, Any]] = [
@@ -64,7 +67,9 @@ def apply(workspace: Any, plan: bool, as_json: bool) -> None:
         return
     print_table(["kind", "name", "would be" if plan else "is"], rows)
     if not plan:
-        click.echo(f"Code {code.digest[:12]} is applied. `flyball up` keeps the loops going.")
+        click.echo(
+            f"Code {code.digest[:12]} is applied. `flyball up` keeps {'the loops' if loops else 'watched sources'} going."
+        )
 
 
 def _change(workspace: Any, kind: str, name: str, noun: Any) -> str:

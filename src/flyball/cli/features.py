@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ def join(
     from flyball.features.join import join_features, join_report
 
     table = read_files(Path.cwd(), str(rows))
-    reader = _reader(workspace)
+    reader = reader_of(workspace)
     given = [(view, reader.rows(view)) for view in (workspace.features.get(name) for name in views)]
     joined = join_features(table, given, time=time_column)
     report = join_report(table, given, time=time_column)
@@ -124,7 +124,7 @@ def materialize(workspace: Any, views: tuple[str, ...], since: str, rebuild: boo
     names = views or tuple(declared) or tuple(view.name for view in workspace.features.list(limit=1000))
     if not names:
         raise InvalidInput("There is no feature view.", hint="Declare one with fb.feature_view(...).")
-    reader = _reader(workspace)
+    reader = reader_of(workspace)
     done = []
     for name in names:
         with _Progress(name, quiet=as_json) as tell:
@@ -306,7 +306,40 @@ class _Progress:
             sys.stderr.flush()
 
 
-def _reader(workspace: Any) -> Any:
+def with_features(workspace: Any, rows: Any, names: Sequence[str], time: str) -> Any:
+    """Rows with the features of views beside them, as known at each row's time, and of on-demand features of the project.
+
+    Args:
+        names: Of views, `weather` or `weather@2`, and of on-demand features. A view that was never applied is taken from the
+            project.
+    """
+    from flyball.features.training import join_for_training
+
+    own = {item.name: item for item in _declarations(workspace) if hasattr(item, "name")}
+    members = [_member(workspace, name, own) for name in names]
+    reader = reader_of(workspace)
+    return join_for_training(rows, members, time=time, reader=reader, catalog=workspace.features)[0]
+
+
+def _member(workspace: Any, name: str, own: Mapping[str, object]) -> Any:
+    from flyball.errors import NotFound
+    from flyball.features.definition import FeatureView, PythonView
+    from flyball.features.functions import OnDemand
+
+    declared = own.get(name)
+    if isinstance(declared, OnDemand):
+        return declared
+    try:
+        workspace.features.get(name)
+    except NotFound:
+        if isinstance(declared, FeatureView | PythonView):
+            return declared
+        raise
+    return name
+
+
+def reader_of(workspace: Any) -> Any:
+    """What reads the rows of any view here."""
     from flyball.features.definition import PythonView
     from flyball.features.material import Reader
 

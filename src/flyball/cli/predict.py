@@ -24,7 +24,11 @@ _SHOWN = 20
 @click.option("--output", "target", metavar="FILE", help="Parquet or CSV; by default the first rows are shown.")
 @click.option("--keep", multiple=True, metavar="COLUMN", help="Column of the input to keep beside the prediction.")
 @click.option(
-    "--features", "views", multiple=True, metavar="VIEW", help="Feature view of the project whose values are joined."
+    "--features",
+    "views",
+    multiple=True,
+    metavar="VIEW",
+    help="Feature view, or on-demand features of the project, to join.",
 )
 @click.option("--time", "time_column", metavar="COLUMN", help="Column with the time at which features are looked up.")
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that score.")
@@ -112,14 +116,11 @@ def _show(version: Any, blobs: Any, rows: Any, keep: tuple[str, ...], used: str,
 
 
 def _join(workspace: Any, rows: Any, views: tuple[str, ...], time_column: str | None) -> Any:
-    from flyball.data.snapshot import read_files
-    from flyball.features.join import join_features
+    from flyball.cli.features import with_features
 
     if time_column is None:
         raise InvalidInput("Features are looked up at a time.", hint="Name its column with --time.")
-    root = workspace.project
-    found = [workspace.features.get(name) for name in views]
-    return join_features(rows, [(view, read_files(root, view.source)) for view in found], time=time_column)
+    return with_features(workspace, rows, views, time_column)
 
 
 def _ref(workspace: Any, model: str) -> str:

@@ -20,7 +20,9 @@ T = TypeVar("T")
 @click.argument("deployment")
 @click.option("--dataset", "dataset_name", required=True, help="Dataset of the project that says what the rows are.")
 @click.option("--history", required=True, metavar="FILES", help="File or glob with the rows to replay.")
-@click.option("--features", "view_names", multiple=True, help="Feature view of the project whose values are joined.")
+@click.option(
+    "--features", "view_names", multiple=True, help="Feature view, or on-demand features of the project, to join."
+)
 @click.option("--from", "start", required=True, metavar="TIME", help="First moment.")
 @click.option("--to", "end", required=True, metavar="TIME", help="Last moment.")
 @click.option("--tick", default="1d", show_default=True, help="How far the clock moves at a time.")
@@ -36,20 +38,17 @@ def replay(
     Predictions are asked for over HTTP; each row's truth is handed in when it became known. The workspace's clock moves with
     the rows, and stands still while the controller acts. Started again, a replay goes on where it was.
     """
+    from flyball.cli.features import with_features
     from flyball.data.datasets import Dataset
     from flyball.data.snapshot import read_files
-    from flyball.features.join import join_features
-    from flyball.features.views import FeatureView
     from flyball.loops.replay import Replay, find_model_server
     from flyball.pipelines.code_snapshot import load_project
 
     settings = workspace.settings
     project = load_project(settings.project, settings.module)
     dataset = _declared(project.declarations, Dataset, dataset_name)
-    found = [_declared(project.declarations, FeatureView, name) for name in view_names]
     raw = read_files(settings.project, history)
-    views = [(view, read_files(settings.project, view.source)) for view in found]
-    rows = join_features(raw, views, time=dataset.time) if views else raw
+    rows = with_features(workspace, raw, view_names, dataset.time) if view_names else raw
     if rows.num_rows == 0:
         raise InvalidInput(f"'{history}' holds no rows.")
     run = Replay(

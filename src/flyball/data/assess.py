@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -71,17 +72,7 @@ def check_snapshot(
         InvalidInput: the snapshot is no table, or a check cannot be used.
     """
     _require_table(snapshot)
-    tables = {
-        name: snapshot_source(blobs, data.get_snapshot(name))
-        for name in dict.fromkeys(str(spec.params["table"]) for spec in checks if "table" in spec.params)
-    }
-    references = dict.fromkeys(
-        spec.params["reference"] for spec in checks if isinstance(spec.params.get("reference"), str)
-    )
-    profiles = {}
-    for reference in references:
-        name, _, version = str(reference).partition("@")
-        profiles[reference] = profile_snapshot(quality, blobs, data.get_snapshot(name, version or "latest"))
+    named = named_by(data, quality, blobs, checks)
     declared, cleared = said_of(quality.pii_classes(snapshot.dataset))
     former = data.get_snapshot(snapshot.dataset, snapshot.parent).rows if snapshot.parent else None
     source = snapshot_source(blobs, snapshot)
@@ -90,13 +81,50 @@ def check_snapshot(
         checks,
         now=now,
         sample=sample,
-        tables=tables,
-        profiles=profiles,
+        tables=named.tables,
+        profiles=named.profiles,
         former_rows=former,
         flags=find_pii(first_rows(source, _LOOKED_AT), declared=declared, cleared=cleared),
     )
     quality.record_report(snapshot.dataset, snapshot.id, report)
     return report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What checks name beside the rows that they look at.
+
+    Attributes:
+        tables: The rows of other datasets, by their names.
+        profiles: By the name of a dataset, or `name@version`.
+        snapshots: References of the versions that they are of.
+    """
+
+    tables: dict[str, object]
+    profiles: dict[str, TableProfile]
+    snapshots: tuple[str, ...]
+
+
+def named_by(data: Data, quality: Quality, blobs: Blobs, checks: Sequence[CheckSpec]) -> Named:
+    """The tables and profiles that checks name: those of the latest versions, where none is said.
+
+    Raises:
+        NotFound: there is no such dataset or version.
+        InvalidInput: it is no table.
+    """
+    tables = dict.fromkeys(str(spec.params["table"]) for spec in checks if "table" in spec.params)
+    references = dict.fromkeys(
+        str(spec.params["reference"]) for spec in checks if isinstance(spec.params.get("reference"), str)
+    )
+    found = {}
+    for text in [*tables, *references]:
+        name, _, version = text.partition("@")
+        found[text] = data.get_snapshot(name, version or "latest")
+    return Named(
+        tables={name: snapshot_source(blobs, found[name]) for name in tables},
+        profiles={name: profile_snapshot(quality, blobs, found[name]) for name in references},
+        snapshots=tuple(str(Ref(kind="snapshots", name=each.dataset, version=each.id)) for each in found.values()),
+    )
 
 
 def suggest_for(data: Data, quality: Quality, blobs: Blobs, dataset: str, *, versions: int = 10) -> list[Suggestion]:

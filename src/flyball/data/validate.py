@@ -133,13 +133,14 @@ def ensure_valid(
     now: datetime | None = None,
     sample: int | None = None,
     tables: Mapping[str, object] | None = None,
+    profiles: Mapping[str, TableProfile] | None = None,
 ) -> ValidationReport:
     """The report of `validate`, where nothing failed.
 
     Raises:
         ChecksFailed: a check failed whose severity is `fail`; the message says what was found, and shows a row.
     """
-    report = validate(table, checks, schema=schema, now=now, sample=sample, tables=tables)
+    report = validate(table, checks, schema=schema, now=now, sample=sample, tables=tables, profiles=profiles)
     if report.passed:
         return report
     found = [result.found + _such_as(result) for result in report.failures]
