@@ -30,6 +30,7 @@ from flyball.features.material import Reader
 from flyball.features.plan import FeatureSet, FeatureSource
 from flyball.features.training import join_for_training
 from flyball.models.explaining import measure_importance
+from flyball.models.onnx_twin import with_twin
 from flyball.models.package import LoadedModel, load_model, save_model
 from flyball.models.scored import scores_of, truth_for
 from flyball.monitoring.attribution import measure
@@ -315,6 +316,7 @@ def register(
         raise InvalidInput(f"Model '{name}' is registered without any rows.", hint="Hand over what `fb.evaluate` gave.")
     inputs = rows.inputs(scored.label if scored is not None else None)
     package = save_model(model, services.blobs, example=inputs.slice(0, _EXAMPLE_ROWS))
+    package = with_twin(package, services.blobs, inputs if scored is None else scored.holdout.inputs(scored.label))
     fitted = _fit_reference(rows, inputs, window, season)
     if scored is not None:
         fitted = replace(

@@ -54,12 +54,13 @@ def show(workspace: Any, version: str, as_json: bool) -> None:
     ref = str(Ref(kind="models", name=found.model, version=str(found.version)))
     deprecation = workspace.lifecycle.get(ref).deprecation
     plan = workspace.features.used_by(found.run) if found.run else None
-    evaluation = found.evaluation
+    evaluation, twin = found.evaluation, found.package.twin
     print_facts({
         "model": found.model, "version": found.version, "stage": found.stage, "aliases": found.aliases,
         "deprecated": deprecation and deprecation.reason,
         "signed by": [one.by or one.key[:16] for one in workspace.signatures.list(ref)],
         "registered": found.created, "flavor": found.package.flavor, "bytes": found.package.size,
+        "ONNX twin": twin and f"{twin.speedup:g} times faster, {twin.difference:.1g} apart at most on {twin.rows:,} rows",
         "content": found.package.id, "example": "yes" if found.package.input_example else "no", "run": found.run,
         "data": found.snapshots, "features": [f"{one.view.name}@{one.view.version}" for one in plan.views] if plan else [],
         "code": found.code[:16], "evaluated on": f"{evaluation.n:,} rows" if evaluation else "", "tags": found.tags,

@@ -364,6 +364,7 @@ def _files(row: sa.Row[Any]) -> dict[str, str]:
     package = row.package
     others = {
         "input example": "" if package is None else package.input_example,
+        "ONNX twin": "" if package is None or package.twin is None else package.twin.file,
         "held-out rows": row.holdout,
         "reference": row.reference,
     }

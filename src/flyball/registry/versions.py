@@ -465,7 +465,8 @@ def check_kept(blobs: Blobs, package: ModelPackage, *others: str) -> None:
     Raises:
         NotFound: some are not.
     """
-    for name in {*package.files.values(), *others, *([package.input_example] if package.input_example else [])}:
+    beside = [package.input_example, package.twin.file if package.twin else ""]
+    for name in {*package.files.values(), *others, *filter(None, beside)}:
         if not blobs.has(name):
             raise NotFound(
                 f"The bytes {name[:12]}... that the version is made of are not kept here.",

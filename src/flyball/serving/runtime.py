@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from flyball.errors import InvalidInput, NotFound
 from flyball.models.flavors.base import Scores
-from flyball.models.package import LoadedModel, load_model
+from flyball.models.onnx_twin import load_served
+from flyball.models.package import LoadedModel
 from flyball.models.signature import conform
 from flyball.schema import Schema
 from flyball.serving.feature_lookup import FeatureLookup, LastingStore
@@ -154,7 +155,7 @@ class Runtime:
         """
         held = former.models if former else {}
         models = {
-            arm.package.id: held.get(arm.package.id) or load_model(arm.package, blobs, threads=threads)
+            arm.package.id: held.get(arm.package.id) or load_served(arm.package, blobs, threads=threads)
             for arm in manifest.arms
         }
         runtime = cls(manifest, models, online)
