@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from flyball.errors import NotFound
@@ -61,6 +62,19 @@ def test_a_new_generation_is_taken_and_reported(
     publish(make_arm(2), generation=2)
     follower.look()
     assert (generation(follower), report(store).generation) == (2, 2)
+
+
+def test_packages_of_other_versions_than_where_the_model_was_made_are_reported(
+    follower: Follower, store: LocalObjects, make_arm: MakeArm, publish: Publish
+) -> None:
+    arm = make_arm(1)
+    made = replace(arm.package.environment, packages={"numpy": "0.1"})
+    publish(replace(arm, package=replace(arm.package, environment=made)))
+    follower.look()
+    assert report(store).upgrades == (f"numpy 0.1 -> {np.__version__}",)
+    publish(make_arm(2), generation=2)
+    follower.look()
+    assert report(store).upgrades == ()
 
 
 def test_the_old_generation_stays_when_the_new_one_cannot_be_loaded(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from flyball.deployment.deployments import Deployment
 from flyball.loops.loop import Loop
 from flyball.loops.services import Services
+from flyball.loops.upgrades import tell_upgrades
 from flyball.monitoring.examine import examine_window
 from flyball.monitoring.profile import Reference
 from flyball.registry.versions import ModelVersion
@@ -40,6 +41,8 @@ class Watch:
                 self._examine_one(loop, deployment, start, end, complete=complete)
                 worked = True
             start = end
+        if worked:
+            tell_upgrades(self._workspace, deployment.name)
         return worked
 
     def champion_since(self, deployment: Deployment) -> datetime:

@@ -68,6 +68,21 @@ def capture(distributions: Iterable[str] = (), *, imported: bool = True) -> Envi
     )
 
 
+def upgrades(then: Environment) -> tuple[str, ...]:
+    """What is of another version here than where a model was made, a few words each: Python first, then distributions.
+
+    What is not installed here is passed over: a model that needs it could not be loaded at all.
+    """
+    told = []
+    if then.python and tuple(then.python.split(".")[:2]) != platform.python_version_tuple()[:2]:
+        told.append(f"python {then.python} -> {platform.python_version()}")
+    for name, version in sorted(then.packages.items()):
+        here = _version(name)
+        if here and here != version:
+            told.append(f"{name} {version} -> {here}")
+    return tuple(told)
+
+
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0
 

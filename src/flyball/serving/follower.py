@@ -15,6 +15,7 @@ from pathlib import Path
 
 from flyball.clock import Clock, SystemClock
 from flyball.errors import NotFound, did_you_mean
+from flyball.models.environment import upgrades
 from flyball.serialization import from_json, to_json
 from flyball.serving.endpoint import Endpoint
 from flyball.serving.feature_lookup import LastingStore
@@ -79,6 +80,7 @@ class Follower:
         self._heartbeat = heartbeat
         self._clock = clock or SystemClock()
         self._attempts: dict[str, _Attempt] = {}
+        self._upgrades: dict[str, tuple[str, ...]] = {}
         self._reported: dict[str, tuple[float, tuple[int, str, str]]] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
@@ -176,6 +178,8 @@ class Follower:
             endpoint.state, endpoint.error = "failed", f"{type(error).__name__}: {error}"
             return
         self._attempts[name] = _Attempt(etag=etag)
+        told = [words for arm in manifest.arms for words in upgrades(arm.package.environment)]
+        self._upgrades[name] = tuple(dict.fromkeys(told))
         endpoint.state, endpoint.error, endpoint.last_failure = "ready", "", ""
         logger.info("generation taken", extra={"deployment": name, "generation": manifest.generation})
 
@@ -205,6 +209,7 @@ class Follower:
             errors=endpoint.counters.errors,
             logged=endpoint.log.logged,
             dropped=endpoint.log.dropped,
+            upgrades=self._upgrades.get(endpoint.name, ()),
         )
         self._store.put(follower_key(endpoint.name, self.replica), to_json(report))
         self._reported[endpoint.name] = (time.monotonic(), fact)

@@ -66,6 +66,7 @@ class FollowerReport:
         error: Why it failed, or the last error of an arm.
         requests: Requests since it started; `errors` are those of them that failed, with arms that were stood in for.
         logged: Predictions that rest in the store; `dropped` are those that found no room on the way there.
+        upgrades: Distributions that are of another version here than where its models were made.
     """
 
     replica: str
@@ -79,6 +80,7 @@ class FollowerReport:
     errors: int = 0
     logged: int = 0
     dropped: int = 0
+    upgrades: tuple[str, ...] = ()
 
 
 def manifest_key(deployment: str) -> str:
