@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from flyball.cli import runs_many
+from flyball.cli import runs_many, runs_steps
 from flyball.cli.data_versions import progress_bar
 from flyball.cli.output import plain, print_facts, print_json, print_table, workspace_options
 from flyball.errors import InvalidInput
@@ -354,5 +354,5 @@ def _seconds(run: Any) -> float | None:
     return None if run.ended is None else (run.ended - run.started).total_seconds()
 
 
-for _command in runs_many.COMMANDS:
+for _command in (*runs_many.COMMANDS, *runs_steps.COMMANDS):
     runs.add_command(_command)
