@@ -50,7 +50,7 @@ def check(workspace: Any, dataset: str, file: str | None, sample: int | None, as
     else:
         click.echo(f"{snapshot.dataset}/{snapshot.id[:12]}: {report}")
     if not report.passed:
-        sys.exit(1)
+        raise click.exceptions.Exit(1)
 
 
 @click.command()

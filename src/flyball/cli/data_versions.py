@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flyball.cli.output import print_facts, print_json, print_table, workspace_options
+from flyball.errors import NotFound
 
 if TYPE_CHECKING:
     from flyball.data._prefixes import Service
@@ -52,6 +53,8 @@ def snapshot(workspace: Any, name: str, source: str | None, branch: str, as_json
     from flyball.data.snapshot import take_snapshot
 
     root = Path.cwd() if source else workspace.project
+    if not source:
+        _learn(workspace, name)
     before = workspace.data.list_snapshots(name, limit=1)
     with progress_bar("reading", hidden=as_json) as progress:
         taken = take_snapshot(
@@ -73,6 +76,19 @@ def snapshot(workspace: Any, name: str, source: str | None, branch: str, as_json
         click.echo(f"{taken.dataset}/{taken.id[:12]}: nothing changed since {taken.created:%Y-%m-%d %H:%M}")
     else:
         click.echo(f"{taken.dataset}/{taken.id[:12]}: {taken.summary}")
+
+
+def _learn(workspace: Any, name: str) -> None:
+    """Declares a dataset that the project has and the workspace does not know yet."""
+    from flyball.cli.features import declarations_of
+    from flyball.data.dataset import Dataset
+
+    try:
+        workspace.data.get(name)
+    except NotFound:
+        for item in declarations_of(workspace):
+            if isinstance(item, Dataset) and item.name == name:
+                workspace.data.declare(item)
 
 
 def _remember(workspace: Any, name: str, source: str) -> None:

@@ -315,7 +315,7 @@ def with_features(workspace: Any, rows: Any, names: Sequence[str], time: str) ->
     """
     from flyball.features.training import join_for_training
 
-    own = {item.name: item for item in _declarations(workspace) if hasattr(item, "name")}
+    own = {item.name: item for item in declarations_of(workspace) if hasattr(item, "name")}
     members = [_member(workspace, name, own) for name in names]
     reader = reader_of(workspace)
     return join_for_training(rows, members, time=time, reader=reader, catalog=workspace.features)[0]
@@ -343,7 +343,7 @@ def reader_of(workspace: Any) -> Any:
     from flyball.features.definition import PythonView
     from flyball.features.material import Reader
 
-    found = [item for item in _declarations(workspace) if isinstance(item, PythonView)]
+    found = [item for item in declarations_of(workspace) if isinstance(item, PythonView)]
     return Reader(
         data=workspace.data, features=workspace.features, blobs=workspace.blobs, root=workspace.settings.project,
         cache=workspace.cache, functions={item.name: item for item in found},
@@ -354,10 +354,11 @@ def _declare(workspace: Any) -> list[str]:
     """The names of the views of the project, each declared as it stands there now."""
     from flyball.features.views import views_among
 
-    return [workspace.features.declare(view).name for view in views_among(_declarations(workspace))]
+    return [workspace.features.declare(view).name for view in views_among(declarations_of(workspace))]
 
 
-def _declarations(workspace: Any) -> list[object]:
+def declarations_of(workspace: Any) -> list[object]:
+    """What the project declares; nothing where there is no project."""
     from flyball.pipelines.code_snapshot import load_project
 
     settings = workspace.settings
