@@ -64,6 +64,7 @@ class _Files(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # headers and body leave together
+    disable_nagle_algorithm = True  # or a file that follows its head would wait for a sign of the client
     folder: Path
     durable: bool
 
