@@ -37,6 +37,7 @@ class GrpcServer:
         address: Where it listens, such as `127.0.0.1:0`.
         threads: Calls that are worked on at a time.
         max_waiting: Calls beside them that wait; who comes then is told that there is no room.
+        is_shared: Whether other processes listen on the same port.
 
     Attributes:
         port: The one that it got.
@@ -55,6 +56,7 @@ class GrpcServer:
         telemetry: Telemetry | None = None,
         threads: int = 1,
         max_waiting: int = 256,
+        is_shared: bool = False,
     ) -> None:
         try:
             grpc: Any = importlib.import_module("grpc")  # which brings no types
@@ -64,7 +66,7 @@ class GrpcServer:
         self._follower = follower
         self._clock = clock or SystemClock()
         self._telemetry = telemetry or Telemetry()
-        limits = [("grpc.max_receive_message_length", _LARGEST), ("grpc.so_reuseport", 0)]
+        limits = [("grpc.max_receive_message_length", _LARGEST), ("grpc.so_reuseport", int(is_shared))]
         pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="grpc")
         self._server = grpc.server(pool, options=limits, maximum_concurrent_rpcs=threads + max_waiting)
         self._server.add_generic_rpc_handlers((self._handlers(),))

@@ -49,6 +49,7 @@ def run(
     with_parent: bool = False,
     otlp: str = "",
     grpc_port: int | None = None,
+    descriptor: int | None = None,
     announce: Callable[[dict[str, object]], None] | None = None,
 ) -> None:
     """Serves until it is told to stop by SIGTERM or SIGINT; then finishes what runs and writes the log.
@@ -68,6 +69,8 @@ def run(
         online: Address of the online store, for features that requests do not give.
         with_parent: Also stop when standard input ends, as it does when the parent is gone.
         grpc_port: Where the Open Inference Protocol is spoken over gRPC, 0 for any free one; None for nowhere.
+        descriptor: Of a socket that listens already, which it shares with other servers; it then begins to answer once it
+            has its models. In place of host and port.
         announce: Called with the addresses and the replica's name once it listens.
 
     Raises:
@@ -75,10 +78,8 @@ def run(
     """
     # A pool of threads for each small prediction costs more than it gives, and spins while others want the processor.
     os.environ.setdefault("OMP_NUM_THREADS", str(model_threads))
-    listening = _bind(host, port)
-    bound = listening.getsockname()[1]
-    address = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
-    replica = check_name(replica or f"{socket.gethostname()[:60]}-{bound}", "replica")
+    listening = bind(host, port) if descriptor is None else socket.socket(fileno=descriptor)
+    address, replica = _named(listening, host, replica)
     store = open_objects(objects, s3_endpoint=s3_endpoint, s3_region=s3_region)
     follower = Follower(
         store,
@@ -97,8 +98,9 @@ def run(
         from flyball.serving.grpc_api import GrpcServer
 
         spoken = GrpcServer(
-            follower, f"{host}:{grpc_port}", telemetry=telemetry, threads=threads, max_waiting=max_waiting
-        )
+            follower, f"{host}:{grpc_port}", telemetry=telemetry, threads=threads, max_waiting=max_waiting,
+            is_shared=descriptor is not None,
+        )  # fmt: skip
 
     def finish() -> None:
         if spoken is not None:
@@ -114,7 +116,13 @@ def run(
     )
     server = uvicorn.Server(config)
     if with_parent:
-        threading.Thread(target=_stop_without_parent, args=(server,), name="parent", daemon=True).start()
+
+        def end() -> None:
+            server.should_exit = True
+
+        threading.Thread(target=_end_without_parent, args=(end,), name="parent", daemon=True).start()
+    if descriptor is not None:
+        _look_once(follower)
     follower.start()
     if announce is not None:
         announce(
@@ -147,15 +155,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--otlp", default="", help="where traces are sent, such as http://localhost:4318")
     parser.add_argument("--online", default="", help="address of the online store of features")
     parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share the port")
+    parser.add_argument("--descriptor", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     given = parser.parse_args(arguments)
     logging.basicConfig(level=given.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
+        if given.workers > 1:
+            _supervise(given, _of_each(sys.argv[1:] if arguments is None else arguments))
+            return 0
         run(
             given.objects,
             host=given.host,
             port=given.port,
             grpc_port=given.grpc_port,
+            descriptor=given.descriptor,
             replica=given.replica,
             deployments=given.deployment,
             interval=given.interval,
@@ -177,13 +191,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _of_each(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a worker: those of the whole but for what is said to each by itself."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in ("--workers", "--replica", "--port"):
+        parser.add_argument(name)
+    parser.add_argument("--with-parent", action="store_true")
+    return parser.parse_known_args(arguments)[1]
+
+
 def _announce(facts: dict[str, object]) -> None:
     # One line for whoever started it: with port 0 nobody else knows where it listens.
     sys.stdout.write(to_json(facts).decode() + "\n")
     sys.stdout.flush()
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _named(listening: socket.socket, host: str, replica: str) -> tuple[str, str]:
+    """The address of a socket, and the name of the server behind it."""
+    bound = listening.getsockname()[1]
+    address = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
+    return address, check_name(replica or f"{socket.gethostname()[:60]}-{bound}", "replica")
+
+
+def _look_once(follower: Follower) -> None:
+    # Those who share the socket answer meanwhile; who accepts without a model could only send people away.
+    try:
+        follower.look()
+    except Exception as error:
+        logger.warning("the store cannot be reached", exc_info=error)
+
+
+def _supervise(given: argparse.Namespace, arguments: Sequence[str]) -> None:
+    from flyball.serving.workers import Supervisor
+
+    if given.grpc_port == 0:
+        raise InvalidInput("Several workers cannot each take any free port for gRPC.", hint="Name the port.")
+    with bind(given.host, given.port) as listening:
+        address, replica = _named(listening, given.host, given.replica)
+        replicas = [f"{replica}-w{place}" for place in range(1, given.workers + 1)]
+        supervisor = Supervisor(arguments, listening, replicas)
+        if given.with_parent:
+            threading.Thread(target=_end_without_parent, args=(supervisor.end,), name="parent", daemon=True).start()
+        supervisor.run(lambda: _announce({"address": address, "replica": replica, "workers": replicas}))
+
+
+def bind(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
@@ -191,11 +243,11 @@ def _bind(host: str, port: int) -> socket.socket:
         raise InvalidInput(f"{host}:{port} cannot be bound: {error.strerror}.", hint="Choose another port.") from error
 
 
-def _stop_without_parent(server: uvicorn.Server) -> None:
+def _end_without_parent(end: Callable[[], None]) -> None:
     # Not through sys.stdin: the interpreter cannot end while a thread waits inside of it.
     while os.read(0, 1024):
         pass
-    server.should_exit = True
+    end()
 
 
 if __name__ == "__main__":
