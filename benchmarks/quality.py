@@ -85,8 +85,8 @@ def _against_a_pass(path: str) -> Iterator[Pair]:
 def _against_peers(path: str) -> Iterator[Pair]:
     """On both sides the imports are not counted."""
     for what, how, peer, who, goal in (
-        ("45 checks", "checks", "great-expectations", "gx", 0.1),
-        ("45 checks and profile", "both", "ydata-profiling", "ydata", 0.15),
+        ("45 checks", "checks", "great-expectations", "gx", 0.5),
+        ("45 checks and profile", "both", "ydata-profiling", "ydata", 0.5),
     ):
         interpreter = peer_or_none(peer)
         if interpreter is None:

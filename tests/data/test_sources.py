@@ -99,6 +99,44 @@ def test_a_delta_table_that_was_made_anew_is_not_taken_for_the_old_one(
         load_snapshot(blobs, taken)
 
 
+@pytest.fixture
+def iceberg(tmp_path: Path) -> Any:
+    """An Iceberg table with two rows, in a catalog of its own."""
+    from pyiceberg.catalog.sql import SqlCatalog
+
+    catalog = SqlCatalog("x", uri=f"sqlite:///{tmp_path / 'catalog.db'}", warehouse=f"file://{tmp_path / 'lake'}")
+    catalog.create_namespace("air")
+    table = catalog.create_table("air.t", schema=pa.schema([("a", pa.int64()), ("b", pa.string())]))
+    table.append(pa.table({"a": [1, 2], "b": ["x", "y"]}))
+    yield table
+    catalog.close()
+
+
+def test_an_iceberg_table_is_pinned_and_not_copied(data: Data, blobs: Blobs, tmp_path: Path, iceberg: Any) -> None:
+    first = take_snapshot(data, blobs, "x", "lake/air/t", root=tmp_path)
+    iceberg.append(pa.table({"a": [3], "b": ["z"]}))
+    iceberg.delete("a = 1")
+    second = take_snapshot(data, blobs, "x", iceberg, root=tmp_path)
+    assert (first.rows, second.rows, second.format) == (2, 2, "iceberg")
+    assert take_snapshot(data, blobs, "x", "lake/air/t", root=tmp_path) == second
+    assert load_snapshot(blobs, first).to_pylist() == [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]
+    assert sorted(load_snapshot(blobs, second, columns=["a"]).column("a").to_pylist()) == [2, 3]
+    assert [column.type for column in first.schema.columns] == ["int", "string"] if first.schema else False
+    assert not any(item.size > 1000 for item in blobs.store.list("blobs/"))
+
+
+def test_an_iceberg_table_that_is_gone_or_empty_is_told(data: Data, blobs: Blobs, tmp_path: Path, iceberg: Any) -> None:
+    import shutil
+
+    taken = take_snapshot(data, blobs, "x", "lake/air/t", root=tmp_path)
+    empty = iceberg.catalog.create_table("air.empty", schema=pa.schema([("a", pa.int64())]))
+    with pytest.raises(InvalidInput, match="has no snapshot yet"):
+        take_snapshot(data, blobs, "y", empty, root=tmp_path)
+    shutil.rmtree(tmp_path / "lake" / "air" / "t")
+    with pytest.raises(NotFound):
+        load_snapshot(blobs, taken)
+
+
 def test_a_long_answer_of_a_query_is_taken_in_batches(
     data: Data, blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 
-def is_delta(place: object, root: Path) -> bool:
+def is_source(place: object, root: Path) -> bool:
     """Whether a source is a Delta table: an object of the library `deltalake`, or the folder of one."""
     if isinstance(place, str):
         return "://" not in place and (root / place / "_delta_log").is_dir()

@@ -18,8 +18,8 @@ from flyball.serialization import canonical_json, digest, from_json
 if TYPE_CHECKING:
     from flyball.storage.objects import Blobs
 
-SnapshotFormat = Literal["parquet", "csv", "json", "folder", "delta"]
-BY_REFERENCE = ("delta",)
+SnapshotFormat = Literal["parquet", "csv", "json", "folder", "delta", "iceberg"]
+BY_REFERENCE = ("delta", "iceberg")
 """Formats of tables that others keep: their files are pinned by name, not copied."""
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
-from flyball.data import _delta
-from flyball.data._delta import is_delta, pin
+from flyball.data import _delta, _iceberg
 from flyball.data._digests import DigestIndex
 from flyball.data._files import inspect_file, read_file
 from flyball.data._frames import FRAME_FILE, frame_digest, write_frame
@@ -50,6 +50,8 @@ __all__ = [
     "Service", "Snapshot", "SnapshotFile", "SnapshotFormat", "load_snapshot", "read_files", "snapshot_files", "take_snapshot",
 ]  # fmt: skip
 
+_LAKES: dict[SnapshotFormat, ModuleType] = {"delta": _delta, "iceberg": _iceberg}
+"""Tables of others that are taken by reference, each with `is_source`, `pin` and `load`."""
 Progress = Callable[[int, int], None]
 """Is told how many files are done, and of how many."""
 
@@ -144,8 +146,9 @@ def take_snapshot(
 
 def _take(taking: Taking, place: object, query: str) -> Snapshot:
     name = taking.name
-    if is_delta(place, taking.root):
-        return _pin(taking, place)
+    for form, lake in _LAKES.items():
+        if lake.is_source(place, taking.root):
+            return _pin(taking, form, place)
     if not isinstance(place, str):
         return _keep_table(taking, to_arrow(place), f"The table for '{name}'")
     if not place:
@@ -178,8 +181,8 @@ def load_snapshot(blobs: Blobs, snapshot: Snapshot, *, columns: Sequence[str] | 
     import pyarrow as pa
 
     files = snapshot_files(blobs, snapshot)
-    if snapshot.format == "delta":
-        table = _delta.load(snapshot, files)
+    if snapshot.format in _LAKES:
+        table = _LAKES[snapshot.format].load(snapshot, files)
         return table if columns is None else table.select(list(columns))
     if snapshot.format == "folder":
         table = pa.table({name: [getattr(file, name) for file in files] for name in ("path", "digest", "size")})
@@ -244,10 +247,11 @@ def _keep_table(taking: Taking, table: pa.Table, what: str) -> Snapshot:
     return _snapshot(taking, "parquet", files, layout=layout, schema=schema, rows=rows, content=content)
 
 
-def _pin(taking: Taking, place: object) -> Snapshot:
+def _pin(taking: Taking, form: SnapshotFormat, place: object) -> Snapshot:
     require_arrow()
-    pinned, files = pin(taking.name, place, taking.root)
-    manifest = write_manifest(files, "delta")
+    pinned: Snapshot
+    pinned, files = _LAKES[form].pin(taking.name, place, taking.root)
+    manifest = write_manifest(files, form)
     id = digest_of(manifest)
     if taking.latest is not None and taking.latest.id == id:
         return taking.latest
