@@ -29,6 +29,7 @@ class Services:
     blobs: Blobs
     clock: FixedClock
     project_root: Path
+    database: Database
     code: str = ""
 
 
@@ -74,7 +75,7 @@ def services_on_each(database: Database, blobs: Blobs, events: EventLog, clock: 
     root = tmp_path / "project"
     root.mkdir()
     parts = (database, blobs, events, clock)
-    return Services(Tracking(*parts), StepCache(*parts), blobs, clock, root)
+    return Services(Tracking(*parts), StepCache(*parts), blobs, clock, root, database)
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def services(sqlite_url: str, blobs: Blobs, clock: FixedClock, tmp_path: Path) -
     root.mkdir()
     database = Database(sqlite_url)
     parts = (database, blobs, EventLog(database, clock), clock)
-    yield Services(Tracking(*parts), StepCache(*parts), blobs, clock, root)
+    yield Services(Tracking(*parts), StepCache(*parts), blobs, clock, root, database)
     database.close()
 
 

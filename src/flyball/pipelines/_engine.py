@@ -19,6 +19,7 @@ from flyball.errors import Cancelled, InvalidInput, TimedOut, WorkFailed
 from flyball.machine.shares import Lease, Machine
 from flyball.pipelines._calls import Call, State
 from flyball.pipelines._capture import print_to
+from flyball.pipelines._claims import Claims
 from flyball.pipelines._dependencies import facts_of, why
 from flyball.pipelines._journal import Ended, Journal, loggable
 from flyball.pipelines._workers import Stopped, Workers
@@ -74,6 +75,7 @@ class Engine:
         self._code = ProjectCode(services.project_root)
         self._source_root = Path(getattr(services, "source_root", services.project_root))
         self._journal = Journal(run, services)
+        self._claims = Claims(run, services)
         self._isolated = IsolatedSteps(run, params, services, self._code, self._source_root)
         self._workers = Workers(max_workers)
         self._calls: list[Call] = []
@@ -159,7 +161,8 @@ class Engine:
         )
 
     def running(self) -> Iterator[str]:
-        """The runs of the steps that run now, after handing on what they have logged."""
+        """The runs of the steps that run now, after handing on what they have logged and renewing what they hold."""
+        self._claims.renew()
         for call in list(self._calls):
             if call.state == "running" and call.run and call.around is not None:
                 points = call.around.take_points()
@@ -231,7 +234,22 @@ class Engine:
             self._end(call, "skipped", error=error, reason="it was not asked to run")
         else:
             call.reason = "what it gave is too old" if is_old else self._why(call, facts)[:_MOST_WHY]
+            self._run_once(call, facts, is_wanted=is_fresh)
+
+    def _run_once(self, call: Call, facts: CachedStep, *, is_wanted: bool) -> None:
+        """Runs a call, unless another run does so at this moment and its result will do."""
+        if not call.step.cache or not is_wanted:
             self._execute(call, facts)
+            return
+
+        def wait(run: str) -> None:
+            self._say(StepEvent(name=call.name, state="waiting", reason=f"run {run} runs the same"))
+
+        with self._claims.hold(facts.key, on_wait=wait, stopped=lambda: self._is_closing) as made:
+            if made is not None:
+                self._take(call, made)
+            else:
+                self._execute(call, facts)
 
     def _last_of(self, call: Call) -> CachedStep | None:
         """What a step that runs in every run gave the last time, for those behind it that run alone."""

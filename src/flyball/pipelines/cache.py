@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -12,10 +12,12 @@ from flyball.errors import InvalidInput
 from flyball.pipelines import _store
 from flyball.pipelines.materials import Artifact
 from flyball.serialization import convert, to_plain
-from flyball.storage.database import Database
+from flyball.storage.database import Database, leases
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs, check_digest
 from flyball.verbs import change, read
+
+_CLAIMED = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +117,17 @@ class StepCache:
             # A new row number makes it the latest; the workspace's clock may stand still between two runs.
             connection.execute(sa.delete(_store.steps).where(_store.steps.c.key.in_([row["key"] for row in rows])))
             connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_=again), rows)
+
+    @change
+    def claim(self, key: str, run: str) -> bool:
+        """Takes, or renews, the right to run the step of that key for ten seconds; false while another run has it."""
+        return self._database.lease(f"step:{check_digest(key)}", run, _CLAIMED) is not None
+
+    @change
+    def release(self, key: str, run: str) -> None:
+        """Gives the right to run a step back; nothing happens where another run has it."""
+        mine = sa.and_(leases.c.name == f"step:{check_digest(key)}", leases.c.holder == run)
+        self._database.execute(sa.delete(leases).where(mine))
 
     @change
     def forget(self, step: str = "", pipeline: str = "", key: str = "") -> int:
