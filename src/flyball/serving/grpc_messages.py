@@ -55,7 +55,7 @@ def read_infer(data: bytes) -> GrpcInfer:
         elif number == 6:
             outputs.append(_wanted(value))
         elif number == 7:
-            raw.append(bytes(value))
+            raw.append(pb.octets(value))
     if raw:
         inputs = _with_sizes(inputs, raw)
     ids = parameters.get("prediction_ids")
@@ -133,15 +133,13 @@ def _parameter(entry: bytes) -> dict[str, Any]:
 
 
 def _one_of(kind: int, value: Any) -> Any:
-    if kind == 1:
-        return bool(value)
-    if kind == 2:
-        return pb.signed(value)
-    if kind == 3:
-        return pb.text(value)
+    if kind in (1, 2):
+        number = pb.whole(value)
+        return number if kind == 2 else bool(number)
     if kind == 4:
-        return struct.unpack("<d", value)[0]
-    return value
+        data = pb.octets(value)
+        return struct.unpack("<d", data)[0] if len(data) == 8 else None
+    return pb.text(value) if kind == 3 else value
 
 
 def _input(data: bytes) -> Tensor:
@@ -169,10 +167,10 @@ def _values(field: int, value: Any) -> list[Any]:
     if kind == "bytes":
         return [pb.text(value)]
     if kind in ("<f", "<d"):
-        size = struct.calcsize(kind)
-        if len(value) % size:
+        data = pb.octets(value)
+        if len(data) % struct.calcsize(kind):
             raise InvalidInput("A tensor ends within a number.")
-        return [each for (each,) in struct.iter_unpack(kind, value)]
+        return [each for (each,) in struct.iter_unpack(kind, data)]
     numbers = pb.varints(value)
     if kind == "bool":
         return [bool(each) for each in numbers]

@@ -16,12 +16,13 @@ _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 _MOST_SHIFT = 63
 
 
-def fields(data: bytes) -> Iterator[tuple[int, Any]]:
+def fields(data: Any) -> Iterator[tuple[int, Any]]:
     """Number and value of each field: int for varints, bytes for whatever else.
 
     Raises:
         InvalidInput: it is no message.
     """
+    data = octets(data)
     place, end = 0, len(data)
     while place < end:
         key, place = _varint(data, place)
@@ -40,6 +41,28 @@ def fields(data: bytes) -> Iterator[tuple[int, Any]]:
             raise InvalidInput("The message ends within a field.")
         yield key >> 3, data[place : place + size]
         place += size
+
+
+def octets(value: Any) -> bytes:
+    """The bytes of a field.
+
+    Raises:
+        InvalidInput: it is a number.
+    """
+    if not isinstance(value, bytes):
+        raise InvalidInput("A field that must be bytes is a number.")
+    return value
+
+
+def whole(value: Any) -> int:
+    """The whole number of a field, with its sign.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    if not isinstance(value, int):
+        raise InvalidInput("A field that must be a number is none.")
+    return signed(value)
 
 
 def varints(value: Any) -> list[int]:
@@ -65,8 +88,8 @@ def text(value: Any) -> str:
         InvalidInput: it is none.
     """
     try:
-        return bytes(value).decode()
-    except (UnicodeDecodeError, TypeError, ValueError) as error:
+        return octets(value).decode()
+    except UnicodeDecodeError as error:
         raise InvalidInput("A field that must be a text is none.") from error
 
 
