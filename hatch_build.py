@@ -65,8 +65,15 @@ def build(root: Path) -> str:
     if not _has_packages(root / "ui"):
         patience = ["--fetch-retries=2", "--fetch-timeout=60000"]
         _run([*node[1], "ci", "--no-audit", "--no-fund", "--loglevel=error", *patience], root / "ui", node[0])
-    _run([str(node[0]), str(Path("node_modules", "vite", "bin", "vite.js")), "build"], root / "ui", node[0])
-    (root / BUILT / "built-from").write_text(before, encoding="utf-8")
+    fresh = root / BUILT.with_name(f"{BUILT.name}.{os.getpid()}")  # two that build at once do not meet
+    try:
+        vite = str(Path("node_modules", "vite", "bin", "vite.js"))
+        _run([str(node[0]), vite, "build", "--outDir", str(fresh)], root / "ui", node[0])
+        (fresh / "built-from").write_text(before, encoding="utf-8")
+        shutil.rmtree(root / BUILT, ignore_errors=True)
+        fresh.rename(root / BUILT)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
     return "The page is built."
 
 

@@ -4,15 +4,17 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
 
-const BUILT = "../src/flyball/server/_page";
-
 /** Writes each file a second and a third time, compressed: the server hands them out as they are. */
 function compressed(): Plugin {
+  let built = "";
   return {
     name: "compressed",
     apply: "build",
+    configResolved(config) {
+      built = config.build.outDir;
+    },
     closeBundle() {
-      const folder = join(BUILT, "page");
+      const folder = join(built, "page");
       for (const name of readdirSync(folder).filter((one) => /\.(js|css|svg|json)$/.test(one))) {
         const content = readFileSync(join(folder, name));
         if (content.length < 1000) continue;
@@ -28,7 +30,7 @@ export default defineConfig({
   base: "./", // the page may stand below any address
   plugins: [react(), compressed()],
   build: {
-    outDir: BUILT,
+    outDir: "../src/flyball/server/_page",
     assetsDir: "page",
     emptyOutDir: true,
     target: "es2022",

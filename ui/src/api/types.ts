@@ -24,6 +24,12 @@ export interface Agreement {
   pairs: Pair[];
 }
 
+export interface AlarmRule {
+  after: number;
+  quiet: number;
+  cooldown_seconds: number;
+}
+
 export interface Alert {
   id: string;
   severity: "critical" | "info" | "warning";
@@ -136,6 +142,7 @@ export interface CachedStep {
   metrics: Record<string, number>;
   snapshots: string[];
   seconds: number;
+  made: string | null;
   created: string | null;
 }
 
@@ -852,6 +859,7 @@ export interface Loop {
   dry_run: boolean;
   policies: PolicySpec[];
   max_core_seconds_per_week: number;
+  alarms: AlarmRule;
 }
 
 export interface LoopState {
@@ -948,6 +956,7 @@ export interface ModelPackage {
   environment: Environment;
   input_example: string;
   flavor_settings: Record<string, string>;
+  twin: OnnxTwin | null;
 }
 
 export interface ModelPage {
@@ -1013,6 +1022,13 @@ export interface MonitoringWindow {
   examined: string | null;
 }
 
+export interface NewArtifact {
+  name: string;
+  digest: string;
+  size: number;
+  kind: string;
+}
+
 export interface NewItem {
   key: string;
   data: Record<string, unknown>;
@@ -1050,6 +1066,13 @@ export interface Objective {
 export interface OnlineAnswer {
   rows: Record<string, unknown>[];
   missing: Record<string, string>[];
+}
+
+export interface OnnxTwin {
+  file: string;
+  rows: number;
+  difference: number;
+  speedup: number;
 }
 
 export interface OwnSection {
@@ -1447,7 +1470,7 @@ export interface SliceScore {
 export interface Snapshot {
   id: string;
   dataset: string;
-  format: "csv" | "delta" | "folder" | "json" | "parquet";
+  format: "csv" | "delta" | "folder" | "iceberg" | "json" | "parquet";
   files: SnapshotFile[];
   schema: Schema | null;
   rows: number | null;
@@ -1826,6 +1849,7 @@ export interface Reads {
   "scorers/versions": { takes: { experiment: string; name: string }; gives: Scorer[] };
   "signatures/list": { takes: { ref: string }; gives: VersionSignature[] };
   "step_cache/latest": { takes: { pipeline: string; step: string }; gives: CachedStep | null };
+  "step_cache/list": { takes: { limit?: number; after?: string }; gives: CachedStep[] };
   "step_cache/lookup": { takes: { key: string }; gives: CachedStep | null };
   "studies/best": { takes: { study: string }; gives: Trial[] };
   "studies/get": { takes: { name: string }; gives: Study };
@@ -1920,6 +1944,7 @@ export interface Posts {
   "features/record_materialization": { takes: { done: Materialization }; gives: null };
   "features/record_push": { takes: { name: string; digest: string; rows: number }; gives: Push };
   "features/record_use": { takes: { run: string; plan: FeaturePlan }; gives: null };
+  "features/rewrite_push": { takes: { name: string; push: number; digest: string; rows: number; reason: string }; gives: null };
   "features/set_schema": { takes: { name: string; version: number; schema: Schema }; gives: null };
   "features_online/delete": { takes: { view: string; entities: Record<string, unknown>[] }; gives: number };
   "features_online/forget": { takes: { view: string }; gives: null };
@@ -1935,11 +1960,13 @@ export interface Posts {
   "labels/label": { takes: { name: string; item: string; value: unknown; annotator: string; confidence?: number | null; source?: string }; gives: Label };
   "labels/next": { takes: { name: string; annotator: string; count?: number }; gives: Item[] };
   "labels/remove": { takes: { name: string }; gives: null };
+  "labels/remove_items": { takes: { name: string; keys: string[]; reason: string }; gives: number };
   "labels/set_priorities": { takes: { name: string; keys: string[]; priorities: number[] }; gives: number };
   "labels/set_secret": { takes: { name: string; secret: string }; gives: null };
   "labels/skip": { takes: { name: string; item: string; annotator: string }; gives: null };
   "labels/undo": { takes: { name: string; annotator: string }; gives: Item | null };
   "lifecycle/deprecate": { takes: { ref: string; reason: string; by?: string; until?: string | null; instead?: string }; gives: Deprecation };
+  "lifecycle/replace_holdout": { takes: { ref: string; holdout: string; reason: string; by?: string }; gives: null };
   "lifecycle/restore": { takes: { ref: string; by?: string; reason?: string }; gives: ModelVersion };
   "lifecycle/retire": { takes: { ref: string; reason?: string; by?: string; keep_files?: boolean }; gives: Retirement };
   "lifecycle/rollback": { takes: { model: string; reason?: string; by?: string }; gives: Rollback };
@@ -1994,8 +2021,10 @@ export interface Posts {
   "scorers/delete": { takes: { experiment: string; name: string; version?: number | null }; gives: null };
   "scorers/register": { takes: { experiment: string; name: string; definition: string }; gives: Scorer };
   "signatures/record": { takes: { ref: string; signature: string; described: string; public_key: string; by?: string }; gives: VersionSignature };
+  "step_cache/claim": { takes: { key: string; run: string }; gives: boolean };
   "step_cache/forget": { takes: { step?: string; pipeline?: string; key?: string }; gives: number };
   "step_cache/record": { takes: { steps: CachedStep[] }; gives: null };
+  "step_cache/release": { takes: { key: string; run: string }; gives: null };
   "studies/begin_trial": { takes: { study: string; params: Record<string, unknown>; run?: string }; gives: Trial };
   "studies/declare": { takes: { study: Study }; gives: Study };
   "studies/delete": { takes: { name: string }; gives: null };
@@ -2020,6 +2049,7 @@ export interface Posts {
   "tracking/heartbeat": { takes: { run: string }; gives: "cancelled" | "failed" | "finished" | "lost" | "running" | "scheduled" };
   "tracking/log": { takes: { run: string; params?: Record<string, string | number | boolean | null> | null; metrics?: MetricPoint[] | null; tags?: Record<string, string> | null }; gives: null };
   "tracking/log_artifact": { takes: { run: string; name: string; digest: string; size: number; kind?: string }; gives: TrackingArtifact };
+  "tracking/log_artifacts": { takes: { run: string; artifacts: NewArtifact[] }; gives: null };
   "tracking/mark_lost": { takes: { older_than_seconds: number }; gives: string[] };
   "tracking/record_runs": { takes: { runs: RunRecord[] }; gives: null };
   "tracking/restore_run": { takes: { run: string }; gives: Run };

@@ -19,7 +19,7 @@ export interface Arrow {
   label?: string;
 }
 
-const WIDTH = 210, HEIGHT = 58;
+const WIDTH = 180, HEIGHT = 58;
 type BoxNode = Node<{ box: Box }, "box">;
 
 const Shown = memo(({ data: { box } }: NodeProps<BoxNode>) => {
@@ -34,9 +34,9 @@ const Shown = memo(({ data: { box } }: NodeProps<BoxNode>) => {
 });
 const TYPES = { box: Shown };
 
-export default function Graph({ boxes, arrows, label, height = 360 }: { boxes: Box[]; arrows: Arrow[]; label: string; height?: number }) {
+export default function Graph({ boxes, arrows, label }: { boxes: Box[]; arrows: Arrow[]; label: string }) {
   const isDark = useIsDark();
-  const { nodes, edges } = useMemo(() => laidOut(boxes, arrows), [boxes, arrows]);
+  const { nodes, edges, height } = useMemo(() => laidOut(boxes, arrows), [boxes, arrows]);
   return (
     <div className="graph" style={{ height }} role="group" aria-label={label}>
       <ReactFlow key={boxes.map((b) => b.id).join()} nodes={nodes} edges={edges} nodeTypes={TYPES} fitView fitViewOptions={{ maxZoom: 1, padding: 0.12 }} minZoom={0.15} nodesDraggable={false} nodesConnectable={false} edgesFocusable={false} nodesFocusable={false} elementsSelectable={false} zoomOnScroll={false} preventScrolling={false} colorMode={isDark ? "dark" : "light"} proOptions={{ hideAttribution: true }}>
@@ -46,8 +46,8 @@ export default function Graph({ boxes, arrows, label, height = 360 }: { boxes: B
   );
 }
 
-function laidOut(boxes: Box[], arrows: Arrow[]): { nodes: BoxNode[]; edges: Edge[] } {
-  const graph = new dagre.graphlib.Graph().setGraph({ rankdir: "LR", nodesep: 18, ranksep: 54 }).setDefaultEdgeLabel(() => ({}));
+function laidOut(boxes: Box[], arrows: Arrow[]): { nodes: BoxNode[]; edges: Edge[]; height: number } {
+  const graph = new dagre.graphlib.Graph().setGraph({ rankdir: "LR", nodesep: 18, ranksep: 62 }).setDefaultEdgeLabel(() => ({}));
   const known = new Set(boxes.map((box) => box.id));
   boxes.forEach((box) => graph.setNode(box.id, { width: WIDTH, height: HEIGHT }));
   const drawn = arrows.filter((arrow) => known.has(arrow.from) && known.has(arrow.to));
@@ -58,6 +58,7 @@ function laidOut(boxes: Box[], arrows: Arrow[]): { nodes: BoxNode[]; edges: Edge
       const { x, y } = graph.node(box.id);
       return { id: box.id, type: "box", position: { x: x - WIDTH / 2, y: y - HEIGHT / 2 }, data: { box }, width: WIDTH, height: HEIGHT };
     }),
+    height: Math.max(150, Math.min(460, (graph.graph().height ?? 0) + 70)),
     edges: drawn.map((arrow) => ({ id: `${arrow.from} ${arrow.to} ${arrow.label ?? ""}`, source: arrow.from, target: arrow.to, label: arrow.label, type: "default" })),
   };
 }

@@ -1,18 +1,17 @@
 // A button that changes something: it asks first where that matters, and names the command that does the same.
 
 import { Button, Group, Modal, Text, Textarea, TextInput, type ButtonProps } from "@mantine/core";
+import { useLocalStorage } from "@mantine/hooks";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useId, useState, type ReactNode } from "react";
 import { post } from "../api/client";
 import type { Posts } from "../api/types";
 import { Command, Fault } from "./basics";
 
+/** The name that people act under, kept in this browser. */
 export function useName(): [string, (name: string) => void] {
-  const [name, setName] = useState(() => localStorage.getItem("flyball-name") ?? "");
-  return [name, (now) => {
-    localStorage.setItem("flyball-name", now);
-    setName(now);
-  }];
+  const [name, setName] = useLocalStorage({ key: "flyball-name", defaultValue: "", getInitialValueInEffect: false, serialize: (name) => name, deserialize: (name) => name ?? "" });
+  return [name, setName];
 }
 
 export interface ActProps<K extends keyof Posts> {

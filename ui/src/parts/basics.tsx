@@ -1,6 +1,6 @@
 // What every view is made of.
 
-import { ActionIcon, Anchor, Badge, Box, CopyButton, Group, Loader, Text, Title, Tooltip } from "@mantine/core";
+import { ActionIcon, Anchor, Box, CopyButton, Group, Loader, Text, Title, Tooltip } from "@mantine/core";
 import { IconAlertTriangle, IconCheck, IconCopy } from "@tabler/icons-react";
 import { Component, useEffect, type ReactNode } from "react";
 import { hrefOfRef } from "../address";
@@ -8,17 +8,17 @@ import { ApiError, type Together } from "../api/client";
 import { ago, moment, words } from "../format";
 import { useNow } from "./now";
 
-const GOOD = "teal", BAD = "red", WARN = "orange", CALM = "gray", LIVELY = "blue";
-const COLOUR: Record<string, string> = {
+const GOOD = "good", BAD = "bad", WARN = "warn", CALM = "calm", LIVELY = "lively";
+const TONE: Record<string, string> = {
   watching: GOOD, finished: GOOD, succeeded: GOOD, champion: GOOD, promoted: GOOD, promote: GOOD, passed: GOOD, approved: GOOD, healthy: GOOD, fresh: GOOD, ready: GOOD,
   training: LIVELY, running: LIVELY, "rolling out": LIVELY, "roll out": LIVELY, retrain: LIVELY, challenger: LIVELY, requested: LIVELY, scheduled: LIVELY, miss: LIVELY,
   warning: WARN, refuse: WARN, refused: WARN, paused: WARN, lost: WARN, acknowledged: WARN, stale: WARN, deprecated: WARN, "waiting for a first version": WARN,
   failed: BAD, rolled_back: BAD, "roll back": BAD, open: BAD, critical: BAD, rejected: BAD, drifted: BAD,
 };
-export const colourOfState = (state: string): string => COLOUR[state] ?? CALM;
+export const toneOf = (state: string): string => TONE[state] ?? CALM;
 
 export function State({ of, children }: { of: string; children?: ReactNode }) {
-  return <Badge className="state" variant="light" color={colourOfState(of)} size="sm" radius="sm" tt="none" fw={550}>{children ?? words(of)}</Badge>;
+  return <span className={`state ${toneOf(of)}`}>{children ?? words(of)}</span>;
 }
 
 export function When({ at, relative = false }: { at: string | null | undefined; relative?: boolean }) {

@@ -1,7 +1,7 @@
 // Events as sentences.
 
 import type { Event } from "../api/types";
-import { count, percent, short, words } from "../format";
+import { count, short, words } from "../format";
 
 type Facts = Record<string, unknown>;
 const text = (facts: Facts, key: string): string => (facts[key] == null ? "" : String(facts[key]));
@@ -41,10 +41,12 @@ const SAID: Record<string, (facts: Facts, about: string) => string> = {
 
 /** What happened, in words; an event of a kind that is not known here tells its name and facts. */
 export function sentence(event: Event): string {
+  return told(event).replace(/([0-9a-f]{12})[0-9a-f]{20,}/g, "$1…");
+}
+
+function told(event: Event): string {
   const say = SAID[event.kind];
   if (say) return say(event.facts, name(event.subject));
   const facts = Object.entries(event.facts).filter(([, v]) => v !== "" && v !== null && typeof v !== "object").slice(0, 4).map(([k, v]) => `${words(k)} ${String(v)}`);
   return [`${words(event.kind.split(".")[1] ?? event.kind)} ${name(event.subject)}`, facts.join(", ")].filter(Boolean).join(": ");
 }
-
-export const shareOf = (part: number, whole: number): string => (whole ? percent(part / whole) : "–");

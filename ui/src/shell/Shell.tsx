@@ -60,8 +60,8 @@ export function Shell({ room, children }: { room: string; children: ReactNode })
         }}>Skip to content</a>
         <Burger opened={isOpen} onClick={toggle} hiddenFrom="md" size="sm" aria-label="Rooms" aria-expanded={isOpen} />
         <a className="brand" href="#/"><img src={icon} alt="" width={24} height={24} /><span>Flyball</span></a>
-        <UnstyledButton className="search" onClick={() => setSearching(true)} aria-label="Search (Ctrl K)">
-          <IconSearch size={15} aria-hidden /><span>Search runs, models, data …</span><Kbd size="xs">Ctrl K</Kbd>
+        <UnstyledButton className="search" onClick={() => setSearching(true)} title="Search" aria-keyshortcuts="Control+K">
+          <IconSearch size={15} aria-hidden /><span className="search-words">Search runs, models, data …</span><Kbd size="xs">Ctrl K</Kbd>
         </UnstyledButton>
         <Group gap="sm" ml="auto" wrap="nowrap"><Clock /><Live /><Colours /></Group>
       </AppShell.Header>

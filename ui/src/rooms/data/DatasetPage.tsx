@@ -110,7 +110,7 @@ function Lineage({ name, snapshot }: { name: string; snapshot: Snapshot | undefi
       const { boxes, arrows } = boxesOf(about, [...up, ...down]);
       return (
         <div className="stack">
-          <Panel title="Where it comes from, and what came of it">{arrows.length ? <Suspense fallback={<Waiting />}><Graph boxes={boxes} arrows={arrows} label={`Lineage of ${name}`} height={420} /></Suspense> : <Empty>Nothing was made with this snapshot yet.</Empty>}</Panel>
+          <Panel title="Where it comes from, and what came of it">{arrows.length ? <Suspense fallback={<Waiting />}><Graph boxes={boxes} arrows={arrows} label={`Lineage of ${name}`} /></Suspense> : <Empty>Nothing was made with this snapshot yet.</Empty>}</Panel>
           <Panel title="Column by column" aside={<Select aria-label="Column" clearable searchable placeholder="all columns" data={snapshot?.schema?.columns.map((c) => c.name) ?? []} value={view.column || null} onChange={(c) => setView({ column: c ?? "" })} />}>
             <Table rows={edges} id={(e) => `${e.source} ${e.source_column} ${e.target} ${e.target_column}`} first={30} empty={<Empty>No column was followed further.</Empty>} columns={[{ title: "column", cell: (e) => e.source_column }, { title: "of", cell: (e) => <Ref to={e.source} /> }, { title: "becomes", cell: (e) => e.target_column }, { title: "in", cell: (e) => <Ref to={e.target} /> }, { title: "how", cell: (e) => e.how || (e.direct ? "as it is" : "through a condition"), wide: true }]} />
           </Panel>

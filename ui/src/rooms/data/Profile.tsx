@@ -1,7 +1,7 @@
 import { Text } from "@mantine/core";
 import { useState } from "react";
 import type { ColumnProfile, TableProfile } from "../../api/types";
-import { count, percent, plain, plural, value } from "../../format";
+import { count, moment, percent, plain, plural, value } from "../../format";
 import { Panel, State } from "../../parts/basics";
 import { Table } from "../../parts/table";
 import { shapeOf } from "./shape";
@@ -17,6 +17,8 @@ export function Profile({ of, before }: { of: TableProfile; before?: TableProfil
     </div>
   );
 }
+
+const end = (given: unknown): string => (typeof given === "string" && /^\d{4}-\d\d-\d\dT/.test(given) ? moment(given) : plain(given));
 
 const WIDTH = 240, HEIGHT = 56;
 
@@ -35,7 +37,7 @@ function One({ of, before, flag }: { of: ColumnProfile; before?: ColumnProfile; 
         <span>{of.missing ? <span className="warn">{percent(of.missing / Math.max(1, of.rows), 1)} missing</span> : "none missing"}</span>
         <span>{of.distinct === null ? "" : `${count(of.distinct)} distinct`}</span>
         <span className="long">{of.mean !== null ? `mean ${value(of.mean)}` : of.top[0] ? `most often ${plain(of.top[0].value)}` : ""}</span>
-        <span className="long">{of.minimum != null ? `${plain(of.minimum)} to ${plain(of.maximum)}` : ""}</span>
+        <span className="long">{of.minimum != null ? `${end(of.minimum)} to ${end(of.maximum)}` : ""}</span>
       </div>
     </section>
   );

@@ -1,7 +1,7 @@
 import { Progress, Text } from "@mantine/core";
 import type { ViewProps } from "../../App";
 import { href } from "../../address";
-import { ask, useAll, type Asked } from "../../api/client";
+import { ask, useAll, useAsked, type Asked } from "../../api/client";
 import type { Deployment, Rollout } from "../../api/types";
 import { count, lasted, percent, span, value, words } from "../../format";
 import { Act, REASON } from "../../parts/act";
@@ -53,10 +53,13 @@ const askExample = (name: string): Asked<Record<string, unknown> | null> => ({
 function DeploymentPage({ name }: { name: string }) {
   const from = useAll({
     found: ask("deployments/get", { name }), history: ask("deployments/history", { name, limit: 200 }), rollouts: ask("deployments/list_rollouts", { name, limit: 100 }),
-    windows: ask("monitoring/list_windows", { deployment: name, limit: 60 }), loops: ask("loops/list", { limit: 1000 }), metrics: askText("serving/metrics"), example: askExample(name),
+    windows: ask("monitoring/list_windows", { deployment: name, limit: 60 }), loops: ask("loops/list", { limit: 1000 }),
   });
+  const isThere = Boolean(useAsked(askText("serving/url")).data);
+  const metrics = useAsked({ ...askText("serving/metrics"), enabled: isThere }).data ?? "";
+  const example = useAsked({ ...askExample(name), enabled: isThere }).data;
   return (
-    <Loaded from={from}>{({ found, history, rollouts, windows, loops, metrics, example }) => {
+    <Loaded from={from}>{({ found, history, rollouts, windows, loops }) => {
       const traffic = trafficOf(metrics, name);
       const newest = windows[0];
       const before = history.find((h) => h.champion !== found.champion)?.champion;
@@ -76,8 +79,8 @@ function DeploymentPage({ name }: { name: string }) {
               <Panel title="Who answered, window by window"><Split windows={windows} /></Panel>
               <Panel title="Rollouts">
                 <Table rows={rollouts} id={(r) => r.id} empty={<Empty>None yet: versions were deployed at once.</Empty>} columns={[
-                  { title: "version", number: true, cell: (r) => <Link to={href(["models", r.model, r.to_version])}>{r.to_version}</Link> }, { title: "state", cell: (r) => <State of={r.state} /> }, { title: "started", cell: (r) => <When at={r.started} /> },
-                  { title: "ended", cell: (r) => <When at={r.ended} /> }, { title: "evidence", cell: (r) => <Evidence of={r} />, wide: true }, { title: "because", cell: (r) => r.reason },
+                  { title: "version", number: true, cell: (r) => <Link to={href(["models", r.model, r.to_version])}>{r.to_version}</Link> }, { title: "state", cell: (r) => <State of={r.state} /> }, { title: "began, ended", cell: (r) => <><When at={r.started} /><br /><When at={r.ended} /></> },
+                  { title: "evidence", cell: (r) => <Evidence of={r} /> }, { title: "because", cell: (r) => r.reason, wide: true },
                 ]} />
               </Panel>
               <Panel title="History">

@@ -70,7 +70,7 @@ function ViewPage({ name }: { name: string }) {
                 <Twin>{`flyball features show ${name}`}</Twin>
               </Panel>
               <Panel title="Who uses it">
-                {graph.arrows.length ? <Suspense fallback={<Waiting />}><Graph boxes={graph.boxes} arrows={graph.arrows} label={`What is made with ${name}`} height={300} /></Suspense> : null}
+                {graph.arrows.length ? <Suspense fallback={<Waiting />}><Graph boxes={graph.boxes} arrows={graph.arrows} label={`What is made with ${name}`} /></Suspense> : null}
                 <Table rows={usage} id={(u) => `${u.ref} ${u.relation}`} first={10} empty={<Empty>Nobody yet.</Empty>} columns={[{ title: "what", cell: (u) => <Ref to={u.ref} /> }, { title: "how", cell: (u) => u.relation.replaceAll("_", " ") }, { title: "steps away", number: true, cell: (u) => u.steps }]} />
               </Panel>
               {pushes.length ? <Panel title="Pushes"><Table rows={[...pushes].reverse()} id={(p) => p.id} columns={[{ title: "when", cell: (p) => <When at={p.at} /> }, { title: "rows", number: true, cell: (p) => count(p.rows) }]} /></Panel> : null}

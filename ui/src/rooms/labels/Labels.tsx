@@ -47,7 +47,7 @@ function SetPage({ name }: { name: string }) {
           <Head title={name} trail={[["Labels", "#/labels"]]} under={set.description || `${set.task} of ${set.items}, rule ${set.rule}, ${set.overlap} labels each`} actions={<a className="button" href={href(["labels", name, "work"])}>Label now</a>} />
           <div className="figures figures-top">
             <Figure label="Done" under={`of ${count(progress.items)}`}>{count(progress.done)}</Figure><Figure label="Handed out now">{count(progress.leased)}</Figure>
-            <Figure label="Annotators">{Object.keys(progress.annotators).length}</Figure><Figure label="They agree" under={agreement.alpha === null ? "on nothing two have labelled yet" : `Krippendorff's alpha ${value(agreement.alpha)}`}>{agreement.agree === null ? "–" : percent(agreement.agree)}</Figure>
+            <Figure label="Annotators">{Object.keys(progress.annotators).length}</Figure><Figure label="They agree" under={agreement.agree === null ? "nothing has two labels yet" : agreement.alpha === null ? "" : `Krippendorff's alpha ${value(agreement.alpha)}`}>{agreement.agree === null ? "–" : percent(agreement.agree)}</Figure>
           </div>
           <div className="grid">
             <Panel className="c6" title="What counts now">

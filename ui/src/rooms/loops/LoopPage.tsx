@@ -4,7 +4,7 @@ import { ask, useAll, useAsked } from "../../api/client";
 import type { Alert, Deployment, Loop, LoopState, MonitoringWindow, RolloutSpec } from "../../api/types";
 import { call, count, lasted, moment, percent, plural, short, span } from "../../format";
 import { Act, REASON } from "../../parts/act";
-import { Code, Empty, Facts, Head, Link, Loaded, Panel, State, Twin, When, colourOfState } from "../../parts/basics";
+import { Code, Empty, Facts, Head, Link, Loaded, Panel, State, Twin, When, toneOf } from "../../parts/basics";
 import { Table } from "../../parts/table";
 import { Circle } from "./Circle";
 import { isAbout } from "./LoopCard";
@@ -49,7 +49,7 @@ export function LoopPage({ name }: { name: string }) {
             {view.show === "story" ? (
               <Panel title="What was decided, and why">
                 {history.length ? <ol className="story">{history.slice(0, 80).map((d) => (
-                  <li key={d.id} style={{ "--dot": `var(--mantine-color-${colourOfState(d.decision)}-6)` }}><When at={d.at} /> <State of={d.decision} /><p>{d.reason}</p></li>
+                  <li key={d.id} style={{ "--dot": `var(--${toneOf(d.decision)})` }}><When at={d.at} /> <State of={d.decision} /><p>{d.reason}</p></li>
                 ))}</ol> : <Empty>Nothing has been decided yet.</Empty>}
                 <Twin>{`flyball loops why ${name}`}</Twin>
               </Panel>

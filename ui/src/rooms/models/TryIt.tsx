@@ -24,10 +24,13 @@ export interface Explained {
 }
 
 const describe = (deployment: string): Asked<Described> => ({ queryKey: ["serving", deployment], queryFn: () => send(`serving/predict/${encodeURIComponent(deployment)}`) as Promise<Described> });
+const askUrl: Asked<string> = { queryKey: ["serving", "serving/url"], queryFn: async () => (await fetch("serving/url")).text(), staleTime: Infinity };
 const logistic = (x: number): number => 1 / (1 + Math.exp(-x));
 
 export function TryIt({ deployment, version }: { deployment: string; version?: number }) {
-  const from = useAsked(describe(deployment));
+  const url = useAsked(askUrl);
+  const from = useAsked({ ...describe(deployment), enabled: Boolean(url.data) });
+  if (url.data === "") return <Panel><Empty command="flyball up">No model server stands beside this server; it starts with the workspace:</Empty></Panel>;
   return <Loaded from={from}>{(found) => version !== undefined && found.version !== version ? <Panel><Empty command={`flyball predict models:/${deployment}/${version} --input rows.csv`}>Version {found.version} answers now; the form asks the version that answers. This one can be asked in a terminal:</Empty></Panel> : <Form deployment={deployment} of={found} />}</Loaded>;
 }
 
@@ -84,7 +87,7 @@ function Answer({ of: { explanation } }: { of: Explained }) {
 }
 
 export function Examples({ deployment, row }: { deployment: string; row: Row }) {
-  const url = useAsked({ queryKey: ["serving", "url"], queryFn: async () => (await fetch("serving/url")).text(), staleTime: Infinity }).data ?? "";
+  const url = useAsked(askUrl).data ?? "";
   const { curl, python } = curlOf(url || "http://127.0.0.1:8081", deployment, row);
   return <div className="stack"><div><span className="soft small">curl</span><pre className="block" tabIndex={0}>{curl}</pre></div><div><span className="soft small">Python</span><pre className="block" tabIndex={0}>{python}</pre></div></div>;
 }

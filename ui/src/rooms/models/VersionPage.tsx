@@ -118,7 +118,7 @@ export function Origin({ about }: { about: string }) {
       const { boxes, arrows } = boxesOf(about, [...up, ...down]);
       return (
         <div className="stack">
-          <Panel title="Where it comes from, and what came of it">{arrows.length ? <Suspense fallback={<Waiting />}><Graph boxes={boxes} arrows={arrows} label={`Lineage of ${about}`} height={420} /></Suspense> : <Empty>Nothing is known of where it comes from.</Empty>}</Panel>
+          <Panel title="Where it comes from, and what came of it">{arrows.length ? <Suspense fallback={<Waiting />}><Graph boxes={boxes} arrows={arrows} label={`Lineage of ${about}`} /></Suspense> : <Empty>Nothing is known of where it comes from.</Empty>}</Panel>
           {owner.data?.length ? <Panel title="Who uses it"><Table rows={owner.data} id={(u) => u.ref} columns={[{ title: "what", cell: (u) => <Ref to={u.ref} /> }, { title: "how", cell: (u) => words(u.relation), wide: true }, { title: "through", cell: (u) => (u.through ? <Ref to={u.through} /> : "–") }]} /></Panel> : null}
         </div>
       );

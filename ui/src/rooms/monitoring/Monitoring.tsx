@@ -73,7 +73,7 @@ function Numbers({ of, alerts }: { of: MonitoringWindow; alerts: number }) {
   const metric = of.performance[0];
   return (
     <div className="figures figures-top">
-      <Figure label="Window" under={of.complete ? "complete" : "labels still come"}>{day(of.start)}</Figure>
+      <Figure label="Window" under={of.complete ? "complete" : "labels still come"}><span className="smaller">{day(of.start)}</span></Figure>
       <Figure label="Predictions" under={`${percent(of.labelled / Math.max(1, of.predictions))} labelled`}>{count(of.predictions)}</Figure>
       <Figure label={metric?.name ?? "Performance"} under={metric?.low != null ? `${value(metric.low)} to ${value(metric.high)}` : "no truth yet"}>{value(metric?.value)}</Figure>
       <Figure label="Columns drifted" tone={of.drift?.drifted ? "bad" : "good"} under={`of ${of.drift?.columns.length ?? 0}`}>{of.drift?.columns.filter((c) => c.drifted).length ?? 0}</Figure>
@@ -139,7 +139,6 @@ function Causes({ of }: { of: MonitoringWindow }) {
   const ranked = [...of.attribution].sort((a, b) => Math.abs(b.mix) + Math.abs(b.rate) - Math.abs(a.mix) - Math.abs(a.rate));
   return (
     <Panel title="What the change of the mean loss is made of" aside="mix: there are more or fewer such rows; rate: the model does worse on them">
-      {of.causes.map((cause) => <Text key={cause} size="sm" mb={4}>{cause}</Text>)}
       <Table rows={ranked} id={(a) => a.column} first={20} empty={<Empty>There is no labelled change to share out over the columns.</Empty>} columns={[
         { title: "column", cell: (a) => a.column }, { title: "mix", number: true, cell: (a) => value(a.mix) }, { title: "rate", number: true, cell: (a) => value(a.rate) },
         { title: "the cells that matter", wide: true, cell: (a) => [...a.cells].sort((x, y) => Math.abs(y.part) - Math.abs(x.part)).slice(0, 3).map((c) => `${c.cell}: ${percent(c.share_before)} → ${percent(c.share_now)} of the rows, loss ${value(c.loss_before)} → ${value(c.loss_now)}`).join("\n") },

@@ -3,7 +3,7 @@ import type { ViewProps } from "../../App";
 import { href } from "../../address";
 import { ask, useAll, useAsked } from "../../api/client";
 import type { Run } from "../../api/types";
-import { between, count, lasted, plain, short, words } from "../../format";
+import { between, count, lasted, plain, short } from "../../format";
 import { Empty, Head, Link, Loaded, Panel, State, Twin, When } from "../../parts/basics";
 import { Table } from "../../parts/table";
 import { Steps } from "./Steps";
@@ -26,7 +26,7 @@ function PipelineList() {
             const mine = runs.runs.filter((run) => isOf(run, name));
             const scheduled = loops.filter(({ loop }) => loop.pipeline === name);
             return (
-              <Panel key={name} title={<Link to={href(["pipelines", name])}>{words(name)}</Link>} aside={`${count(group.count)} runs`}>
+              <Panel key={name} title={<Link to={href(["pipelines", name])}>{name}</Link>} aside={`${count(group.count)} runs`}>
                 <div className="dots" role="img" aria-label={`The last ${Math.min(40, mine.length)} runs`}>{mine.slice(0, 40).reverse().map((run) => <a key={run.id} href={href(["runs", run.id])} className={`run-dot ${run.state}`} title={`${run.state}, ${run.started.slice(0, 16)}`} aria-label={`${run.state} ${run.started.slice(0, 10)}`} />)}</div>
                 {mine[0] ? <Text size="sm" mt={8}><State of={mine[0].state} /> <When at={mine[0].started} relative /></Text> : null}
                 {scheduled.map(({ loop }) => <Text key={loop.name} size="sm" c="dimmed" mt={4}>run by the loop <Link to={href(["loops", loop.name])}>{loop.name}</Link> {loop.retrain.map((t) => <Badge key={t.trigger} size="xs" variant="default" tt="none" mr={4}>{t.trigger === "schedule" ? `schedule ${plain(t.params.cron)}` : t.trigger}</Badge>)}</Text>)}
@@ -46,7 +46,7 @@ function Pipeline({ name }: { name: string }) {
   const steps = useAsked(ask("tracking/list_runs", { parent: newest?.id ?? "", limit: 500 }, newest !== undefined)).data;
   return (
     <>
-      <Head title={words(name)} trail={[["Pipelines", "#/pipelines"]]} under="Run it again: steps that nothing changed for come from the cache." />
+      <Head title={name} trail={[["Pipelines", "#/pipelines"]]} under="Run it again: steps that nothing changed for come from the cache." />
       <Loaded from={from}>{({ runs: { runs } }) => runs.length ? (
         <div className="stack">
           <Panel title="The last run" aside={<><State of={runs[0]!.state} /><Link to={href(["runs", runs[0]!.id])}>{short(runs[0]!.id)}</Link></>}>{steps ? <Steps run={runs[0]!} steps={[...steps].reverse()} /> : null}</Panel>

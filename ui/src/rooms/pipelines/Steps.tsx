@@ -27,7 +27,7 @@ function Drawn({ steps, isOrderOnly }: { steps: StepShown[]; isOrderOnly: boolea
   const most = Math.max(...steps.map((step) => (step.cache === "hit" ? 0 : step.seconds ?? 0))) || 1;
   return (
     <>
-      <Suspense fallback={<Waiting />}><Graph boxes={boxes} arrows={arrows} label={`Steps: ${boxes.map((box) => box.title).join(", ")}`} height={Math.min(420, 150 + 44 * Math.ceil(steps.length / 3))} /></Suspense>
+      <Suspense fallback={<Waiting />}><Graph boxes={boxes} arrows={arrows} label={`Steps: ${boxes.map((box) => box.title).join(", ")}`} /></Suspense>
       {isOrderOnly ? <Text size="xs" c="dimmed" mt={6}>The steps stand in the order in which they began.</Text> : null}
       <Table rows={steps} id={(s) => s.run.id} first={60} columns={[
         { title: "step", cell: (s) => <Link to={href(["runs", s.run.id])}>{s.run.name}</Link> }, { title: "state", cell: (s) => <State of={s.run.state} /> },

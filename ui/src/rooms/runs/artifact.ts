@@ -13,7 +13,7 @@ export function shownAs(name: string, kind: string): How {
   return kind === "text" || kind === "log" || kind === "noun" || /(^|\/)(log|stdout|stderr)$/.test(name) ? "text" : "bytes";
 }
 
-export const isLog = (name: string, kind: string): boolean => kind === "log" || /(^|\/)(log|stdout|stderr|output\.txt)$|\.log$/.test(name);
+export const isLog = (name: string, kind: string): boolean => kind === "log" || /(^|\/)((log|stdout|stderr)(\.txt)?|output\.txt)$|\.log$/.test(name);
 
 export interface TableOfText {
   columns: string[];
