@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flyball.errors import InvalidInput, NotFound, WorkFailed
 from flyball.models.environment import Environment, capture
-from flyball.models.flavors.base import FLAVORS, HasEstimator, Predictor, Scores, TakesMatrix
+from flyball.models.flavors.base import FLAVORS, HasEstimator, Predictor, Scores, StreamsText, TakesMatrix
 from flyball.models.signature import Label, Signature, Task, arrow_type, conform, input_schema, output_schema
 from flyball.schema import Column, Schema
 from flyball.serialization import canonical_json, digest
@@ -101,6 +101,12 @@ class LoadedModel:
     def inside(self) -> HasEstimator | None:
         """The fitted model itself, where its flavor lets one look into it."""
         return self._predictor if isinstance(self._predictor, HasEstimator) else None
+
+    @property
+    def streams(self) -> StreamsText | None:
+        """What says its answer piece by piece; None if the model cannot."""
+        found = self._predictor
+        return found if isinstance(found, StreamsText) and found.streams else None
 
     def predict(self, table: pa.Table) -> pa.Table:
         """The model's answers, one row for each row of the table; columns that it does not take are ignored.

@@ -161,6 +161,30 @@ class Endpoint:
         self.counters.count_failure()
         self.log.append(_failed(failure, ids, at, request_id, trace_id))
 
+    def note_text(
+        self,
+        runtime: Runtime,
+        arm: Arm,
+        table: pa.Table,
+        id: str,
+        text: str,
+        error: str,
+        *,
+        at: datetime,
+        seconds: float,
+    ) -> None:
+        """Hands a text that went out piece by piece to the log, with why it broke off if it did."""
+        import pyarrow as pa
+
+        spent = int(seconds * 1e6)
+        if error:
+            self._note(Failure(arm=arm, rows=None, error=error, latency_us=spent), [id], at, "", "")
+            return
+        answer = pa.table({"prediction": [text]})
+        part = Part(arm=arm, rows=None, inputs=table, answer=answer, latency_us=spent)
+        keys = runtime.keys(table, [id]) if runtime.manifest.key else None
+        self.log.append(_entry(runtime, part, [id], keys, at, "", ""))
+
     def answer_together(self, runtime: Runtime, jobs: Sequence[Job]) -> list[Outcome]:
         """Answers several requests of one generation in one go; where that fails, each for itself."""
         try:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -25,6 +25,7 @@ from flyball.clock import Clock, SystemClock
 from flyball.errors import FlyballError, InvalidInput, NotFound, Overloaded, TimedOut
 from flyball.serialization import error_to_plain, from_json, to_json
 from flyball.serving import explaining, open_inference
+from flyball.serving.completions import Completions
 from flyball.serving.decoding import InferRequest, PredictRequest, moment, prediction_ids, table_of_request
 from flyball.serving.endpoint import Endpoint, Outcome
 from flyball.serving.follower import Follower
@@ -47,6 +48,7 @@ Answered = tuple[bytes, int, dict[str, str]]
 """A body, the number of its rows, and headers beside those of JSON."""
 Work = Callable[[Endpoint, Runtime, bytes, Trace], Answered]
 """What is done with a body."""
+R = TypeVar("R")
 Form = Callable[["_Refused"], Response]
 """How a protocol says no."""
 
@@ -106,6 +108,7 @@ def create_app(
         face.explainers.shutdown(wait=False, cancel_futures=True)
         front.close()
 
+    texts = Completions(follower, clock, face.body, face.in_worker)
     v2 = "/v2/models/{name}"
     routes = [
         Route("/predict/{name}", face.describe, methods=["GET"]),
@@ -118,6 +121,8 @@ def create_app(
         Route("/invocations/{name}", face.invocations, methods=["POST"]),
         Route("/ping", face.ping),
         Route("/version", face.version),
+        Route("/v1/models", texts.models),
+        Route("/v1/completions", texts.complete, methods=["POST"]),
         Route("/v2", face.v2_server),
         Route("/v2/repository/index", face.v2_index, methods=["POST"]),
         Route("/v2/health/live", face.v2_live),
@@ -336,13 +341,11 @@ class _Face:
         try:
             endpoint, runtime = self._find(request)
             body = await self._body(request)
-            async with asyncio.timeout(self._timeout):
-                answer, rows, headers = await self._in_worker(work, endpoint, runtime, body, trace)
+            found = endpoint
+            begin = trace.waiting("queue", lambda: work(found, runtime, body, trace))
+            answer, rows, headers = await self.in_worker(begin)
             failed = False
             return Response(answer, headers=headers, media_type=headers.pop("content-type", "application/json"))
-        except TimeoutError:
-            late = TimedOut(f"The model did not answer within {self._timeout:g} s.", hint="Send fewer rows.")
-            return form(_Refused(504, late))
         except _Refused as refused:
             return form(refused)
         except ClientDisconnect:
@@ -357,15 +360,37 @@ class _Face:
             if endpoint is not None:
                 endpoint.counters.count(perf_counter() - start, rows, failed=failed)
 
-    async def _in_worker(self, work: Work, endpoint: Endpoint, runtime: Runtime, body: bytes, trace: Trace) -> Answered:
+    async def in_worker(self, work: Callable[[], R]) -> R:
+        """Does some work where predictions are made.
+
+        Raises:
+            Overloaded: too many wait.
+            TimedOut: it took too long.
+        """
         if self._waiting >= self._max_waiting:
-            raise _Refused(429, Overloaded("Too many requests are waiting.", hint="Try again in a second."))
+            raise Overloaded("Too many requests are waiting.", hint="Try again in a second.")
         self._waiting += 1
         try:
-            work = trace.waiting("queue", work)
-            return await asyncio.get_running_loop().run_in_executor(self.workers, work, endpoint, runtime, body, trace)
+            async with asyncio.timeout(self._timeout):
+                return await asyncio.get_running_loop().run_in_executor(self.workers, work)
+        except TimeoutError as error:
+            late = f"The model did not answer within {self._timeout:g} s."
+            raise TimedOut(late, hint="Send fewer rows.") from error
         finally:
             self._waiting -= 1
+
+    async def body(self, request: Request) -> bytes:
+        """The body of a request, within the limits.
+
+        Raises:
+            InvalidInput: it is too large, or did not come.
+        """
+        try:
+            return await self._body(request)
+        except _Refused as refused:
+            raise refused.error from None
+        except ClientDisconnect as error:
+            raise InvalidInput("The body did not come to its end.") from error
 
     async def _in_explainer(self, work: Callable[[], bytes]) -> bytes:
         if self._explaining >= explaining.MOST_WAITING:

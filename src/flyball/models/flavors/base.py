@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -73,6 +73,22 @@ class TakesMatrix(Protocol):
 
     def predict_matrix(self, rows: np.ndarray[Any, Any]) -> Scores:
         """What it says of rows: shape (rows, inputs), float64, in the order of the signature; NaN where a value is missing."""
+        ...
+
+
+@runtime_checkable
+class StreamsText(Protocol):
+    """A predictor that can say its answer piece by piece.
+
+    Attributes:
+        streams: Whether this one can.
+    """
+
+    @property
+    def streams(self) -> bool: ...
+
+    def stream(self, row: Mapping[str, Any]) -> Iterator[str]:
+        """The pieces of the answer to one row of inputs."""
         ...
 
 

@@ -1,5 +1,7 @@
 """Python function: takes an Arrow table, gives predictions; kept as the source file it stands in.
 
+A function `stream` beside it in the file takes the values of one row by name and yields texts: the answer, piece by piece.
+
 The file is kept alone: it may import what is installed, but not its neighbours in the project. Lambdas and functions
 inside functions have no place in a file that another process could find, so they are refused.
 """
@@ -9,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -61,7 +63,7 @@ class PythonFunction:
             found = getattr(found, part, None)
         if not callable(found):
             raise Corrupt(f"The kept file has no function '{settings['function']}'.")
-        return _Function(found)
+        return _Function(found, getattr(module, "stream", None))
 
 
 class _Function:
@@ -71,8 +73,15 @@ class _Function:
     classes: tuple[Label, ...] = ()
     columns: tuple[str, ...] = ()
 
-    def __init__(self, function: Callable[[pa.Table], Any]) -> None:
+    def __init__(self, function: Callable[[pa.Table], Any], stream: Callable[..., Iterator[str]] | None = None) -> None:
         self._function = function
+        self._stream = stream
+        self.streams = callable(stream)
+
+    def stream(self, row: Mapping[str, Any]) -> Iterator[str]:
+        """What the file's own `stream` yields."""
+        assert self._stream is not None
+        return self._stream(**row)
 
     def predict(self, table: pa.Table) -> pa.Table:
         """What the function gives: a table or mapping with `prediction`, or the predictions alone."""
