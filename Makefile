@@ -1,4 +1,4 @@
-# What can be done with this repository: make demo, test, soak, check, format, bench, docs, lock, clean.
+# What can be done with this repository: make demo, test, soak, check, format, ui, bench, docs, lock, clean.
 # Only Python 3.11 or newer, git and make have to be there. ARGS goes to the program behind demo, bench and lock;
 # PYTEST goes to pytest, as in: make test PYTEST="tests/registry -x"
 
@@ -9,7 +9,7 @@ PYTEST := -n auto
 # Python that makes the environment; empty: the first fit one on PATH.
 PYTHON :=
 
-.PHONY: help demo test soak check format bench docs lock clean
+.PHONY: help demo test soak check check-ui format ui bench docs lock clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
@@ -25,11 +25,18 @@ soak: $(VENV)/.dev ## the long tests: kill parts of a running loop again and aga
 	$(BIN)/python -m tools.provision
 	FLYBALL_SOAK_ROUNDS=$(or $(ROUNDS),50) $(BIN)/python -m pytest -m "soak or slow"
 
-check: $(VENV)/.dev ## format, lint, types, imports
+check: $(VENV)/.dev check-ui ## format, lint, types, imports; of the web page its types and its logic
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Where there is no Node it says so: the page was then built with that of the package index, which is gone again.
+check-ui: $(VENV)/.dev
+	$(BIN)/python hatch_build.py check
+
+ui: $(BIN)/python ## build the web page in ui/ into the package; needs Node 20.19 or newer
+	$(BIN)/python hatch_build.py
 
 format: $(VENV)/.dev ## put the code in shape
 	$(BIN)/ruff check --fix-only .
@@ -46,6 +53,7 @@ lock: $(VENV)/.dev ## resolve the dependencies anew; ARGS=--upgrade takes the ne
 
 clean: ## remove what was built, installed and cached here
 	rm -rf $(VENV) .test-servers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf ui/node_modules src/flyball/server/_page*
 	rm -rf .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -33,6 +33,10 @@ class Failed(Exception):
     """The page could not be built."""
 
 
+class Unavailable(Failed):
+    """There is no Node, or the packages are out of reach: nobody's fault in the sources."""
+
+
 class PageHook(BuildHookInterface):  # type: ignore[misc]  # hatchling need not be there when types are checked
     """Puts the page into wheels, source archives and editable installs."""
 
@@ -58,13 +62,8 @@ def build(root: Path) -> str:
         return "The page comes built."  # a source archive holds what was built
     if _is_fresh(root):
         return "The page is built already."
-    node = _node_on_path() or _node_of_wheel()
-    if node is None:
-        raise Failed(f"Node {_OLDEST[0]}.{_OLDEST[1]} or newer is not on PATH, and '{NODE}' is not installed.")
+    node = _node_with_packages(root)
     before = digest(root / "ui")
-    if not _has_packages(root / "ui"):
-        patience = ["--fetch-retries=2", "--fetch-timeout=60000"]
-        _run([*node[1], "ci", "--no-audit", "--no-fund", "--loglevel=error", *patience], root / "ui", node[0])
     fresh = root / BUILT.with_name(f"{BUILT.name}.{os.getpid()}")  # two that build at once do not meet
     try:
         vite = str(Path("node_modules", "vite", "bin", "vite.js"))
@@ -75,6 +74,37 @@ def build(root: Path) -> str:
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return "The page is built."
+
+
+def check(root: Path) -> None:
+    """Checks types and logic of the page's sources, where there is a Node for it; says so where there is none.
+
+    Raises:
+        Failed: a check found something.
+    """
+    try:
+        node = _node_with_packages(root)
+    except Unavailable as why:
+        sys.stderr.write(f"NOT RUN: the checks of ui/. {why}\n")
+        return
+    modules = Path("node_modules")
+    _run([str(node[0]), str(modules / "typescript" / "bin" / "tsc"), "--noEmit"], root / "ui", node[0])
+    _run([str(node[0]), str(modules / "vitest" / "vitest.mjs"), "run"], root / "ui", node[0])
+    sys.stdout.write("ui: types and logic are as they should be\n")
+
+
+def _node_with_packages(root: Path) -> tuple[Path, list[str]]:
+    """Node and npm, with the packages that the page is made with."""
+    node = _node_on_path() or _node_of_wheel()
+    if node is None:
+        raise Unavailable(f"Node {_OLDEST[0]}.{_OLDEST[1]} or newer is not on PATH, and '{NODE}' is not installed.")
+    if not _has_packages(root / "ui"):
+        patience = ["--fetch-retries=2", "--fetch-timeout=60000"]
+        try:
+            _run([*node[1], "ci", "--no-audit", "--no-fund", "--loglevel=error", *patience], root / "ui", node[0])
+        except Failed as why:
+            raise Unavailable(str(why)) from why
+    return node
 
 
 def digest(ui: Path) -> str:
@@ -135,6 +165,9 @@ def _run(command: list[str], folder: Path, node: Path) -> None:
 
 if __name__ == "__main__":
     try:
-        sys.stdout.write(build(ROOT) + "\n")
+        if sys.argv[1:] == ["check"]:
+            check(ROOT)
+        else:
+            sys.stdout.write(build(ROOT) + "\n")
     except Failed as why:
-        sys.exit(f"The web page was not built. {why}")
+        sys.exit(f"ui: {why}")

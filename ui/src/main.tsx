@@ -28,6 +28,14 @@ const queries = new QueryClient({
 });
 follow(queries);
 
+// A page that was open while the server was brought up to date asks for files that are no more: it is loaded anew, once.
+window.addEventListener("vite:preloadError", (event) => {
+  if (sessionStorage.getItem("flyball-loaded-anew") === location.href) return;
+  sessionStorage.setItem("flyball-loaded-anew", location.href);
+  event.preventDefault();
+  location.reload();
+});
+
 createRoot(document.getElementById("root")!).render(
   <StrictMode>
     <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce}>

@@ -11,7 +11,7 @@ const dark: MantineColorsTuple = [
 export const theme = createTheme({
   colors: { teal, dark },
   primaryColor: "teal",
-  primaryShade: { light: 8, dark: 6 },
+  primaryShade: 8,
   fontFamily: "'Inter Variable', system-ui, -apple-system, 'Segoe UI', sans-serif",
   fontFamilyMonospace: "ui-monospace, 'SF Mono', 'Cascadia Mono', Menlo, Consolas, monospace",
   fontSizes: { xs: "12px", sm: "13px", md: "14px", lg: "16px", xl: "19px" },

@@ -18,25 +18,26 @@ export function Circle({ name, stage, isMoving, notes, title, under }: {
 }) {
   const active = STAGES.indexOf(stage);
   return (
-    <svg className={`circle ${isMoving ? "moving" : ""}`} viewBox={`-70 -8 ${SIZE + 140} ${SIZE + 16}`} role="group" aria-label={`The loop is at the stage ${stage}: ${title}, ${under}.`}>
+    <svg className={`circle ${isMoving ? "moving" : ""}`} viewBox={`-72 -14 ${SIZE + 144} ${SIZE + 34}`} role="group" aria-label={`The loop is at the stage ${stage}: ${title}, ${under}.`}>
       <circle cx={MIDDLE} cy={MIDDLE} r={RADIUS} className="ring" />
       <circle cx={MIDDLE} cy={MIDDLE} r={RADIUS} className="flow" />
       {STAGES.map((one, index) => {
         const [x, y] = place(index, RADIUS);
-        const [tx, ty] = place(index, RADIUS + 25);
+        const [tx, ty] = place(index, RADIUS + 26);
         const side = Math.abs(tx - MIDDLE) < 20 ? "middle" : tx > MIDDLE ? "start" : "end";
-        const lift = side === "middle" ? (ty < MIDDLE ? -14 : 6) : -3;
+        const lift = side === "middle" ? (ty < MIDDLE ? (notes[one] ? -18 : -4) : 8) : -2;
         return (
-          <a key={one} href={HREFS[one](encodeURIComponent(name))} className={`stage ${index === active ? "active" : ""}`} aria-current={index === active ? "step" : undefined} aria-label={`${one}${notes[one] ? `: ${notes[one]}` : ""}`}>
+          <a key={one} href={HREFS[one](encodeURIComponent(name))} className={`stage ${index === active ? "active" : ""}`} aria-current={index === active ? "step" : undefined}>
             {index === active ? <circle cx={x} cy={y} r={19} className="halo" /> : null}
             <circle cx={x} cy={y} r={index === active ? 12 : 9} className="dot" />
             <text x={tx} y={ty + lift} textAnchor={side} className="stage-name">{one}</text>
-            {notes[one] ? <text x={tx} y={ty + lift + 15} textAnchor={side} className="stage-note">{notes[one]}</text> : null}
+            {" "}
+            {notes[one] ? <text x={tx} y={ty + lift + 18} textAnchor={side} className="stage-note">{notes[one]}</text> : null}
           </a>
         );
       })}
-      <text x={MIDDLE} y={MIDDLE - 8} textAnchor="middle" className="circle-title">{title}</text>
-      <text x={MIDDLE} y={MIDDLE + 18} textAnchor="middle" className="circle-under">{under}</text>
+      <text x={MIDDLE} y={MIDDLE - 4} textAnchor="middle" className="circle-title">{title}</text>
+      <text x={MIDDLE} y={MIDDLE + 22} textAnchor="middle" className="circle-under">{under}</text>
     </svg>
   );
 }

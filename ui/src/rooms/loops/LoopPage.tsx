@@ -31,12 +31,12 @@ export function LoopPage({ name }: { name: string }) {
         return (
           <>
             {state.loop.paused ? <p className="note">Paused: {state.loop.paused}</p> : null}
-            <div className="grid">
-              <Panel className="c4">
+            <div className="grid even">
+              <Panel className="c5 middle">
                 <Circle name={name} stage={stageOf(state, training ? steps : [])} isMoving={state.state === "training" || state.state === "rolling out"} title={deployment ? `version ${deployment.champion}` : "no version yet"}
                   under={state.state} notes={notes(state, windows, alerts.filter((a) => isAbout(a, name)), deployment)} />
               </Panel>
-              <Panel className="c8" title={metric ? `${metric} of the live predictions` : "Quality"} aside={metrics.length > 1 ? <SegmentedControl data={metrics.slice(0, 5)} value={metric} onChange={(m) => setView({ metric: m })} /> : null}>
+              <Panel className="c7" title={metric ? `${metric} of the live predictions` : "Quality"} aside={metrics.length > 1 ? <SegmentedControl data={metrics.slice(0, 5)} value={metric} onChange={(m) => setView({ metric: m })} /> : null}>
                 {points.length ? (
                   <>
                     <Timeline metric={metric} points={points} marks={marksOf(history, trainings, windows)} />

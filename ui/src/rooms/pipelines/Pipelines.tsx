@@ -27,7 +27,7 @@ function PipelineList() {
             const scheduled = loops.filter(({ loop }) => loop.pipeline === name);
             return (
               <Panel key={name} title={<Link to={href(["pipelines", name])}>{name}</Link>} aside={`${count(group.count)} runs`}>
-                <div className="dots" role="img" aria-label={`The last ${Math.min(40, mine.length)} runs`}>{mine.slice(0, 40).reverse().map((run) => <a key={run.id} href={href(["runs", run.id])} className={`run-dot ${run.state}`} title={`${run.state}, ${run.started.slice(0, 16)}`} aria-label={`${run.state} ${run.started.slice(0, 10)}`} />)}</div>
+                <div className="dots" role="group" aria-label={`The last ${Math.min(40, mine.length)} runs`}>{mine.slice(0, 40).reverse().map((run) => <a key={run.id} href={href(["runs", run.id])} className={`run-dot ${run.state}`} title={`${run.state}, ${run.started.slice(0, 16)}`} aria-label={`${run.state} ${run.started.slice(0, 10)}`} />)}</div>
                 {mine[0] ? <Text size="sm" mt={8}><State of={mine[0].state} /> <When at={mine[0].started} relative /></Text> : null}
                 {scheduled.map(({ loop }) => <Text key={loop.name} size="sm" c="dimmed" mt={4}>run by the loop <Link to={href(["loops", loop.name])}>{loop.name}</Link> {loop.retrain.map((t) => <Badge key={t.trigger} size="xs" variant="default" tt="none" mr={4}>{t.trigger === "schedule" ? `schedule ${plain(t.params.cron)}` : t.trigger}</Badge>)}</Text>)}
               </Panel>
