@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ import pytest
 
 from flyball.errors import InvalidInput, TimedOut
 from flyball.serving.prediction_log import Entry, PredictionLog, find_prediction, read_predictions
-from flyball.serving.segments import parse_segment, segment_name
+from flyball.serving.segments import parse_segment, read_segment, segment_name, segments_of
 from flyball.storage.local_objects import LocalObjects
 
 START = datetime(2013, 3, 1, tzinfo=UTC)
@@ -274,3 +276,53 @@ def test_300_000_rows_are_read_within_seconds(store: LocalObjects) -> None:
     table, _ = read_predictions(store, "shop")
     assert table.num_rows == 300_000
     assert time.process_time() - start < 5  # about 0.3 on a quiet machine
+
+
+def test_what_was_spooled_by_a_process_that_died_is_logged_once(tmp_path: Path, store: LocalObjects) -> None:
+    code = (
+        "import os, sys, time\nfrom pathlib import Path\nfrom tests.serving.test_prediction_log import entry\n"
+        "from flyball.serving.prediction_log import PredictionLog\nfrom flyball.storage.local_objects import LocalObjects\n"
+        "log = PredictionLog(LocalObjects(Path(sys.argv[1])), 'shop', 'main', interval=60, spool=Path(sys.argv[2]))\n"
+        "log.append(entry(sys.argv[3])); log.append(entry(*sys.argv[4:])); time.sleep(0.5); os.kill(os.getpid(), 9)\n"
+    )
+    spool = tmp_path / "spool"
+    for names in ("abc", "def"):  # the second finds what the first left, and dies, too
+        done = subprocess.run([sys.executable, "-c", code, str(store.folder), str(spool), *names], check=False)
+        assert done.returncode == -9
+    (left,) = (spool / "shop" / "main").iterdir()
+    left.write_bytes(left.read_bytes() + b"\x40\x00\x00\x00torn")
+    PredictionLog(store, "shop", "main", spool=spool).close()
+    logged = [read_segment(store.get(segment.key), None) for segment in segments_of(store, "shop")]
+    assert sorted(name for table in logged for name in table["prediction_id"].to_pylist()) == list("abcdef")
+    assert list((spool / "shop" / "main").iterdir()) == []
+
+
+def test_a_segment_that_was_put_before_the_spool_was_emptied_is_put_under_its_own_key(
+    tmp_path: Path, store: LocalObjects
+) -> None:
+    spool = tmp_path / "spool"
+    log = PredictionLog(store, "shop", "main", interval=60, spool=spool)
+    log.append(entry("a"))
+    folder = spool / "shop" / "main"
+    deadline = time.monotonic() + 10
+    while not list(folder.iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    (left,) = folder.iterdir()
+    time.sleep(0.1)
+    copy = left.read_bytes()
+    log.close()
+    assert not left.exists()
+    left.write_bytes(copy)  # as if the process had died between both
+    PredictionLog(store, "shop", "main", spool=spool).close()
+    assert len(segments_of(store, "shop")) == 1
+
+
+def test_a_spool_that_cannot_be_written_stops_nothing(tmp_path: Path, store: LocalObjects) -> None:
+    spool = tmp_path / "spool"
+    log = PredictionLog(store, "shop", "main", interval=60, spool=spool)
+    (spool / "shop" / "main").rmdir()
+    log.append(entry("a"))
+    log.flush()
+    log.close()
+    assert read_predictions(store, "shop")[0]["prediction_id"].to_pylist() == ["a"]

@@ -89,7 +89,7 @@ class Up:
         model_server = [
             python, "-m", "flyball.serving.model_server", "--with-parent", "--objects", self.settings.objects,
             "--host", self.settings.host, "--port", str(model_port), "--replica", "local-0",
-            "--online", self.settings.online,
+            "--online", self.settings.online, "--spool", str(self.settings.workspace / "predictions"),
             *(["--otlp", self.settings.otlp] if self.settings.otlp else []),
         ]  # fmt: skip
         return [

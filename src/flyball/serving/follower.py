@@ -51,6 +51,7 @@ class Follower:
         cache: Folder for local copies of model files, where the store is not local.
         online: Address of the online store, for features that requests do not give.
         model_threads: Threads that one prediction of one model may use; as many as its library likes if None.
+        spool: Folder on this machine's disk for predictions that do not rest in the store yet; None keeps them in memory.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class Follower:
         clock: Clock | None = None,
         online: str = "",
         model_threads: int | None = 1,
+        spool: Path | None = None,
     ) -> None:
         self._model_threads = model_threads
+        self._spool = spool
         self.replica = replica
         self._online = LastingStore(online)
         self.endpoints: dict[str, Endpoint] = {}
@@ -161,7 +164,7 @@ class Follower:
     def _take(self, name: str, etag: str, former: _Attempt | None) -> None:
         endpoint = self.endpoints.get(name)
         if endpoint is None:
-            endpoint = Endpoint(name, PredictionLog(self._store, name, self.replica))
+            endpoint = Endpoint(name, PredictionLog(self._store, name, self.replica, spool=self._spool))
             self.endpoints = {**self.endpoints, name: endpoint}
         failures = former.failures if former and former.etag == etag else 0
         try:

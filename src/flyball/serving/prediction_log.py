@@ -6,16 +6,20 @@ and dropped, so a slow or broken store never stops or slows an answer.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flyball.errors import InvalidInput, TimedOut
 from flyball.serving.batches import Batch
+from flyball.serving.log_spool import LogSpool
 from flyball.serving.segments import (
     Segment,
     between,
@@ -25,6 +29,7 @@ from flyball.serving.segments import (
     read_segment,
     segment_name,
     segments_of,
+    tables_of,
     unify,
 )
 from flyball.storage.object_store import ObjectStore
@@ -33,6 +38,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 logger = logging.getLogger(__name__)
+
+_SPOOL_SECONDS = 0.05
+_NOT_WRITTEN = "predictions could not be written down"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +78,7 @@ class PredictionLog:
         interval: Longest time in seconds that a row waits in memory.
         segment_rows: Number of waiting rows at which they are written at once.
         max_rows: Most rows in memory, those on their way to the store included.
+        spool: Folder where rows are kept on the disk until they rest in the store; None loses what waits with the process.
     """
 
     def __init__(
@@ -81,7 +90,12 @@ class PredictionLog:
         interval: float = 1.0,
         segment_rows: int = 65_536,
         max_rows: int = 262_144,
+        spool: Path | None = None,
     ) -> None:
+        self._spool = None if spool is None else LogSpool(spool / deployment / replica)
+        self._kept: list[pa.Table] = []
+        self._kept_since = 0.0
+        self._kept_in: Path | None = None
         self._store = store
         self._deployment = deployment
         self._replica = replica
@@ -120,7 +134,7 @@ class PredictionLog:
             self._queued += rows
             self._held += rows
             self._taken_on += rows
-            if self._queued >= self._segment_rows:
+            if self._queued >= self._segment_rows or (self._spool is not None and len(self._queue) == 1):
                 self._changed.notify_all()
         return True
 
@@ -153,20 +167,28 @@ class PredictionLog:
         self._thread.join(timeout)
 
     def _run(self) -> None:
-        waiting: deque[Segment] = deque()
+        waiting: deque[Segment] = deque(self._recovered())
         pause = self._interval
         while True:
             with self._changed:
-                self._changed.wait_for(self._has_work, pause)
-                entries, self._urgent = self._take(), False
+                self._changed.wait_for(self._has_work, min(pause, self._until_due()))
+                entries, is_urgent, self._urgent = self._take(), self._urgent or self._closing, False
                 if self._closing and self._settled >= self._taken_on:
                     return
-            waiting.extend(self._encode(entries))
+            waiting.extend(self._encode(entries, at_once=is_urgent))
             pause = self._interval if self._put_all(waiting) else min(2 * pause, 10.0)
+            if self._spool is not None:
+                with self._changed:  # one write for all that comes in this while
+                    self._changed.wait_for(lambda: self._urgent or self._closing, _SPOOL_SECONDS)
 
     def _has_work(self) -> bool:
         finished = self._closing and self._settled >= self._taken_on
-        return self._urgent or finished or self._queued >= self._segment_rows
+        is_full = self._queued >= self._segment_rows or (self._spool is not None and bool(self._queue))
+        return self._urgent or finished or is_full
+
+    def _until_due(self) -> float:
+        """Seconds until what the spool holds is to be made a segment of."""
+        return max(self._kept_since + self._interval - time.monotonic(), 0.0) if self._kept else self._interval
 
     def _take(self) -> list[Entry | Batch]:
         entries = list(self._queue)
@@ -174,21 +196,66 @@ class PredictionLog:
         self._queued = 0
         return entries
 
-    def _encode(self, entries: list[Entry | Batch]) -> list[Segment]:
-        if not entries:
-            return []
+    def _encode(self, entries: list[Entry | Batch], *, at_once: bool) -> list[Segment]:
         try:
-            return [
-                Segment(
-                    key=segment_name(self._deployment, self._replica, self._stamp(), low, high), data=data, rows=rows
-                )
-                for data, rows, low, high in encode(entries)
-            ]
+            tables = tables_of(entries)
         except Exception:
-            rows = sum(len(entry.ids) for entry in entries)
-            logger.exception("predictions could not be written down", extra={"rows": rows})
-            self._settle(rows, lost=True)
+            logger.exception(_NOT_WRITTEN)
+            self._settle(sum(len(entry.ids) for entry in entries), lost=True)
             return []
+        if self._spool is None:
+            return self._made(tables, self._stamp)
+        self._keep(self._spool, tables)
+        rows = sum(table.num_rows for table in self._kept)
+        if not self._kept or not (at_once or rows >= self._segment_rows or not self._until_due()):
+            return []
+        self._spool.finish()
+        kept, self._kept = self._kept, []
+        return self._made(kept, _counting(self._last_stamp), self._kept_in)
+
+    def _made(
+        self, tables: Sequence[pa.Table], stamp: Callable[[], datetime], spooled: Path | None = None
+    ) -> list[Segment]:
+        try:
+            return self._segments(tables, stamp, spooled)
+        except Exception:
+            logger.exception(_NOT_WRITTEN)
+            self._settle(sum(table.num_rows for table in tables), lost=True)
+            return []
+
+    def _keep(self, spool: LogSpool, tables: list[pa.Table]) -> None:
+        if not tables:
+            return
+        if not self._kept:
+            self._kept_since = time.monotonic()
+            self._stamp()
+        self._kept += tables
+        try:
+            self._kept_in = spool.append(tables, self._last_stamp)
+        except OSError as error:  # a full disk must not stop what the store may still take
+            self._error = f"{type(error).__name__}: {error}"
+
+    def _segments(
+        self, tables: Sequence[pa.Table], stamp: Callable[[], datetime], spooled: Path | None = None
+    ) -> list[Segment]:
+        made = [
+            Segment(key=segment_name(self._deployment, self._replica, stamp(), low, high), data=data, rows=rows)
+            for data, rows, low, high in encode(tables)
+        ]
+        return [*made[:-1], replace(made[-1], spooled=spooled)] if made else []
+
+    def _recovered(self) -> Iterator[Segment]:
+        """What a former process left on the disk, as segments; nobody waits for their rows, so they count for nothing."""
+        for path, stamp, tables in () if self._spool is None else self._spool.left():
+            self._last_stamp = max(self._last_stamp, stamp)
+            with self._changed:
+                rows = sum(table.num_rows for table in tables)
+                self._held += rows
+                self._taken_on += rows
+            segments = self._made(tables, _counting(stamp), path)
+            if not segments:
+                path.unlink()
+            yield from segments
 
     def _put_all(self, waiting: deque[Segment]) -> bool:
         while waiting:
@@ -202,6 +269,8 @@ class PredictionLog:
                 self._error = f"{type(error).__name__}: {error}"
                 return False
             waiting.popleft()
+            if segment.spooled is not None:
+                segment.spooled.unlink(missing_ok=True)
             self._error = ""
             self._settle(segment.rows)
         return True
@@ -220,6 +289,12 @@ class PredictionLog:
         # Readers go on after the last stamp they saw of a replica, so stamps grow even if the machine's clock does not.
         self._last_stamp = max(datetime.now(UTC), self._last_stamp + timedelta(microseconds=1))
         return self._last_stamp
+
+
+def _counting(first: datetime) -> Callable[[], datetime]:
+    """Gives a stamp, then those a microsecond later each."""
+    stamps = itertools.count()
+    return lambda: first + timedelta(microseconds=next(stamps))
 
 
 def read_predictions(

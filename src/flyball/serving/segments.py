@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flyball.serving.batches import Batch, batch_tables
@@ -28,11 +29,16 @@ _REPEATING = ("revision", "role", "request_id", "error")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """Bytes on their way to the store."""
+    """Bytes on their way to the store.
+
+    Attributes:
+        spooled: The file on this machine that is not needed any more once they are there.
+    """
 
     key: str
     data: bytes
     rows: int
+    spooled: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +83,20 @@ def parse_segment(key: str) -> SegmentName | None:
     return SegmentName(key=key, replica=replica, stamp=f"{second}.{micros}", low=low, high=high)
 
 
-def encode(entries: Sequence[Entry | Batch]) -> Iterator[tuple[bytes, int, datetime, datetime]]:
-    """Parquet files of the entries, with their rows and times: one, or several where the types do not go together."""
+def tables_of(entries: Sequence[Entry | Batch]) -> list[pa.Table]:
+    """The rows of entries, one table for each kind of them."""
+    tables = [_table(list(group)) for group in _groups([each for each in entries if not isinstance(each, Batch)])]
+    return [*tables, *batch_tables([each for each in entries if isinstance(each, Batch)])]
+
+
+def encode(tables: Sequence[pa.Table]) -> Iterator[tuple[bytes, int, datetime, datetime]]:
+    """Parquet files of tables, with their rows and times: one, or several where the types do not go together."""
     import pyarrow as pa
 
-    tables = [_table(list(group)) for group in _groups([each for each in entries if not isinstance(each, Batch)])]
-    tables += batch_tables([each for each in entries if isinstance(each, Batch)])
     try:
-        whole = [pa.concat_tables(tables, promote_options="default")]
+        whole = [pa.concat_tables(tables, promote_options="default")] if tables else []
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        whole = tables
+        whole = list(tables)
     for table in whole:
         low, high = _bounds(table)
         yield _parquet(table), table.num_rows, low, high
