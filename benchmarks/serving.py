@@ -30,6 +30,7 @@ from benchmarks.peers import peer_or_none
 COLUMNS = 10
 ROUNDS = 5
 SECONDS = 2.0
+_RECORDS = 20_000
 _JSON = {"content-type": "application/json"}
 _TICKS = os.sysconf("SC_CLK_TCK")
 _CONVERT = """
@@ -111,7 +112,7 @@ def run() -> list[Pair]:
             python = peer_or_none("mlserver")
             peer = stack.enter_context(serve(mlserver_for(folder, python))) if python else None
             pairs = list(_pairs(ours, bare, peer))
-        return pairs + list(_starts(folder))
+        return [*pairs, *_starts(folder), _log(folder)]
 
 
 def _pairs(ours: Running, bare: Mapping[str, Running], peer: Running | None) -> Iterator[Pair]:
@@ -187,6 +188,37 @@ def _starts(folder: Path) -> Iterator[Pair]:
         yield _absolute(f"memory at first prediction, {words} (MB as ms)", size / 1000, megabytes / 1000)
 
 
+def _log(folder: Path) -> Pair:
+    """CPU of a record of one row in the prediction log, from the answer to the store, on the disk meanwhile."""
+    import numpy as np
+
+    from flyball.models.flavors.base import Scores
+    from flyball.schema import Column, Schema
+    from flyball.serving.batches import Batch
+    from flyball.serving.prediction_log import PredictionLog
+    from flyball.storage.objects import open_objects
+
+    schema = Schema(columns=tuple(Column(name=f"c{n}", type="float", storage="double") for n in range(COLUMNS)))
+    drawn = np.random.default_rng(0).random((_RECORDS, COLUMNS))
+    batches = [
+        Batch(
+            ids=[f"record-{place}"], counts=[1], times=[1_362_096_000_000_000 + place], request_ids=[""], trace_ids=[""],
+            revision="m-1", model_version=1, role="champion", answered=True, schema=schema, inputs=drawn[place : place + 1],
+            scores=Scores(prediction=np.ones(1, np.int64), chances=drawn[place : place + 1, :2]),
+        )
+        for place in range(_RECORDS)
+    ]  # fmt: skip
+    taken = []
+    for turn in range(ROUNDS + 1):
+        log = PredictionLog(open_objects(str(folder / "log")), "shop", f"r{turn}", spool=folder / "log-spool")
+        before = time.process_time()
+        for batch in batches:
+            log.append(batch)
+        log.close()
+        taken.append((time.process_time() - before) / _RECORDS)
+    return _absolute("prediction log, a record of one row", statistics.median(taken[1:]), 7e-6)
+
+
 def _absolute(name: str, found: float, limit: float) -> Pair:
     goal = Timing(cpu=limit, wall=limit)
     found_as = Timing(cpu=found, wall=found)
@@ -235,7 +267,8 @@ def ours_for(folder: Path, models: Sequence[str]) -> Side:
         store.put(manifest_key(name), to_json(Manifest(deployment=name, generation=1, arms=(arm,))))
     return Side(
         name="Flyball",
-        command=(sys.executable, "-m", "flyball.serving.model_server", "--objects", str(objects), "--log-level", "error"),
+        command=(sys.executable, "-m", "flyball.serving.model_server", "--objects", str(objects), "--log-level", "error",
+                 "--spool", str(folder / "spool")),
         paths={name: f"/v2/models/{name}/infer" for name in models},
         ready="/v2/health/ready",
     )  # fmt: skip
