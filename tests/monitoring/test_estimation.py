@@ -49,10 +49,21 @@ def test_calibrated_scores_come_true_as_often_as_they_say() -> None:
             assert truth[inside].mean() == pytest.approx(found[inside].mean(), abs=0.04)
 
 
-def test_calibration_agrees_with_isotonic_regression_over_its_bins() -> None:
-    shares = (np.array(CALIBRATION.positives) + 0.5) / (np.array(CALIBRATION.rows) + 1)
-    fitted = IsotonicRegression().fit(CALIBRATION.scores, shares, sample_weight=CALIBRATION.rows)
-    assert calibrated(CALIBRATION, CALIBRATION.scores) == pytest.approx(fitted.predict(CALIBRATION.scores))
+def test_where_no_line_calibrates_the_bins_are_told_as_isotonic_regression_tells_them() -> None:
+    random = np.random.default_rng(3)
+    scores = random.random(20_000)
+    known = fit_calibration(scores, random.random(20_000) < np.where(scores < 0.6, 0.2, 0.7))
+    shares = (np.array(known.positives) + 0.5) / (np.array(known.rows) + 1)
+    fitted = IsotonicRegression().fit(known.scores, shares, sample_weight=known.rows)
+    gaps = np.abs(calibrated(known, known.scores) - fitted.predict(known.scores))
+    assert gaps.mean() < 0.05
+    assert gaps.max() < 0.1
+
+
+def test_where_a_line_calibrates_it_is_told_without_the_noise_of_the_bins() -> None:
+    odds = np.linspace(-5, 5, 21)
+    said, true = 1 / (1 + np.exp(-2.5 * odds)), 1 / (1 + np.exp(-odds))
+    assert calibrated(CALIBRATION, said) == pytest.approx(true, abs=0.01)
 
 
 def test_calibrated_scores_never_fall_and_stay_shares() -> None:
@@ -72,7 +83,7 @@ def test_the_estimate_is_what_the_truth_shows_whatever_rows_come(shift: float) -
 
 def test_the_interval_holds_what_is_realised_about_as_often_as_it_says() -> None:
     held = 0
-    for seed in range(60):
+    for seed in range(40):
         scores, truth = rows(500, seed=100 + seed)
         [auc] = estimate(CALIBRATION, scores, metrics=["roc_auc"], seed=seed)
         [realised] = evaluate(truth, scores, metrics=["roc_auc"]).metrics
@@ -80,7 +91,7 @@ def test_the_interval_holds_what_is_realised_about_as_often_as_it_says() -> None
         assert auc.high is not None
         assert realised.value is not None
         held += auc.low <= realised.value <= auc.high
-    assert 52 <= held <= 60
+    assert 34 <= held <= 40
 
 
 def test_fewer_labelled_rows_give_a_wider_interval() -> None:

@@ -43,6 +43,8 @@ _BINS = 100
 _LEAST_OF_BIN = 50
 _MOST_ROWS = 20_000
 _LEAST_FOR_TAILS = 100
+_DRAW = 0.1
+_STRENGTHS = tuple(float(2**power) for power in range(15))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +106,9 @@ def calibrated(calibration: Calibration, scores: npt.ArrayLike) -> Floats:
     """
     import numpy as np
 
-    rows = np.asarray(calibration.rows, dtype=np.float64)
-    shares = _isotonic((np.asarray(calibration.positives) + 0.5) / (rows + 1), rows)
+    known = _believed(calibration)
+    ones, zeros = known.beta(known.weights)
+    shares = _isotonic(ones / (ones + zeros), known.rows)
     return _between(calibration, shares, np.asarray(scores, dtype=np.float64))
 
 
@@ -190,9 +193,10 @@ def _shares(calibration: Calibration, random: np.random.Generator, draws: int) -
     """How often the scores of each bin may truly come true, draw by draw: what so many rows of it leave open."""
     import numpy as np
 
-    rows, positives = np.asarray(calibration.rows, dtype=np.float64), np.asarray(calibration.positives)
-    for _ in range(draws):
-        yield _isotonic(random.beta(positives + 0.5, rows - positives + 0.5), rows)  # Jeffreys' prior
+    known = _believed(calibration)
+    for weights in random.multivariate_normal(known.weights, known.covariance, size=draws, method="eigh"):
+        ones, zeros = known.beta(np.array(weights))
+        yield _isotonic(random.beta(ones, zeros), known.rows)
 
 
 def fit_classes(scores: npt.ArrayLike, truth: npt.ArrayLike) -> tuple[Calibration, ...]:
@@ -273,6 +277,87 @@ def _summed_up(name: str, values: Floats, n: int, level: float) -> MetricValue:
         reach = quantile(level) * float(known.std(ddof=1))
         low, high = float(known.mean()) - reach, float(known.mean()) + reach
     return MetricValue(name=name, value=float(known.mean()), low=low, high=high, n=n)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Belief:
+    """What is thought of the bins of a calibration before their own rows are counted.
+
+    Attributes:
+        rows: Rows of each bin; `ones`: those of class 1.
+        odds: Log odds of its mean score.
+        weights: Slope and offset of the line in log odds that fits all bins best; `covariance`: how uncertain they are.
+        strength: As how many rows of each bin the line counts.
+    """
+
+    rows: Floats
+    ones: Floats
+    odds: Floats
+    weights: Floats
+    covariance: Floats
+    strength: float
+
+    def beta(self, weights: Floats) -> tuple[Floats, Floats]:
+        """The beta distribution of each bin's share, if that is the line."""
+        import numpy as np
+
+        said = _on_line(self.odds, weights)
+        # At least Jeffreys' half a row of each class.
+        ones = self.ones + np.maximum(self.strength * said, 0.5)
+        return ones, self.rows - self.ones + np.maximum(self.strength * (1 - said), 0.5)
+
+
+def _believed(calibration: Calibration) -> _Belief:
+    """Neighbours are seldom unlike each other: a line in log odds through all bins (Platt's scaling) counts as `k` rows of each.
+
+    The `k` is the one that makes what was counted likeliest (empirical Bayes), so that a model that a line calibrates is not
+    made noisier by its bins, and one that no line does is told by them.
+    """
+    import numpy as np
+
+    rows, ones = np.asarray(calibration.rows, dtype=np.float64), np.asarray(calibration.positives, dtype=np.float64)
+    odds = _log_odds(np.asarray(calibration.scores))
+    weights, covariance = _fit_line(odds, rows, ones)
+    said = _on_line(odds, weights)
+    strength = max(_STRENGTHS, key=lambda k: _likelihood(rows, ones, k * said, k * (1 - said)))
+    return _Belief(rows=rows, ones=ones, odds=odds, weights=weights, covariance=covariance, strength=strength)
+
+
+def _on_line(odds: Floats, weights: Floats) -> Floats:
+    import numpy as np
+
+    asked = np.clip(max(0.0, float(weights[0])) * odds + weights[1], -13.8, 13.8)
+    found: Floats = 1 / (1 + np.exp(-asked))
+    return found
+
+
+def _fit_line(odds: Floats, rows: Floats, ones: Floats) -> tuple[Floats, Floats]:
+    """Slope and offset by logistic regression (Newton's steps, drawn a little to the scores as they are), and covariance."""
+    import numpy as np
+
+    design = np.stack([odds, np.ones(len(odds))], axis=1)
+    start = np.array([1.0, 0.0])
+    weights, curve = start, np.eye(2)
+    for _ in range(25):
+        shares = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
+        curve = design.T @ (design * (rows * shares * (1 - shares))[:, None]) + _DRAW * np.eye(2)
+        step = np.linalg.solve(curve, design.T @ (ones - rows * shares) - _DRAW * (weights - start))
+        weights = weights + np.clip(step, -2, 2)
+        if np.abs(step).max() < 1e-6:
+            break
+    return weights, np.linalg.inv(curve).astype(np.float64)
+
+
+def _likelihood(rows: Floats, ones: Floats, alpha: Floats, beta: Floats) -> float:
+    """Logarithm of the beta-binomial chance of the counts, up to what does not depend on the prior."""
+    return sum(
+        _log_beta(one + a, n - one + b) - _log_beta(a, b)
+        for n, one, a, b in zip(rows.tolist(), ones.tolist(), alpha.tolist(), beta.tolist(), strict=True)
+    )
+
+
+def _log_beta(a: float, b: float) -> float:
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
 
 
 def _between(calibration: Calibration, shares: Floats, scores: Floats) -> Floats:

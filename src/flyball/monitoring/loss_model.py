@@ -36,8 +36,8 @@ USUAL = ("mae", "rmse")
 """The metrics of regression that can be estimated."""
 
 LEAST_ROWS = 200
-_MOST_ROWS = 5_000
-_FOLDS = 3
+_MOST_ROWS = 20_000
+_FOLDS = 5
 _PREDICTION = "prediction"
 
 

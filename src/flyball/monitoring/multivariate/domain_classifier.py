@@ -82,6 +82,7 @@ def _area(rows: Floats, is_new: Floats) -> float:
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier
         from sklearn.model_selection import StratifiedKFold
+        from threadpoolctl import threadpool_limits
     except ImportError as error:
         raise MissingExtra(
             "The domain classifier needs scikit-learn.", hint="pip install 'flyball[sklearn]'"
@@ -94,8 +95,10 @@ def _area(rows: Floats, is_new: Floats) -> float:
         weights = np.where(
             is_new[learn] == 1, 1 / max(1.0, is_new[learn].sum()), 1 / max(1.0, (1 - is_new[learn]).sum())
         )
-        model.fit(rows[learn], is_new[learn], sample_weight=weights * len(learn) / 2)
-        scores[told] = model.predict_proba(rows[told])[:, 1]
+        # So few rows gain nothing by threads, which on a busy machine spin for a hundred times as long.
+        with threadpool_limits(1):
+            model.fit(rows[learn], is_new[learn], sample_weight=weights * len(learn) / 2)
+            scores[told] = model.predict_proba(rows[told])[:, 1]
     return ranked_area(is_new, scores).area
 
 
