@@ -32,6 +32,12 @@ if TYPE_CHECKING:  # pytest prepares the module of a plug-in itself, and cannot 
     from tests.servers.postgres import PostgresServer
 
 
+ON_BOTH = pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
+"""For tests of a folder that stays on SQLite where nothing else is said."""
+
+
 def import_all_tables() -> None:
     """Imports what defines tables: every room's `_store` (and `_*_store`) and the storage room itself."""
     root = Path(flyball.__file__).parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ _QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
 }
 
+SCRIPTS = Path(__file__).parents[1] / "protocols" / "mlflow" / "scripts"
 _LOCAL_RAY = {
     # Without it Ray takes an address that the whole network reaches, whatever it is told.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
@@ -56,11 +57,19 @@ class MlflowClient:
     url: str
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    ready: Ready | None = None
 
     def run(self, script: str | Path, *arguments: str, timeout: float = 240, **environment: str) -> Any:
         """What a script prints as JSON on its last line; with its stderr if it fails."""
         name = script if isinstance(script, Path) else self._written(script)
-        return self._last_line([str(self.python), str(name), *arguments], timeout, environment)
+        command = [str(name), *arguments]
+        if self.ready is not None and not environment:
+            done = self.ready.run(command, self._environment({}), self.folder, timeout)
+        else:
+            done = self._run([str(self.python), *command], timeout, environment)
+        if done.returncode:
+            pytest.fail(f"{name} ended with {done.returncode}.\n{done.stderr[-6000:]}", pytrace=False)
+        return json.loads(done.stdout.strip().splitlines()[-1])
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs MLflow's own command line."""
@@ -71,21 +80,12 @@ class MlflowClient:
         path.write_text(script, encoding="utf-8")
         return path
 
-    def _last_line(self, command: list[str], timeout: float, environment: Mapping[str, str]) -> Any:
-        done = self._run(command, timeout, environment)
-        if done.returncode:
-            pytest.fail(f"{command[1]} ended with {done.returncode}.\n{done.stderr[-6000:]}", pytrace=False)
-        return json.loads(done.stdout.strip().splitlines()[-1])
-
     def _run(
         self, command: list[str], timeout: float, environment: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "FLYBALL_"))}
-        scripts = str(Path(__file__).parents[1] / "protocols" / "mlflow" / "scripts")
-        own = {"MLFLOW_TRACKING_URI": self.url, "PYTHONPATH": scripts, "PYTHONDONTWRITEBYTECODE": "1"}
         return subprocess.run(
             command,
-            env={**kept, **_QUIET, **own, **self.environment, **environment},
+            env=self._environment(environment),
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -93,31 +93,99 @@ class MlflowClient:
             check=False,
         )
 
+    def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
+        own = {"MLFLOW_TRACKING_URI": self.url}
+        return {**_environment(), **own, **self.environment, **more}
 
-def client(name: str, url: str, folder: Path) -> MlflowClient:
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "FLYBALL_"))}
+    return {**kept, **_QUIET, "PYTHONPATH": str(SCRIPTS), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+class Ready:
+    """A client's interpreter with its libraries loaded, of which each script gets a fork."""
+
+    def __init__(self, python: Path, folder: Path) -> None:
+        self._folder = folder
+        command = [str(python), str(Path(__file__).with_name("mlflow_ready.py"))]
+        self._log = (folder / "log").open("wb")
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            command, env=_environment(), cwd=folder, stdin=pipe, stdout=pipe, stderr=self._log, text=True
+        )
+        self._is_loaded = False
+
+    def run(
+        self, command: list[str], environment: Mapping[str, str], folder: Path, timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a script to its end."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        if not self._is_loaded:
+            self._is_loaded = self._process.stdout.readline() == "ready\n"
+        out, err = self._folder / "out", self._folder / "err"
+        given = {"command": command, "environment": dict(environment), "folder": str(folder), "timeout": timeout}
+        for path in (out, err):
+            path.unlink(missing_ok=True)
+        self._process.stdin.write(json.dumps({**given, "out": str(out), "err": str(err)}) + "\n")
+        self._process.stdin.flush()
+        code = self._process.stdout.readline()
+        assert code, f"the client has ended: {(self._folder / 'log').read_text()[-2000:]}"
+        return subprocess.CompletedProcess(command, json.loads(code), out.read_text(), err.read_text())
+
+    def close(self) -> None:
+        """Ends it."""
+        self._process.kill()
+        self._process.communicate()
+        self._log.close()
+
+
+@pytest.fixture(scope="session")
+def ready_clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Ready | None]]:
+    """Gives a client with its libraries loaded; None where processes cannot be forked."""
+    made: dict[str, Ready] = {}
+
+    def give(name: str) -> Ready | None:
+        if not hasattr(os, "fork"):
+            return None
+        if name not in made:
+            made[name] = Ready(found(environments.ENVIRONMENTS[name]), tmp_path_factory.mktemp(name))
+        return made[name]
+
+    yield give
+    for one in made.values():
+        one.close()
+
+
+def client(name: str, url: str, folder: Path, ready: Callable[[str], Ready | None] = lambda _: None) -> MlflowClient:
     """The client of that environment; without it the test is not run."""
     python = found(environments.ENVIRONMENTS[name])
     home = folder / name
     home.mkdir(exist_ok=True)
-    return MlflowClient(name=name, python=python, major=2 if name == "mlflow2" else 3, url=url, folder=home)
+    return MlflowClient(
+        name=name, python=python, major=2 if name == "mlflow2" else 3, url=url, folder=home, ready=ready(name)
+    )
 
 
 @pytest.fixture
-def mlflow3(url: str, tmp_path: Path) -> MlflowClient:
+def mlflow3(url: str, tmp_path: Path, ready_clients: Callable[[str], Ready | None]) -> MlflowClient:
     """MLflow's newest client."""
-    return client("mlflow3", url, tmp_path)
+    return client("mlflow3", url, tmp_path, ready_clients)
 
 
 @pytest.fixture
-def mlflow2(url: str, tmp_path: Path) -> MlflowClient:
+def mlflow2(url: str, tmp_path: Path, ready_clients: Callable[[str], Ready | None]) -> MlflowClient:
     """The newest client of MLflow's 2.x line."""
-    return client("mlflow2", url, tmp_path)
+    return client("mlflow2", url, tmp_path, ready_clients)
 
 
 @pytest.fixture(params=["mlflow3", "mlflow2"])
-def mlflow(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> MlflowClient:
+def mlflow(
+    request: pytest.FixtureRequest, url: str, tmp_path: Path, ready_clients: Callable[[str], Ready | None]
+) -> MlflowClient:
     """Each of the clients."""
-    return client(request.param, url, tmp_path)
+    return client(request.param, url, tmp_path, ready_clients)
 
 
 @pytest.fixture

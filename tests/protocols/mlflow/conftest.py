@@ -9,6 +9,14 @@ from tests.servers.mlflow_traces import V3
 
 
 @pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> str:
+    """SQLite, where nothing else is said: the rooms' own tests run on every database, the protocol asks the same of each."""
+    kind = getattr(request, "param", "sqlite")
+    url: str = request.getfixturevalue("sqlite_url" if kind == "sqlite" else "postgres_tables_url")
+    return url
+
+
+@pytest.fixture
 def api(url: str) -> Iterator[Api]:
     """MLflow's addresses at a real server."""
     made = Api(url)

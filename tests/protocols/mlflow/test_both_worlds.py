@@ -24,7 +24,6 @@ from tests.servers.mlflow_clients import MlflowClient
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(300),
-    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
 ]
 
 CITIES = pa.table({"city": ["a", "b", "c", "a"] * 10, "x": [1.0, 2.0, 3.0, 4.0] * 10})

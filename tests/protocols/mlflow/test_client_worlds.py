@@ -16,7 +16,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_run_of_ours_is_read_and_gone_on_with_by_the_client(workspace: Workspace, mlflow: MlflowClient) -> None:
     tracking = workspace.tracking
     params = {"depth": 3, "rate": 0.1, "flag": True, "none": None, "name": "a b"}
@@ -40,7 +39,6 @@ def test_a_run_of_ours_is_read_and_gone_on_with_by_the_client(workspace: Workspa
     assert workspace.blobs.get(other.digest) == b"client words"
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_run_of_the_client_is_a_run_of_ours(workspace: Workspace, mlflow3: MlflowClient) -> None:
     script = """
 import json, mlflow

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.servers.databases import ON_BOTH
 from tests.servers.mlflow_api import NONE, SEE, START, Api
+
+pytestmark = ON_BOTH
 
 
 def test_metrics_are_kept_as_they_are_given(api: Api, run: str) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from flyball.workspace import Workspace
+from tests.servers.databases import ON_BOTH
 from tests.servers.mlflow_api import START, Answer, Api
+
+pytestmark = ON_BOTH
 
 
 def test_a_run_begins(api: Api, experiment: str) -> None:

@@ -7,7 +7,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.servers.databases import ON_BOTH
 from tests.servers.mlflow_api import START, Answer, Api
+
+pytestmark = ON_BOTH
 
 
 @pytest.fixture
