@@ -24,7 +24,8 @@ export function Timeline({ metric, points, marks }: { metric: string; points: Po
   const guessed = points.filter((p) => p.estimate !== null);
   const path = (given: Point[], of: (p: Point) => number) => given.map((p, i) => `${i ? "L" : "M"}${x(p.at).toFixed(1)},${y(of(p)).toFixed(1)}`).join("");
   const band = [...known.map((p) => `${x(p.at).toFixed(1)},${y(p.high ?? p.value!).toFixed(1)}`), ...known.map((p) => `${x(p.at).toFixed(1)},${y(p.low ?? p.value!).toFixed(1)}`).reverse()].join(" ");
-  const dates = Array.from({ length: width < 600 ? 2 : 6 }, (_, i, all = width < 600 ? 2 : 6) => first + (i / (all - 1)) * (last - first));
+  const many = Math.max(2, Math.min(7, Math.floor((width - left) / 105)));
+  const dates = Array.from({ length: many }, (_, i) => first + (i / (many - 1)) * (last - first));
   const summary = known.length ? `${metric} from ${date(first)} to ${date(last)}: lowest ${value(Math.min(...known.map((p) => p.value!)))}, now ${value(known[known.length - 1]!.value)}; ${marks.length} marks.` : "";
   return (
     <div ref={watch} className="timeline" onMouseLeave={() => setOver(null)}>
