@@ -137,6 +137,7 @@ def test_the_trash_is_emptied_only_when_that_is_said(flyball: Command, some: Pat
     flyball("runs", "delete", "a")
     told = flyball("runs", "gc", "--older-than", "0")
     assert "would be removed:" in told.out
+    assert flyball("runs", "gc", "--older-than", "0", "--dry-run").out == told.out
     assert flyball("runs", "show", "a").code == 0
     assert flyball("runs", "gc", "--older-than", "0", "--remove", "--json").json["runs"] == 1
     assert flyball("runs", "show", "a").code == 4

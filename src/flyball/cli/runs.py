@@ -156,7 +156,7 @@ def download(workspace: Any, run: str, name: str, to: Path | None, as_json: bool
     if as_json:
         print_json([str(path) for path in found])
     else:
-        click.echo(f"{len(found)} files in {target}")
+        click.echo(f"{len(found)} {'file' if len(found) == 1 else 'files'} in {target}")
 
 
 @runs.command()

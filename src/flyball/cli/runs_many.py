@@ -62,7 +62,7 @@ def restore(workspace: Any, runs: tuple[str, ...], filter_: str, experiments: tu
 @click.command()
 @click.option("--older-than", "days", default=30.0, show_default=True, help="Days that runs have been in the trash.")
 @click.option("--grace", default=7.0, show_default=True, help="Days that bytes are kept, at least 2.")
-@click.option("--remove", is_flag=True, help="Remove them. Without it, only what would be removed is told.")
+@click.option("--remove/--dry-run", help="Remove them. Without it, only what would be removed is told.")
 @workspace_options
 def gc(workspace: Any, days: float, grace: float, remove: bool, as_json: bool) -> None:
     """Remove what lies in the trash for long, and bytes that nothing refers to, for good."""
