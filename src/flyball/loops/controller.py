@@ -20,6 +20,7 @@ from flyball.loops.keeper import LoopKeeper
 from flyball.loops.lease import LEASE
 from flyball.loops.services import Services
 from flyball.refs import Ref
+from flyball.serving.compaction import compact
 from flyball.serving.manifest import DEPLOYMENTS, deployment_of
 from flyball.storage.database import Lease
 
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 _TTL = timedelta(seconds=6)
 _SWEEP_SECONDS = 2.0
+_TIDY_SECONDS = 60.0
+_TIDIED_AT_ONCE = 2
 _FOLLOWER_SILENT = timedelta(seconds=15)
 _GLANCE_SECONDS = 0.1
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -52,6 +55,7 @@ class Controller:
         self._pause = pause
         self._keepers: dict[str, LoopKeeper] = {}
         self._swept = 0.0
+        self._tidied = time.monotonic()
         self._quiet: tuple[datetime, int] | None = None
         self._seen: tuple[datetime, int] | None = None
         self.is_acting = False
@@ -138,10 +142,21 @@ class Controller:
         if time.monotonic() - self._swept > _SWEEP_SECONDS:
             workspace.tracking.mark_lost(older_than_seconds=10)
             self._swept = time.monotonic()
+        if time.monotonic() - self._tidied > _TIDY_SECONDS:
+            self._tidied = time.monotonic()
+            self._tidy()
         self._quiet = None if busy else moment
         if not busy and workspace.settings.clock == "virtual":
             workspace.clock.settle(now)
         return busy
+
+    def _tidy(self) -> None:
+        """Puts segments of prediction logs together, a few at a time: loops wait for it."""
+        for deployment in self._workspace.deployments.list(limit=1000):
+            try:
+                compact(self._workspace.store, deployment.name, most=_TIDIED_AT_ONCE)
+            except (FlyballError, OSError, ValueError) as error:  # one that cannot be read stays as it is
+                logger.warning("a log was not tidied", extra={"deployment": deployment.name}, exc_info=error)
 
     def _publish(self) -> bool:
         """Brings the manifests to the deployments' state; whether a model server has yet to follow."""

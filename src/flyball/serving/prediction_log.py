@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flyball.errors import InvalidInput, TimedOut
+from flyball.errors import InvalidInput, NotFound, TimedOut
 from flyball.serving.batches import Batch
 from flyball.serving.log_spool import LogSpool
 from flyball.serving.segments import (
@@ -317,14 +317,7 @@ def read_predictions(
         after_segment: The token of an earlier call; empty for all.
         columns: Only these; those that no segment has are left out.
     """
-    seen = _parse_token(after_segment)
-    tables = []
-    for segment in segments_of(store, deployment):
-        if segment.stamp <= seen.get(segment.replica, ""):
-            continue
-        seen[segment.replica] = segment.stamp
-        if (start is None or segment.high >= start) and (end is None or segment.low < end):
-            tables.append(read_segment(store.get(segment.key), columns))
+    tables, seen = _read(store, deployment, _parse_token(after_segment), (start, end), columns)
     found = unify(tables) if tables else no_predictions()
     found = first_of_each(between(found, start, end))
     if columns is not None:
@@ -339,6 +332,31 @@ def find_prediction(store: ObjectStore, deployment: str, prediction_id: str) -> 
     found = [table for table in read if table.num_rows]
     rows: list[dict[str, Any]] = first_of_each(unify(found)).to_pylist() if found else []
     return sorted(rows, key=lambda row: not row["answered"])
+
+
+def _read(
+    store: ObjectStore,
+    deployment: str,
+    known: dict[str, str],
+    span: tuple[datetime | None, datetime | None],
+    columns: Sequence[str] | None,
+) -> tuple[list[pa.Table], dict[str, str]]:
+    """The segments behind the known ones that may hold rows of the span, and how far they reach."""
+    start, end = span
+    for last in (False, False, True):
+        seen, tables = dict(known), []
+        try:
+            for segment in segments_of(store, deployment):
+                if segment.stamp <= known.get(segment.replica, ""):
+                    continue
+                seen[segment.replica] = max(segment.stamp, seen.get(segment.replica, ""))
+                if (start is None or segment.high >= start) and (end is None or segment.low < end):
+                    tables.append(read_segment(store.get(segment.key), columns))
+            break
+        except NotFound:  # put together with others while we read: its rows are elsewhere now
+            if last:
+                raise
+    return tables, seen
 
 
 def _parse_token(token: str) -> dict[str, str]:

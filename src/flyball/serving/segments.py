@@ -57,6 +57,11 @@ class SegmentName:
     low: datetime
     high: datetime
 
+    @property
+    def written(self) -> datetime:
+        """When it was written, by the clock of the model server."""
+        return datetime.strptime(self.stamp, "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC)
+
 
 def segment_name(deployment: str, replica: str, stamp: datetime, low: datetime, high: datetime) -> str:
     """The key of a segment: when it was written, by whom, and the times of its predictions.
@@ -99,7 +104,7 @@ def encode(tables: Sequence[pa.Table]) -> Iterator[tuple[bytes, int, datetime, d
         whole = list(tables)
     for table in whole:
         low, high = _bounds(table)
-        yield _parquet(table), table.num_rows, low, high
+        yield parquet(table), table.num_rows, low, high
 
 
 def segments_of(store: ObjectStore, deployment: str) -> list[SegmentName]:
@@ -164,7 +169,8 @@ def _bounds(table: pa.Table) -> tuple[datetime, datetime]:
     return _EPOCH + found["min"] * _MICROSECOND, _EPOCH + found["max"] * _MICROSECOND
 
 
-def _parquet(table: pa.Table) -> bytes:
+def parquet(table: pa.Table) -> bytes:
+    """The bytes of a segment of these rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
