@@ -10,9 +10,10 @@ import pytest
 
 from flyball.data import fixes
 from flyball.data._near_duplicates import near_pairs
-from flyball.data.clean import CleanReport, clean_report
+from flyball.data.clean import CleanReport, clean_files, clean_report
 from flyball.data.cleaning.base import CLEANERS
 from flyball.data.fixes import number_of, time_format
+from flyball.data.manifest import SnapshotFile
 from flyball.data.table import Table
 from flyball.errors import InvalidInput, NotFound
 from flyball.serialization import from_json, to_json
@@ -295,3 +296,17 @@ def test_moments_are_told_by_their_format(text: str) -> None:
 @pytest.mark.parametrize("text", ["12345", "UA1545", "", "99999999", "13:05"])
 def test_what_is_no_moment_has_no_format(text: str) -> None:
     assert time_format(text) == ""
+
+
+def test_files_of_a_folder_that_repeat_contradict_or_are_empty_are_found() -> None:
+    same, other, none = "a" * 64, "b" * 64, "c" * 64
+    places = {"cat/1.png": same, "cat/2.png": same, "dog/1.png": same, "dog/2.png": other, "dog/3.png": none}
+    found = clean_files(
+        [SnapshotFile(path=path, digest=name, size=0 if name == none else 9) for path, name in places.items()]
+    )
+    assert [(one.kind, one.rows, one.examples) for one in found.findings] == [
+        ("empty", 1, ("dog/3.png",)),
+        ("duplicates", 2, ("cat/1.png = cat/2.png = dog/1.png",)),
+        ("contradictions", 1, ("cat/1.png = cat/2.png = dog/1.png",)),
+    ]
+    assert clean_files([SnapshotFile(path="1.png", digest=same, size=9)]).findings == ()

@@ -270,7 +270,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "latin-1": ("a.csv", "a,b\né,1\n".encode("latin-1"), "not UTF-8 in column 'a'"),
     "latin-1 header": ("a.csv", "é,b\n1,1\n".encode("latin-1"), "not UTF-8 in its first line"),
     "utf-16": ("a.csv", "a,b\n1,2\n".encode("utf-16"), "UTF-16"),
-    "no rows": ("a.csv", b"a,b\n", "hold no rows"),
+    "no rows": ("a.csv", b"a,b\n", "holds no rows"),
     "empty csv": ("a.csv", b"", "is empty"),
     "empty parquet": ("a.parquet", b"", "is empty"),
     "twice": ("a.csv", b"a,a\n1,2\n", "Column 'a' appears twice"),
@@ -403,3 +403,11 @@ def test_a_frame_comes_back_as_it_was(
     types = [pa.int64(), pa.string(), pa.float64(), pa.bool_()]
     frame = pa.table([pa.array(v, t) for v, t in zip(zip(*rows, strict=True), types, strict=True)], names=list("abcd"))
     assert load_snapshot(blobs, take(data, blobs, root, frame)).equals(frame)
+
+
+def test_a_quote_that_is_never_closed_is_told(data: Data, blobs: Blobs, tmp_path: Path) -> None:
+    (tmp_path / "open.csv").write_text('a,b\n1,"never closed\n2,3\n')
+    with pytest.raises(InvalidInput, match="a quote that is opened in row 1 is never closed"):
+        take_snapshot(data, blobs, "x", "open.csv", root=tmp_path)
+    (tmp_path / "whole.csv").write_text('a,b\n1,"two\nlines"\n2,5" pipe\n')
+    assert take_snapshot(data, blobs, "x", "whole.csv", root=tmp_path).rows == 2

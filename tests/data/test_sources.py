@@ -243,5 +243,5 @@ def test_what_cannot_be_watched_is_refused(tmp_path: Path) -> None:
 
 def test_a_parquet_file_without_rows_is_refused(data: Data, blobs: Blobs, tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": pa.array([], pa.int64())}), tmp_path / "a.parquet")
-    with pytest.raises(InvalidInput, match="hold no rows"):
+    with pytest.raises(InvalidInput, match="holds no rows"):
         take_snapshot(data, blobs, "x", "a.parquet", root=tmp_path)

@@ -140,10 +140,10 @@ def clean(
     workspace: Any, dataset: str, test: str | None, groups: tuple[str, ...], kinds: tuple[str, ...], as_json: bool
 ) -> None:
     """Say what is wrong with a dataset, and by which line of code each finding is mended."""
-    from flyball.data.clean import clean_report
+    from flyball.data.clean import clean_files, clean_report
     from flyball.data.pii import find_pii
     from flyball.data.quality import said_of
-    from flyball.data.snapshot import load_snapshot
+    from flyball.data.snapshot import load_snapshot, snapshot_files
     from flyball.data.table import Table
 
     def load(name: str) -> Table:
@@ -152,10 +152,14 @@ def clean(
         roles = workspace.data.get(snapshot.dataset).roles
         return Table(rows, **{role: column for role, column in roles.items() if column in rows.column_names})
 
-    rows = load(dataset)
-    declared, cleared = said_of(workspace.quality.pii_classes(dataset.partition("@")[0]))
-    flags = find_pii(rows.arrow, declared=declared, cleared=cleared)
-    found = clean_report(rows, test=load(test) if test else None, groups=groups, kinds=kinds, flags=flags)
+    snapshot = find_snapshot(workspace, dataset)
+    if snapshot.format == "folder":
+        found = clean_files(snapshot_files(workspace.blobs, snapshot))
+    else:
+        rows = load(dataset)
+        declared, cleared = said_of(workspace.quality.pii_classes(snapshot.dataset))
+        flags = find_pii(rows.arrow, declared=declared, cleared=cleared)
+        found = clean_report(rows, test=load(test) if test else None, groups=groups, kinds=kinds, flags=flags)
     if as_json:
         print_json(found)
     else:

@@ -127,12 +127,17 @@ def _read_csv(path: Path, *, use_threads: bool = True) -> pa.Table:
         header = file.readline(1 << 20)
     counts = {delimiter: header.count(delimiter.encode()) for delimiter in _DELIMITERS}
     delimiter = max(_DELIMITERS, key=lambda character: counts[character])
-    return pc.read_csv(
+    table = pc.read_csv(
         str(path),
         read_options=pc.ReadOptions(block_size=8 << 20, use_threads=use_threads),
         parse_options=pc.ParseOptions(delimiter=delimiter, newlines_in_values=_has_quotes(path)),
         convert_options=pc.ConvertOptions(strings_can_be_null=True),
     )
+    last = table.slice(max(0, table.num_rows - 1)).to_pylist()
+    if last and any(isinstance(value, str) and "\n" in value for value in last[0].values()) and _quotes(path) % 2:
+        # The reader takes all lines to the end for one value, and says nothing of it.
+        raise ValueError(f"a quote that is opened in row {table.num_rows:,} is never closed")
+    return table
 
 
 def _read_json(path: Path) -> pa.Table:
@@ -173,6 +178,11 @@ def _checked(table: pa.Table, name: str) -> pa.Table:
 def _has_quotes(path: Path) -> bool:
     # Only quoted values may hold line breaks, and looking out for them makes reading slower.
     return _find(path, b'"') >= 0
+
+
+def _quotes(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(piece.count(b'"') for piece in iter(lambda: file.read(1 << 20), b""))
 
 
 def _find(path: Path, wanted: bytes) -> int:

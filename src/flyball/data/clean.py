@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flyball.data.cleaning.base import CLEANERS, CleanFinding, Suspect
+from flyball.data.manifest import SnapshotFile
 from flyball.data.pii import PiiFlag
 from flyball.data.profile_table import profile_table
 from flyball.data.scan import Scan
@@ -102,6 +103,38 @@ def clean_report(
     findings.sort(key=lambda each: (-each.confidence, -each.rows, each.kind, each.column))
     sample = len(looked_at) if len(looked_at) < len(rows) else None
     return CleanReport(rows=len(rows), findings=tuple(findings), sample=sample, skipped=tuple(skipped))
+
+
+def clean_files(files: Sequence[SnapshotFile]) -> CleanReport:
+    """What is wrong with a folder of files: equal content under several names, across folders too, and empty files."""
+    same: dict[str, list[str]] = {}
+    for file in files:
+        same.setdefault(file.digest, []).append(file.path)
+    twice = [sorted(paths) for paths in same.values() if len(paths) > 1]
+    apart = [paths for paths in twice if len({path.rpartition("/")[0] for path in paths}) > 1]
+    empty = [file.path for file in files if not file.size]
+    findings = [
+        CleanFinding(
+            kind=kind, confidence=confidence, rows=rows, found=f"{rows:,} {what}", examples=tuple(examples[:3])
+        )
+        for kind, confidence, rows, what, examples in (
+            ("empty", 0.95, len(empty), "files hold nothing", empty),
+            ("duplicates", 0.95, sum(len(paths) - 1 for paths in twice), "files repeat another one", _lists(twice)),
+            (
+                "contradictions",
+                0.8,
+                len(apart),
+                "contents lie in several folders; where a folder is a class, one of them is wrong",
+                _lists(apart),
+            ),
+        )
+        if rows
+    ]
+    return CleanReport(rows=len(files), findings=tuple(findings))
+
+
+def _lists(groups: Sequence[Sequence[str]]) -> list[str]:
+    return [" = ".join(group[:4]) for group in groups]
 
 
 def _with_roles(table: object, *, label: str = "", time: str = "", key: str = "") -> Table:

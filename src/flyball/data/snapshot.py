@@ -364,7 +364,9 @@ def _inspect(found: FoundFiles) -> tuple[Schema, int]:
     schema = Schema.of(pa.schema(unify_fields([fields for fields, _ in seen], names)))
     rows = sum(count for _, count in seen)
     if not rows:
-        raise InvalidInput(f"{names[0] if len(names) == 1 else f'The {len(names)} files together'} hold no rows.")
+        raise InvalidInput(
+            f"{f'{names[0]} holds' if len(names) == 1 else f'The {len(names)} files together hold'} no rows."
+        )
     return schema, rows
 
 
