@@ -113,17 +113,13 @@ def _as_table(value: object) -> tuple[Kind, bytes, str] | None:
     pyarrow = sys.modules.get("pyarrow")  # no table has been made where it was not imported
     if pyarrow is None:
         return None
-    from flyball.data.table import Table, write_table
+    from flyball.data.table import Table, parquet, write_table
 
     if isinstance(value, Table):
         whole = Table(value.arrow.combine_chunks(), **value.roles)  # how it is cut into chunks does not matter
         return "table", write_table(whole), ""
     if isinstance(value, pyarrow.Table):
-        import pyarrow.parquet as pq
-
-        sink = pyarrow.BufferOutputStream()
-        pq.write_table(value.combine_chunks(), sink, compression="zstd")
-        return "arrow", sink.getvalue().to_pybytes(), ""
+        return "arrow", parquet(value.combine_chunks()), ""
     return None
 
 
