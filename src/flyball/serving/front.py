@@ -36,6 +36,7 @@ _LARGEST_ON_LOOP = 128 << 10
 _LONGEST_BODY = 30
 _MOST_PATHS = 1024
 _IDS_OF_ONE_BASE = 4096
+_TELLING = frozenset((b"traceparent", b"content-encoding", b"inference-header-content-length"))
 _JSON = (b"content-type", b"application/json")
 _STATUS = {"invalid_input": 422, "overloaded": 429, "timed_out": 504, "not_found": 404}
 
@@ -179,6 +180,8 @@ def _read(scope: Message, body: bytes, reader: MatrixReader, target: _Target) ->
     """What a body asks for, None where the application must read it; and the trace that it belongs to."""
     traced, binary = "", None
     for name, value in scope["headers"]:
+        if name not in _TELLING:
+            continue
         if name == b"traceparent":
             traced = value.decode("latin-1")
         elif name == b"content-encoding":

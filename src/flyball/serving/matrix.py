@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 _WHOLE = frozenset({"INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"})
-_NUMBERS = _WHOLE | {"FP16", "FP32", "FP64"}
+_FLOATS = frozenset({"FP16", "FP32", "FP64"})
+_NUMBERS = _WHOLE | _FLOATS
 _LARGEST = 2.0**53  # above it a float does not hold every whole number
 STORAGE = {
     "BOOL": "?", "INT8": "<i1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "UINT8": "<u1", "UINT16": "<u2",
@@ -94,6 +95,8 @@ class MatrixReader:
     """
 
     def __init__(self, inputs: Schema, orders: Mapping[str, Sequence[str]], *, key: str = "") -> None:
+        import numpy as np
+
         self.inputs = inputs
         self._places = {name: place for place, name in enumerate(inputs.names)}
         self._whole = [place for place, column in enumerate(inputs.columns) if column.type == "int"]
@@ -104,6 +107,7 @@ class MatrixReader:
         }
         self._key = self._places[key] if key else -1
         self._rows = self._row_reader()
+        self._array = np.array  # to import a module within a function takes as long as to read a row
 
     def of_arm(self, arm: Any, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """The rows with the columns in the order of an arm."""
@@ -130,10 +134,12 @@ class MatrixReader:
             asked = _read_nested(body) if _is_nested(body) else _read_flat(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        if binary is not None and _sizes(asked.inputs) != len(binary):
-            return None
-        rows = self._matrix(asked.inputs, binary)
-        if rows is None or not len(rows) or not self._fits(rows):
+        rows = self._single(asked.inputs)
+        if rows is None:
+            if binary is not None and _sizes(asked.inputs) != len(binary):
+                return None
+            rows = self._matrix(asked.inputs, binary)
+        if rows is None or not len(rows) or (self._whole and not self._fits(rows)):
             return None
         given = asked.parameters
         return MatrixRequest(rows, asked.id, given.get("prediction_ids"), given.get("time"), given, asked.outputs)
@@ -154,7 +160,7 @@ class MatrixReader:
             rows = np.empty((len(asked.rows), len(self._places)))
             if asked.rows:
                 rows[:, self._order] = [msgspec.structs.astuple(row) for row in asked.rows]
-        if rows is None or not len(rows) or not self._fits(rows):
+        if rows is None or not len(rows) or (self._whole and not self._fits(rows)):
             return None
         return MatrixRequest(rows, asked.request_id, asked.ids, asked.time or None)
 
@@ -179,6 +185,23 @@ class MatrixReader:
             ],
         )
         return msgspec.json.Decoder(request).decode
+
+    def _single(self, tensors: Sequence[_Flat | _Nested]) -> np.ndarray[Any, Any] | None:
+        """The numbers of what nearly everybody sends, one tensor of floats in JSON; None where it is anything else.
+
+        The general way gives the same, and takes three times as long for a single row.
+        """
+        if len(tensors) != 1 or self._booleans:
+            return None
+        tensor = tensors[0]
+        shape, data = tensor.shape, tensor.data
+        width = len(self._places)
+        if len(shape) != 2 or shape[1] != width or width < 2 or tensor.datatype not in _FLOATS or tensor.parameters:
+            return None
+        if type(tensor) is not _Flat or len(data) != shape[0] * width:
+            return None
+        values: np.ndarray[Any, Any] = self._array(data, "f8").reshape(shape)
+        return values
 
     def _matrix(self, tensors: Sequence[_Flat | _Nested], binary: memoryview | None) -> np.ndarray[Any, Any] | None:
         import numpy as np
@@ -226,8 +249,6 @@ class MatrixReader:
     def _fits(self, rows: np.ndarray[Any, Any]) -> bool:
         import numpy as np
 
-        if not self._whole:
-            return True
         whole = rows[:, self._whole]
         is_fine = (np.trunc(whole) == whole) & (np.abs(whole) < _LARGEST)
         return bool((is_fine | np.isnan(whole)).all())
