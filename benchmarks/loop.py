@@ -17,7 +17,7 @@ import urllib3
 from benchmarks.pairs import Pair, Timing, compare
 from flyball.executors.base import Job
 from flyball.executors.local import LocalExecutor
-from flyball.loops.libraries import FIRST_GUESS
+from flyball.machine.libraries import FIRST_GUESS
 
 _WINDOW_SECONDS = 6
 _ROWS = 400

@@ -25,7 +25,7 @@ from flyball.pipelines.code_snapshot import load_project
 from flyball.pipelines.engine import run_pipeline
 from flyball.pipelines.pipeline import pipeline
 from flyball.pipelines.step import step
-from flyball.server.worker import RunServices
+from flyball.run_services import RunServices
 from flyball.settings import load_settings
 from flyball.storage.local_objects import LocalObjects
 from flyball.workspace import Workspace

@@ -16,7 +16,7 @@ from flyball.models.package import no_package
 from flyball.pipelines.code_snapshot import load_project, snapshot_code
 from flyball.pipelines.engine import run_pipeline
 from flyball.reproducer import reproduce
-from flyball.server.worker import RunServices
+from flyball.run_services import RunServices
 from flyball.settings import load_settings
 from flyball.workspace import Workspace
 

@@ -22,7 +22,7 @@ from flyball.data.snapshot import load_snapshot
 from flyball.errors import InvalidInput, NotFound
 from flyball.models.package import save_model
 from flyball.pipelines.engine import run_pipeline
-from flyball.server.worker import RunServices
+from flyball.run_services import RunServices
 from flyball.tracking.sync import sync
 
 ROWS = pa.table({"age": [20.0, 40.0, 60.0, 80.0], "bought": [False, False, True, True]})

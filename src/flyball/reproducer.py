@@ -35,8 +35,8 @@ from flyball.models.environment import capture
 from flyball.pipelines.code_snapshot import checkout_code, load_project
 from flyball.pipelines.engine import run_pipeline
 from flyball.registry.versions import ModelVersion
+from flyball.run_services import RunServices
 from flyball.serialization import from_json, to_json
-from flyball.server.worker import RunServices
 from flyball.settings import as_environment, load_settings
 
 if TYPE_CHECKING:

@@ -429,7 +429,7 @@ def tune(
         **settings: `trials`, `budget`, `jobs`, `space`, `params`, `direction`, `sampler`, `pruner`, `seed`, `patience`, `name`,
             `learn_from`: see `flyball.tuning.tune.tune`.
     """
-    from flyball.server.worker import RunServices
+    from flyball.run_services import RunServices
     from flyball.tuning.tune import tune as search
 
     here = connect()

@@ -17,7 +17,7 @@ from typing import Any
 
 from flyball.client import open_workspace
 from flyball.errors import FlyballError, WorkFailed
-from flyball.loops.libraries import libraries_file, remember_libraries
+from flyball.machine.libraries import libraries_file, remember_libraries
 from flyball.pipelines.code import ProjectCode
 from flyball.pipelines.code_snapshot import checkout_code, load_project
 from flyball.pipelines.context import RunContext, enter_step
@@ -25,8 +25,8 @@ from flyball.pipelines.failures import user_traceback
 from flyball.pipelines.handover import MARK, StepSaid, StepTask, unpack, unpack_named
 from flyball.pipelines.materials import Artifact, save
 from flyball.pipelines.step import Step, parts_of
+from flyball.run_services import RunServices
 from flyball.serialization import error_to_plain, from_json, to_json
-from flyball.server.worker import RunServices
 from flyball.settings import load_settings
 from flyball.storage.objects import Blobs
 

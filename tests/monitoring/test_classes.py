@@ -20,8 +20,8 @@ from flyball.pipelines.code_snapshot import load_project, snapshot_code
 from flyball.pipelines.engine import run_pipeline
 from flyball.registry import gate
 from flyball.registry.versions import ModelVersion
+from flyball.run_services import RunServices
 from flyball.serialization import from_json
-from flyball.server.worker import RunServices
 from flyball.settings import load_settings
 from flyball.workspace import Workspace
 

@@ -13,7 +13,7 @@ from flyball.errors import InvalidInput, WorkFailed
 from flyball.pipelines.code_snapshot import load_project, snapshot_code
 from flyball.pipelines.engine import run_pipeline
 from flyball.pipelines.result import PipelineResult
-from flyball.server.worker import RunServices
+from flyball.run_services import RunServices
 from flyball.settings import load_settings
 from flyball.workspace import Workspace
 

@@ -26,8 +26,8 @@ from flyball.registry import _people_store, _store
 from flyball.registry.keys import KeyPair, check_key_file, make_keys
 from flyball.registry.signing import Signatures, VersionSignature, export_version, sign_version, verify_version
 from flyball.registry.versions import ModelVersion, Registry
+from flyball.run_services import RunServices
 from flyball.serialization import from_json, to_json
-from flyball.server.worker import RunServices
 from flyball.steps import register
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog

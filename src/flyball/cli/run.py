@@ -12,7 +12,7 @@ from flyball.errors import InvalidInput, NotFound, did_you_mean
 
 if TYPE_CHECKING:
     from flyball.pipelines.pipeline import Pipeline
-    from flyball.server.worker import RunServices
+    from flyball.run_services import RunServices
 
 _PARAM = click.option(
     "-p", "--param", "given", multiple=True, metavar="NAME=VALUE", help="A parameter of the pipeline."
@@ -119,7 +119,7 @@ def run_step(
 
 def _prepare(workspace: Any, name: str, executor: str | None) -> tuple[Pipeline[..., Any], RunServices]:
     from flyball.pipelines.code_snapshot import load_project, snapshot_code
-    from flyball.server.worker import RunServices
+    from flyball.run_services import RunServices
 
     root = workspace.settings.project
     project = load_project(root, workspace.settings.module)

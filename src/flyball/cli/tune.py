@@ -49,7 +49,7 @@ def tune(
 ) -> None:
     """Search the params with which PIPELINE does best. Called again, it goes on with the study."""
     from flyball.pipelines.code_snapshot import load_project, snapshot_code
-    from flyball.server.worker import RunServices
+    from flyball.run_services import RunServices
     from flyball.tuning.tune import tune as search
 
     with open_workspace(workspace_folder, url) as workspace:

@@ -7,10 +7,10 @@ import sys
 from dataclasses import replace
 
 from flyball.executors.base import Executor, Job, Prepares
-from flyball.loops.libraries import FIRST_GUESS, libraries_file, recall_libraries
 from flyball.loops.loop import Loop
 from flyball.loops.loops import Training
 from flyball.loops.services import Services
+from flyball.machine.libraries import FIRST_GUESS, libraries_file, recall_libraries
 from flyball.refs import Ref
 from flyball.settings import as_environment
 from flyball.storage.database import Lease

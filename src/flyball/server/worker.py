@@ -8,76 +8,27 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import tempfile
 import threading
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from flyball.clock import Clock
 from flyball.errors import FlyballError, WorkFailed
-from flyball.executors.base import EXECUTORS
 from flyball.loops.judging import judge_version
-from flyball.loops.libraries import FIRST_GUESS, libraries_file, recall_libraries, remember_libraries
 from flyball.loops.loop import Loop
 from flyball.loops.loops import Training
+from flyball.machine.libraries import libraries_file, remember_libraries
 from flyball.pipelines.code_snapshot import checkout_code, load_project
 from flyball.pipelines.engine import run_pipeline
-from flyball.pipelines.isolated import Workplace
 from flyball.pipelines.pipeline import Pipeline
 from flyball.registry.versions import ModelVersion
-from flyball.settings import Settings, as_environment, load_settings
+from flyball.run_services import RunServices
+from flyball.settings import load_settings
 from flyball.telemetry import Trace
 from flyball.workspace import Workspace
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunServices:
-    """What a pipeline run works with: the workspace's services, and where its code and data stand.
-
-    Attributes:
-        project_root: Folder that the project's code is loaded from.
-        source_root: Folder that the sources of datasets are relative to.
-        code: Digest of the code snapshot.
-    """
-
-    workspace: Any
-    project_root: Path
-    source_root: Path
-    code: str = ""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.workspace, name)
-
-    @property
-    def runs_elsewhere(self) -> bool:
-        """Whether steps run on other machines."""
-        return bool(self.workspace.settings.executor != "local")
-
-    def workplace(self) -> Workplace:
-        """Where steps run that want a process of their own."""
-        settings: Settings = self.workspace.settings
-        folder = Path(tempfile.mkdtemp(prefix="flyball-jobs-"))
-        executor = EXECUTORS.get(settings.executor).open(folder, slots=0)
-        is_here = not self.runs_elsewhere
-        return Workplace(
-            executor=executor,
-            is_here=is_here,
-            module="flyball.step_worker",
-            environment={**as_environment(settings), **({} if is_here else {"FLYBALL_STEP_ELSEWHERE": "1"})},
-            preload=(*FIRST_GUESS, *recall_libraries(libraries_file(self.workspace.cache, "steps"))),
-            environments=self.workspace.cache / "environments",
-        )
-
-    @property
-    def clock(self) -> Clock:
-        """The clock that rules here."""
-        found: Clock = self.workspace.time
-        return found
 
 
 def work(workspace: Workspace, training: Training) -> ModelVersion:
