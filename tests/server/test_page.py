@@ -53,7 +53,7 @@ VIEWS = {
     "models/churn/1": ("What it is", "Facts"),
     "deployments": ("churn", "none"),
     "deployments/churn": ("version 2", "better", "Roll back"),
-    "monitoring": ("churn", "1 active alert"),
+    "monitoring": ("churn", "active alert"),
     "monitoring/churn?tab=performance": ("roc_auc over time",),
     "alerts": ("Inputs drifted", "Acknowledge"),
     "governance": ("Nobody has asked for an approval yet",),

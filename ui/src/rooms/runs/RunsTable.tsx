@@ -1,9 +1,8 @@
 // The table of runs. Of a hundred thousand only those that are seen are in the page; the rest is fetched on the way to it.
 
-import { Checkbox } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef } from "react";
+import { memo, useCallback, useEffect, useMemo, useRef } from "react";
 import { href } from "../../address";
 import { read } from "../../api/client";
 import type { Reads, Run } from "../../api/types";
@@ -35,6 +34,13 @@ export function RunsTable({ asked, columns, order, onOrder, picked, onPick, none
   const rows = useVirtualizer({ count: total, getScrollElement: () => home.current, estimateSize: () => ROW, overscan: 12 });
   const seen = rows.getVirtualItems();
   const last = seen[seen.length - 1]?.index ?? 0;
+  const named = columns.join(",");
+  const shown = useMemo(() => named.split(",").filter(Boolean), [named]);
+  const now = useRef({ picked, onPick });
+  useEffect(() => {
+    now.current = { picked, onPick };
+  });
+  const toggle = useCallback((id: string) => now.current.onPick(toggled(now.current.picked, id)), []);
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = pages;
   useEffect(() => {
     if (last >= runs.length - PAGE / 3 && hasNextPage && !isFetchingNextPage) void fetchNextPage();
@@ -51,7 +57,7 @@ export function RunsTable({ asked, columns, order, onOrder, picked, onPick, none
       <div className="runs" ref={home} role="table" aria-label="Runs" aria-rowcount={total + 1} tabIndex={0}>
         <div style={{ minWidth: wide }} role="rowgroup">
           <div className="runs-head" role="row" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
-            <div role="columnheader"><Checkbox aria-label="Pick all that are loaded" checked={all} indeterminate={!all && picked.size > 0} onChange={() => onPick(all ? new Set() : new Set(runs.map((run) => run.id)))} /></div>
+            <div role="columnheader"><input type="checkbox" aria-label="Pick all that are loaded" checked={all} ref={(box) => { if (box) box.indeterminate = !all && picked.size > 0; }} onChange={() => onPick(all ? new Set() : new Set(runs.map((run) => run.id)))} /></div>
             {["name", "state", ...columns].map((column) => {
               const field = orderField(column);
               const sort = by === field && field ? (way === "DESC" ? "descending" : "ascending") : undefined;
@@ -67,9 +73,8 @@ export function RunsTable({ asked, columns, order, onOrder, picked, onPick, none
         <div style={{ height: rows.getTotalSize(), minWidth: wide, position: "relative" }} role="rowgroup">
           {seen.map(({ index, start }) => {
             const run = runs[index];
-            const style = { gridTemplateColumns: template, transform: `translateY(${start}px)` };
-            return run ? <Row key={run.id} run={run} index={index} style={style} columns={columns} isPicked={picked.has(run.id)} onPick={() => onPick(toggled(picked, run.id))} />
-              : <div key={index} className="runs-row" role="row" aria-rowindex={index + 2} style={style}><div role="cell" /><div role="cell" className="soft">…</div></div>;
+            return run ? <Row key={run.id} run={run} index={index} start={start} template={template} columns={shown} isPicked={picked.has(run.id)} onToggle={toggle} />
+              : <div key={index} className="runs-row" role="row" aria-rowindex={index + 2} style={{ gridTemplateColumns: template, transform: `translateY(${start}px)` }}><div role="cell" /><div role="cell" className="soft">…</div></div>;
           })}
         </div>
       </div>
@@ -84,11 +89,12 @@ function toggled(picked: ReadonlySet<string>, id: string): Set<string> {
   return now;
 }
 
-function Row({ run, index, style, columns, isPicked, onPick }: { run: Run; index: number; style: React.CSSProperties; columns: string[]; isPicked: boolean; onPick: () => void }) {
+// Scrolling draws again what moves into sight, and nothing of what is there already.
+const Row = memo(({ run, index, start, template, columns, isPicked, onToggle }: { run: Run; index: number; start: number; template: string; columns: string[]; isPicked: boolean; onToggle: (id: string) => void }) => {
   const name = run.name || short(run.id);
   return (
-    <div className={`runs-row ${isPicked ? "picked" : ""}`} role="row" aria-rowindex={index + 2} style={style}>
-      <div role="cell"><Checkbox aria-label={`Pick run ${name}`} checked={isPicked} onChange={onPick} /></div>
+    <div className={`runs-row ${isPicked ? "picked" : ""}`} role="row" aria-rowindex={index + 2} style={{ gridTemplateColumns: template, transform: `translateY(${start}px)` }}>
+      <div role="cell"><input type="checkbox" aria-label={`Pick run ${name}`} checked={isPicked} onChange={() => onToggle(run.id)} /></div>
       <div role="cell"><a href={href(["runs", run.id])}>{name}</a></div>
       <div role="cell"><State of={run.state} /></div>
       {columns.map((column) => {
@@ -97,7 +103,7 @@ function Row({ run, index, style, columns, isPicked, onPick }: { run: Run; index
       })}
     </div>
   );
-}
+});
 
 export function NoRun({ isAsked }: { isAsked: boolean }) {
   return isAsked ? <Empty>No run fits.</Empty> : (
