@@ -19,7 +19,15 @@ flights = fb.dataset(
 )
 
 # The weather at the airport, as last known at the scheduled time of departure.
-weather = fb.feature_view("weather", "data/weather.parquet", entity="origin", time="observed_at", ttl="6h")
+weather = fb.feature_view(
+    "weather",
+    "data/weather.parquet",
+    entity="origin",
+    time="observed_at",
+    ttl="6h",
+    description="Hourly observations at the three airports of New York",
+    tests=[fb.expect.not_null("observed_at"), fb.expect.in_set("origin", ["EWR", "JFK", "LGA"])],
+)
 
 CHECKS = [
     fb.expect.not_null("carrier"),

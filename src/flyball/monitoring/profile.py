@@ -185,6 +185,7 @@ class Reference:
             no windows were given.
         trend_dispersion: The same for location and spread of the numeric columns.
         window_rows: Rows of those windows; empty if none were given.
+        window_repeats: Share of the rows of each that say again what another row of it says.
         calibration: What the scores of the model are worth, by which performance is estimated; None if it is not known.
         class_calibrations: The same for each of more than two classes; empty if it is not known.
         losses: How wrong the model was on held-out rows, by column and cell; empty if it is not known.
@@ -201,6 +202,7 @@ class Reference:
     dispersion: dict[str, float] = field(default_factory=dict)
     trend_dispersion: dict[str, float] = field(default_factory=dict)
     window_rows: tuple[int, ...] = ()
+    window_repeats: tuple[float, ...] = ()
     calibration: Calibration | None = None
     class_calibrations: tuple[Calibration, ...] = ()
     losses: dict[str, CellLosses] = field(default_factory=dict)

@@ -116,14 +116,15 @@ def _duplicated(reference: Reference, current: Profile) -> Iterator[QualityFindi
     was, now = reference.profile.rows, current.rows
     if was is None or now is None or not was.rows or not now.rows:
         return
-    before, after = was.repeated / was.rows, now.repeated / now.rows
+    # How often rows repeat depends on how many there are: windows are compared with windows.
+    before, after = max(reference.window_repeats, default=was.repeated / was.rows), now.repeated / now.rows
     yield QualityFinding(
         column="",
         kind="duplicated",
         reference=before,
         current=after,
         detail=f"rows that repeat another {100 * before:.1f} % -> {100 * after:.1f} %",
-        p_value=_p_value((was.repeated, was.rows), (now.repeated, now.rows), 1.0),
+        p_value=_p_value((round(before * was.rows), was.rows), (now.repeated, now.rows), 1.0),
     )
 
 
@@ -198,7 +199,9 @@ def _unknown_buckets(cells: NumericBins, counts: ColumnCounts) -> list[int]:
 def _volume(reference: Reference, current: Profile) -> Iterator[QualityFinding]:
     if len(reference.window_rows) < _LEAST_WINDOWS:
         return
-    logs = [math.log(rows + 0.5) for rows in reference.window_rows]
+    # The first and the last window of a table are seldom whole.
+    whole = reference.window_rows[1:-1] if len(reference.window_rows) >= _LEAST_WINDOWS + 2 else reference.window_rows
+    logs = [math.log(rows + 0.5) for rows in whole]
     usual = statistics.median(logs)
     spread = 1.4826 * statistics.median(abs(log - usual) for log in logs)
     usual_range = max(abs(log - usual) for log in logs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from flyball.errors import InvalidInput, did_you_mean
@@ -13,7 +13,7 @@ from flyball.monitoring import profile as profiles
 from flyball.monitoring import readings, significance
 from flyball.monitoring.joint import fit_joint
 from flyball.monitoring.profile import CategoryLevels, ColumnCounts, NumericBins, Reference
-from flyball.monitoring.seasons import SeasonSpec, learn_season
+from flyball.monitoring.seasons import MONDAY, SeasonSpec, learn_season
 from flyball.monitoring.tally import BUCKETS
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 _SAMPLE = 1 << 16
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def fit_reference(
@@ -79,6 +80,9 @@ def fit_reference(
         dispersion={cells.column: _dispersion(cells, by_column[cells.column]) for cells in blank.columns},
         trend_dispersion={cells.column: _trend_dispersion(cells, by_column[cells.column]) for cells in numeric},
         window_rows=tuple(window.n for window in own),
+        window_repeats=tuple(
+            window.rows.repeated / window.rows.rows for window in own if window.rows and window.rows.rows
+        ),
         joint=fit_joint(table, windows=tables, metrics=joint, columns=columns or ()) if joint else None,
     )
 
@@ -101,7 +105,9 @@ def windows_of(table: pa.Table, *, time: str, period: timedelta) -> list[pa.Tabl
         )
     known = table.filter(pc.is_valid(table.column(time)))
     moments = known.column(time).cast(pa.timestamp("us", tz=getattr(known.column(time).type, "tz", None)))
-    numbers = moments.cast(pa.int64()).to_numpy() // (period // timedelta(microseconds=1))
+    # From a Monday, as loops count their windows: weeks begin where people begin them.
+    since = moments.cast(pa.int64()).to_numpy() - (MONDAY - _EPOCH) // timedelta(microseconds=1)
+    numbers = since // (period // timedelta(microseconds=1))
     ordered = known.take(pa.array(np.argsort(numbers, kind="stable")))
     starts = np.concatenate([[0], np.cumsum(np.unique(numbers, return_counts=True)[1])]).tolist()
     return [ordered.slice(a, b - a) for a, b in itertools.pairwise(starts)]
