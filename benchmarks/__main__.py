@@ -21,6 +21,8 @@ ENTRIES = (
     "labels",
     "catalog",
     "serving",
+    "monitoring",
+    "scenarios",
 )
 
 
