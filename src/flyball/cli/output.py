@@ -41,9 +41,15 @@ def workspace_options(command: F) -> F:
 
 def open_workspace(folder: str | None = None, url: str | None = None) -> Workspace | RemoteWorkspace:
     """The workspace of the present project, after the command line's own settings."""
-    from flyball.client import open_workspace as open_it
+    settings = load_settings({"workspace": folder, "url": url})
+    if settings.url:
+        from flyball.client import RemoteWorkspace
 
-    return open_it(load_settings({"workspace": folder, "url": url}))
+        return RemoteWorkspace(settings)
+    # What speaks HTTP takes as long to import as many a command takes in all, and a local one needs none of it.
+    from flyball.workspace import Workspace
+
+    return Workspace(settings)
 
 
 def print_json(value: object) -> None:
