@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
@@ -111,6 +111,7 @@ class Database:
         self.dialect = _dialect(parsed)
         self.url = parsed
         self.engine = self.dialect.engine(parsed)
+        self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -142,6 +143,25 @@ class Database:
         """The first row of one SELECT; None if there is none."""
         with self.reading() as connection:
             return connection.execute(statement).first()
+
+    def driver_row(self, statement: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """The first row of a SELECT in the driver's own words: what SQLAlchemy does around one takes five times as long.
+
+        Raises:
+            InvalidInput: a value is none that the database could keep.
+        """
+        with (
+            _unkeepable_refused(),
+            closing(self.engine.raw_connection()) as connection,
+        ):  # which ends what a driver has begun
+            try:
+                driver: Any = connection.driver_connection
+                found: tuple[Any, ...] | None = driver.execute(statement, values).fetchone()
+            except self._driver_error as error:
+                raise sa.exc.DBAPIError.instance(
+                    statement, (), error, self._driver_error, dialect=self.engine.dialect
+                ) from error
+        return found
 
     def execute(self, statement: sa.Executable, rows: Sequence[Mapping[str, Any]] | None = None) -> int:
         """Runs one statement in a transaction of its own; gives the number of rows it touched."""

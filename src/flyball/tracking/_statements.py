@@ -51,6 +51,11 @@ class Statements:
         return sa.exc.DBAPIError.instance(self._texts[name], (), error, self._error, dialect=connection.dialect)
 
 
+def statement_text(database: Database, name: str) -> str:
+    """A statement in the words of the database's driver."""
+    return _texts(database.dialect.name)[name]
+
+
 @lru_cache(maxsize=4)
 def _texts(name: str) -> dict[str, str]:
     """The statements of one kind of database, with places for values where its driver wants them."""
@@ -84,6 +89,9 @@ def _texts(name: str) -> dict[str, str]:
         "artifact": sa.select(artifacts.c.name).where(
             artifacts.c.run == sa.bindparam("number"), artifacts.c.name == sa.bindparam("name")
         ),
+        "file": sa.select(artifacts.c.digest, artifacts.c.size)
+        .join(runs, runs.c.number == artifacts.c.run)
+        .where(runs.c.id == sa.bindparam("id"), artifacts.c.name == sa.bindparam("name")),
         "inside": sa.select(artifacts.c.name).where(
             artifacts.c.run == sa.bindparam("number"), named > sa.bindparam("low"), named < sa.bindparam("high")
         ),

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from flyball.storage.database import Database
 from flyball.tracking import _store
 from flyball.tracking._run_rows import inside
+from flyball.tracking._statements import statement_text
 
 _table = _store.experiments
 
@@ -31,10 +32,8 @@ def place_of_run(database: Database, run: str) -> ExperimentPlace | None:
 
 def file_of_run(database: Database, run: str, name: str) -> tuple[str, int] | None:
     """Digest and size of a run's artifact; None if there is none of that name."""
-    files, runs = _store.artifacts, _store.runs
-    query = sa.select(files.c.digest, files.c.size).join(runs, runs.c.number == files.c.run)
-    row = database.row(query.where(runs.c.id == run, files.c.name == name))
-    return None if row is None else (row.digest, row.size)
+    row = database.driver_row(statement_text(database, "file"), (run, name))
+    return None if row is None else (row[0], row[1])
 
 
 def in_the_way(database: Database, name: str, *, run: str = "", folder: str = "") -> str:
