@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flyball.errors import InvalidInput
@@ -33,6 +33,7 @@ def table(rows: list[tuple[Any, ...]], **more: Any) -> pa.Table:
     return pa.table({"key": pa.array([r[0] for r in rows], pa.string()), "part": [1] * len(rows), **more})
 
 
+@settings(max_examples=30)
 @given(
     left=st.lists(st.tuples(keys, moments), max_size=8),
     right=st.lists(st.tuples(keys, moments, moments, st.none() | st.integers(-5, 5)), max_size=14),
