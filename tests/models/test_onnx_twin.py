@@ -50,9 +50,9 @@ def kept(model: Any, blobs: Blobs) -> ModelPackage:
 @pytest.mark.parametrize(
     ("model", "target"),
     [
-        pytest.param(HistGradientBoostingClassifier(max_iter=20), LATE, marks=pytest.mark.slow),
+        pytest.param(HistGradientBoostingClassifier(max_iter=20), LATE, marks=pytest.mark.soak),
         (make_pipeline(StandardScaler(), LogisticRegression()), np.where(LATE, "late", "on time")),
-        pytest.param(Ridge(), FRAME["c0"] * 3 + FRAME["c1"], marks=pytest.mark.slow),
+        pytest.param(Ridge(), FRAME["c0"] * 3 + FRAME["c1"], marks=pytest.mark.soak),
     ],
     ids=["boosting", "pipeline", "regression"],
 )
@@ -72,7 +72,7 @@ def test_a_twin_answers_as_its_model(model: Any, target: Any, blobs: Blobs, conv
         assert mine[name].to_pylist() == pytest.approx(theirs[name].to_pylist(), abs=2e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_twin_is_explained_by_the_model_itself(blobs: Blobs, converter: Path) -> None:
     package = kept(HistGradientBoostingClassifier(max_iter=5).fit(FRAME, LATE), blobs)
     made = make_twin(package, blobs, converter=converter)
@@ -94,7 +94,7 @@ def test_a_model_without_a_proven_twin_is_served_as_it_is(blobs: Blobs, converte
     assert load_served(package, blobs).predict(TABLE).equals(load_model(package, blobs).predict(TABLE))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_graph_that_says_otherwise_is_no_twin(blobs: Blobs, converter: Path) -> None:
     package = kept(LogisticRegression().fit(FRAME, LATE), blobs)
     other = kept(LogisticRegression().fit(FRAME, ~LATE), blobs)

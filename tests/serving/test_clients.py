@@ -27,7 +27,7 @@ from flyball.storage.objects import Blobs
 from tests.servers.absent import found
 from tools.environments import INFERENCE
 
-_SCRIPTS = Path(__file__).parent / "clients"
+_SCRIPTS = Path(__file__).parent / "scripts"
 _DRAWN = np.random.default_rng(0)
 TABLE = pa.table({"x": _DRAWN.normal(size=40), "n": _DRAWN.integers(0, 9, 40)})
 MODEL = LogisticRegression().fit(TABLE.to_pandas(), np.where(TABLE["x"].to_numpy() > 0, "late", "on time"))

@@ -44,7 +44,7 @@ def server(tmp_path: Path, arms: list[Arm], publish: Callable[..., Manifest]) ->
     server.stop()
 
 
-@pytest.mark.parametrize("swaps", [4, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("swaps", [4, pytest.param(100, marks=pytest.mark.soak)])
 def test_no_request_fails_or_is_mixed(
     server: Server, arms: list[Arm], publish: Callable[..., Manifest], store: LocalObjects, swaps: int
 ) -> None:
