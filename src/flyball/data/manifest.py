@@ -191,7 +191,8 @@ def format_size(size: int) -> str:
 
 
 def _describe_media(kind: MediaKind) -> str:
-    text = f"{kind.files:,} {kind.kind}{'s' if kind.kind == 'image' and kind.files != 1 else ''}"
+    many = {"image": "images", "text": "texts", "video": "videos", "table": "tables"}
+    text = f"{kind.files:,} {many.get(kind.kind, kind.kind) if kind.files != 1 else kind.kind}"
     if kind.width is None or kind.height is None:
         return text
     least, greatest = (f"{kind.width[end]} x {kind.height[end]}" for end in (0, 1))
