@@ -263,6 +263,8 @@ def test_runs_are_searched_picked_compared_and_shared_by_address(
         points = [MetricPoint(key="loss", value=1 / (step + depth), step=step, at=START) for step in range(20)]
         workspace.tracking.log(run.id, metrics=points)
         workspace.tracking.finish_run(run.id)
+    # A browser started without a locale names one that is none.
+    seen.add_init_script("Object.defineProperty(navigator, 'language', {value: 'en-US@posix', configurable: true})")
     see(seen, url, "runs", "3 runs", "tree-1")
     box = seen.get_by_label("Filter", exact=True)
     box.fill("params.dep")

@@ -1,14 +1,6 @@
 // Numbers, times and words as people read them.
 
-// A browser started without a locale may name one that is none ("en-US@posix"), at which every formatter would throw.
-const LOCALE = (() => {
-  try {
-    return new Intl.NumberFormat(typeof navigator === "undefined" ? "en" : navigator.language).resolvedOptions().locale && "en";
-  } catch {
-    return "en";
-  }
-})();
-const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 export const count = (number: number): string => whole.format(number);
 export const plural = (number: number, one: string, many = `${one}s`): string => `${count(number)} ${number === 1 ? one : many}`;

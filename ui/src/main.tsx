@@ -1,3 +1,4 @@
+import "./locale";
 import "@mantine/core/styles.css";
 import "@mantine/spotlight/styles.css";
 import "./style.css";

@@ -7,6 +7,7 @@ import { count, lasted, percent, span, value, words } from "../../format";
 import { Act, REASON } from "../../parts/act";
 import { Empty, Facts, Figure, Head, Link, Loaded, Panel, State, Twin, When } from "../../parts/basics";
 import { Table } from "../../parts/table";
+import { Talk } from "../../parts/talk";
 import { Examples } from "../models/TryIt";
 import { Split } from "./Split";
 import { quantile, trafficOf } from "./prometheus";
@@ -87,6 +88,7 @@ function DeploymentPage({ name }: { name: string }) {
                 <Table rows={history} id={(h) => h.generation} first={12} empty={<Empty>None.</Empty>} columns={[{ title: "generation", number: true, cell: (h) => h.generation }, { title: "since", cell: (h) => <When at={h.at} /> }, { title: "champion", number: true, cell: (h) => h.champion }, { title: "challenger", cell: (h) => (h.challenger === null ? "–" : `version ${h.challenger} at ${h.percent} %`) }, { title: "because", cell: (h) => h.reason, wide: true }]} />
                 <Twin>{`flyball deployments show ${name}`}</Twin>
               </Panel>
+              <Talk about={`deployments:/${name}`} />
             </div>
             <div className="c4 stack">
               <Panel title="Facts"><Facts of={{ generation: found.generation, created: <When at={found.created} />, changed: <When at={found.updated} />, "sticky key": found.sticky_key, rollout: found.rollout ? "under way" : "none" }} /></Panel>

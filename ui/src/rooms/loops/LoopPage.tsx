@@ -6,6 +6,7 @@ import { call, count, lasted, moment, percent, plural, short, span } from "../..
 import { Act, REASON } from "../../parts/act";
 import { Code, Empty, Facts, Head, Link, Loaded, Panel, State, Twin, When, toneOf } from "../../parts/basics";
 import { Table } from "../../parts/table";
+import { Talk } from "../../parts/talk";
 import { Circle } from "./Circle";
 import { isAbout } from "./LoopCard";
 import { stageOf, type Stage } from "./stage";
@@ -47,12 +48,12 @@ export function LoopPage({ name }: { name: string }) {
             </div>
             <SegmentedControl className="tabs tabs-after" value={view.show} onChange={(show) => setView({ show })} data={[{ value: "story", label: "Story" }, { value: "trainings", label: `Trainings (${trainings.length})` }, { value: "windows", label: "Windows" }, { value: "plan", label: "Plan" }]} />
             {view.show === "story" ? (
-              <Panel title="What was decided, and why">
+              <div className="stack"><Panel title="What was decided, and why">
                 {history.length ? <ol className="story">{history.slice(0, 80).map((d) => (
                   <li key={d.id} style={{ "--dot": `var(--${toneOf(d.decision)})` }}><When at={d.at} /> <State of={d.decision} /><p>{d.reason}</p></li>
                 ))}</ol> : <Empty>Nothing has been decided yet.</Empty>}
                 <Twin>{`flyball loops why ${name}`}</Twin>
-              </Panel>
+              </Panel><Talk about={`loops:/${name}`} /></div>
             ) : view.show === "trainings" ? (
               <Panel title="Trainings">
                 <Table rows={trainings} id={(t) => t.id} empty={<Empty command={`flyball loops trigger ${name}`}>None yet. One is started when a trigger fires, or by hand:</Empty>} columns={[

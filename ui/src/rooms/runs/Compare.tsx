@@ -10,7 +10,7 @@ import { percent, plain, short, value } from "../../format";
 import { Empty, Head, Link, Loaded, Panel, Twin } from "../../parts/basics";
 import { Table } from "../../parts/table";
 import { colourOf } from "../../theme";
-import { Curves, labelOf } from "./Curves";
+import { Curves, labelOf, labelsOf } from "./Curves";
 import { weights } from "./stats";
 
 export default function Compare({ parts }: ViewProps) {
@@ -27,9 +27,10 @@ function Compared({ ids }: { ids: string[] }) {
       <Head title={`Compare ${ids.length} runs`} trail={[["Runs", "#/runs"]]} />
       <Loaded from={from}>{({ found }) => {
         const metrics = found.metrics.map((m) => m.key);
+        const labels = labelsOf(found.runs);
         return (
           <>
-            <div className="legend gap">{found.runs.slice(0, 40).map((run, i) => <span key={run.id}><i className="swatch" style={{ background: colourOf(i) }} /><Link to={href(["runs", run.id])}>{labelOf(run)}</Link></span>)}</div>
+            <div className="legend gap">{found.runs.slice(0, 40).map((run, i) => <span key={run.id}><i className="swatch" style={{ background: colourOf(i) }} /><Link to={href(["runs", run.id])}>{labels.get(run.id)}</Link></span>)}</div>
             <Tabs value={view.tab} onChange={(tab) => setView({ tab: tab ?? "table" })} keepMounted={false} className="tabs">
               <Tabs.List>{[["table", "Params and metrics"], ["curves", "Curves"], ["parallel", "Parallel coordinates"], ["scatter", "Scatter"], ["code", "Code and environment"]].map(([key, name]) => <Tabs.Tab key={key} value={key!}>{name}</Tabs.Tab>)}</Tabs.List>
               <div className="tab">
@@ -54,10 +55,11 @@ interface Line {
 }
 
 function Wide({ title, runs, lines }: { title: string; runs: Run[]; lines: Line[] }) {
+  const labels = labelsOf(runs);
   if (!lines.length) return null;
   return (
     <Panel title={title}>
-      <div className="scroll-x"><table className="compare"><thead><tr><td />{runs.map((run, i) => <th key={run.id} scope="col"><i className="swatch" style={{ background: colourOf(i) }} /> <Link to={href(["runs", run.id])}>{labelOf(run)}</Link></th>)}</tr></thead>
+      <div className="scroll-x"><table className="compare"><thead><tr><td />{runs.map((run, i) => <th key={run.id} scope="col"><i className="swatch" style={{ background: colourOf(i) }} /> <Link to={href(["runs", run.id])}>{labels.get(run.id)}</Link></th>)}</tr></thead>
         <tbody>{lines.map((line) => <tr key={line.key}><th scope="row">{line.key}</th>{line.cells.map((cell, i) => <td key={i}>{cell}</td>)}</tr>)}</tbody></table></div>
     </Panel>
   );
@@ -92,7 +94,7 @@ function Across({ runs, metrics }: { runs: Run[]; metrics: string[] }) {
   return (
     <div className="stack">
       <Panel aside={<Select aria-label="Metric" data={metrics} value={metric} onChange={(m) => setView({ metric: m ?? "" })} />} title="Drag along an axis to keep the runs that pass there">
-        <Parallel axes={axes} colours={runs.map((_, i) => colourOf(i))} labels={runs.map(labelOf)} />
+        <Parallel axes={axes} colours={runs.map((_, i) => colourOf(i))} labels={[...labelsOf(runs).values()]} />
       </Panel>
       <Panel title={`What goes with ${metric}`}>
         <Table rows={found} id={(w) => w.param} empty={<Empty>No param varies enough over these runs.</Empty>} columns={[
@@ -114,9 +116,10 @@ function Against({ runs, metrics }: { runs: Run[]; metrics: string[] }) {
     const found = group === "params" ? run.params[rest.join(".")] : run.metrics[rest.join(".")];
     return typeof found === "number" ? found : null;
   };
+  const labels = labelsOf(runs);
   const dots = runs.flatMap((run, i) => {
     const [x, y] = [at(run, view.x), at(run, view.y)];
-    return x === null || y === null ? [] : [{ x, y, colour: colourOf(i), label: labelOf(run), to: href(["runs", run.id]) }];
+    return x === null || y === null ? [] : [{ x, y, colour: colourOf(i), label: labels.get(run.id)!, to: href(["runs", run.id]) }];
   });
   return (
     <Panel>

@@ -15,6 +15,12 @@ type AxisName = "step" | "time" | "relative";
 
 export const labelOf = (run: Run): string => run.name || short(run.id);
 
+/** What each of several runs is called, by id; those of the same name carry the end of their id, too. */
+export function labelsOf(runs: readonly Run[]): Map<string, string> {
+  const names = runs.map(labelOf);
+  return new Map(runs.map((run, i) => [run.id, names.indexOf(names[i]!) === names.lastIndexOf(names[i]!) ? names[i]! : `${names[i]} ${run.id.slice(-4)}`]));
+}
+
 export function Curves({ runs, keys, isSystem = false }: { runs: Run[]; keys: string[]; isSystem?: boolean }) {
   const [view, setView] = useView({ smooth: "0", log: "", axis: isSystem ? "relative" : "step", only: "" });
   const shown = keys.filter((key) => key.includes(view.only)).slice(0, MOST);
@@ -59,12 +65,13 @@ function Single({ name, curves, runs }: { name: string; curves: Curve[]; runs: R
 }
 
 function linesOf(curves: Curve[], runs: Run[], axis: AxisName, weight: number, isLog: boolean): Line[] {
+  const labels = labelsOf(runs);
   return curves.flatMap((curve, i) => {
     const run = runs[i];
     if (!run || !curve.steps.length) return [];
     const x = axis === "step" ? curve.steps : curve.times.map((microseconds) => microseconds / 1e6);
     const y = isLog ? curve.values.map((v) => (v !== null && v > 0 ? v : null)) : curve.values;
-    const line: Line = { label: labelOf(run), colour: colourOf(i), x, y: smoothed(y, weight) };
+    const line: Line = { label: labels.get(run.id)!, colour: colourOf(i), x, y: smoothed(y, weight) };
     return weight > 0 && curves.length < 6 ? [{ ...line, label: `${line.label} raw`, y, isFaint: true }, line] : [line];
   });
 }

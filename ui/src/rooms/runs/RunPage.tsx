@@ -1,4 +1,6 @@
 import { Tabs } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
 import { href, useView } from "../../address";
 import { ask, useAll } from "../../api/client";
 import type { Run, TrackingArtifact } from "../../api/types";
@@ -18,6 +20,13 @@ export function RunPage({ id }: { id: string }) {
     made: ask("registry/find_by_run", { run: id }), lineage: ask("lineage/upstream", { ref: `runs:/${id}`, depth: 1 }),
   });
   const [view, setView] = useView({ tab: "overview" });
+  const queries = useQueryClient();
+  const isRunning = from.data?.run.state === "running";
+  useEffect(() => {
+    if (!isRunning) return; // points and lines of a log are no events: while a run is under way they are asked for again
+    const again = setInterval(() => void queries.invalidateQueries({ queryKey: ["tracking"] }), 4000);
+    return () => clearInterval(again);
+  }, [isRunning, queries]);
   return (
     <Loaded from={from}>{({ run, steps, artifacts, made, lineage }) => {
       const own = Object.keys(run.metrics).filter((key) => !key.startsWith("system/")).sort(), system = Object.keys(run.metrics).filter((key) => key.startsWith("system/")).sort();
@@ -26,7 +35,7 @@ export function RunPage({ id }: { id: string }) {
       return (
         <>
           <Head title={labelOf(run)} trail={[["Runs", "#/runs"], [run.experiment, href(["runs"], { experiment: run.experiment_id })], ...(run.parent ? [["part of", href(["runs", run.parent])] as [string, string]] : [])]}
-            tag={<State of={run.state} />} under={<>{run.kind}, <When at={run.started} />{run.ended ? `, ${lasted(between(run.started, run.ended))}` : ""} <Code>{run.id}</Code></>} actions={<Actions run={run} />} />
+            tag={<State of={run.state} />} under={<>{run.kind}, <When at={run.started} />{run.ended && run.ended !== run.started ? `, ${lasted(between(run.started, run.ended))}` : ""} <Code>{run.id}</Code></>} actions={<Actions run={run} />} />
           {run.deleted ? <p className="note">In the trash since <When at={run.deleted} />.</p> : null}
           {run.error ? <Panel title="Error" className="gap"><pre className="block bad" tabIndex={0}>{run.error}</pre></Panel> : null}
           <Tabs value={view.tab} onChange={(tab) => setView({ tab: tab ?? "overview" })} keepMounted={false} className="tabs">

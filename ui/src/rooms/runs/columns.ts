@@ -20,7 +20,8 @@ export function cell(run: Run, column: string): Shown {
   if (group === "params") return { text: key in run.params ? plain(run.params[key]) : "", number: typeof run.params[key] === "number" };
   if (group === "tags") return { text: run.tags[key] ?? "", number: false };
   if (column === "started") return { text: moment(run.started), number: false };
-  if (column === "duration") return { text: run.ended ? lasted(between(run.started, run.ended)) : "", number: true };
+  // In virtual time a run begins and ends at the same moment.
+  if (column === "duration") return { text: run.ended && run.ended !== run.started ? lasted(between(run.started, run.ended)) : "", number: true };
   return { text: String((run as unknown as Record<string, unknown>)[column] ?? ""), number: false };
 }
 
