@@ -133,7 +133,9 @@ def _with_start_up() -> Pair:
         command = [sys.executable, "-m", "flyball.cli", "run", "chain"]
 
         def go() -> None:
-            subprocess.run(command, cwd=root, check=True, capture_output=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""})
+            subprocess.run(
+                command, cwd=root, check=True, capture_output=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+            )
 
         go()
         return _against_goal(f"`flyball run` of {_STEPS} cached steps", _each(go, 1), 0.5)
