@@ -417,7 +417,8 @@ def _answers(url: str) -> bool:
 
 
 def _wait(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 600  # MLflow starts several processes, which takes minutes on a machine with other work
+    # MLflow starts several processes, which takes minutes on a machine with other work.
+    deadline = time.monotonic() + 600
     while not ready():
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"{process.args!r} is not ready: {log.read_text(errors='replace')[-2000:]}")
