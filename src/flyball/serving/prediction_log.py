@@ -95,6 +95,7 @@ class PredictionLog:
         self._spool = None if spool is None else LogSpool(spool / deployment / replica)
         self._kept: list[pa.Table] = []
         self._kept_since = 0.0
+        self._has_recovered = spool is None
         self._kept_in: Path | None = None
         self._store = store
         self._deployment = deployment
@@ -145,6 +146,7 @@ class PredictionLog:
             TimedOut: the store did not take it in time; it stays in memory and is tried again.
         """
         with self._changed:
+            self._changed.wait_for(lambda: self._has_recovered, timeout)
             upto = self._taken_on
             self._urgent = True
             self._changed.notify_all()
@@ -157,6 +159,7 @@ class PredictionLog:
         """Writes what is left and stops; what the store does not take in time is lost and counted."""
         with self._changed:
             self._closing = True
+            self._changed.wait_for(lambda: self._has_recovered, timeout)
             self._urgent = True
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._settled >= self._taken_on, timeout)
@@ -168,12 +171,15 @@ class PredictionLog:
 
     def _run(self) -> None:
         waiting: deque[Segment] = deque(self._recovered())
+        with self._changed:
+            self._has_recovered = True
+            self._changed.notify_all()
         pause = self._interval
         while True:
             with self._changed:
                 self._changed.wait_for(self._has_work, min(pause, self._until_due()))
                 entries, is_urgent, self._urgent = self._take(), self._urgent or self._closing, False
-                if self._closing and self._settled >= self._taken_on:
+                if self._abandoned or (self._closing and self._settled >= self._taken_on):
                     return
             waiting.extend(self._encode(entries, at_once=is_urgent))
             pause = self._interval if self._put_all(waiting) else min(2 * pause, 10.0)
