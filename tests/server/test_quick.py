@@ -72,7 +72,8 @@ def answer(connection: socket.socket) -> tuple[int, bytes]:
         got = connection.recv(1)
         assert got, "the server has hung up"
         head += got
-    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    named = head.lower().split(b"content-length: ")
+    length = int(named[1].split(b"\r\n")[0]) if len(named) > 1 else 0
     body = b""
     while len(body) < length:
         body += connection.recv(length - len(body))
@@ -201,7 +202,8 @@ def test_more_than_was_announced_is_a_request_of_its_own(place: Place) -> None:
         ask(connection, place.request(0))
         assert ask(connection, place.request(1) + b"GARBAGE\r\n\r\n") == (200, b"{}")
         assert answer(connection)[0] == 400
-        assert connection.recv(1) == b""
+        while connection.recv(1000):
+            pass
     assert place.steps() == [0, 1]
 
 

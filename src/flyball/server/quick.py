@@ -166,6 +166,8 @@ class _QuickProtocol(HttpProtocol):
 
     def _give_up(self) -> None:
         """Lets the request go the long way."""
+        if self._waiting:
+            self.transport.resume_reading()
         data, self._held, self._waiting, self._is_writing = self._held + self._waiting, b"", b"", False
         self._go_long(data)
         if self._is_ending:
