@@ -21,6 +21,12 @@ from flyball.workspace import Workspace
 PERSON = "zaphod.beeblebrox@example.org"
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: what is tried here is what becomes of bytes."""
+    return sqlite_url
+
+
 def rows(first: int) -> pa.Table:
     people = [PERSON if number % 100 == 7 else f"p{number}@example.org" for number in range(first, first + 300)]
     return pa.table({"mail": people, "n": range(first, first + 300)})

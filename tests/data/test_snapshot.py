@@ -29,6 +29,12 @@ ROWS = pa.table({"id": [1, 2, 3], "origin": ["JFK", None, "EWR"], "delay": [0.5,
 
 
 @pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: what is tried here is how files are read and kept."""
+    return sqlite_url
+
+
+@pytest.fixture
 def root(tmp_path: Path) -> Path:
     made = tmp_path / "project"
     made.mkdir()

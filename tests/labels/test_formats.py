@@ -22,6 +22,12 @@ TAGS = LabelSet(name="tags", task="tags", items="text", classes=("a", "b", "c"))
 ACCEPT = LabelSet(name="accept", task="accept", items="text")
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: what is tried here is how files are read and written."""
+    return sqlite_url
+
+
 def task(id_: int, data: dict[str, Any], results: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     """A task as Label Studio exports it."""
     annotation = {

@@ -9,6 +9,12 @@ from flyball.labels.queue import disagreement, diversity, mixed, order_queue, sh
 from flyball.labels.task import LabelSet, NewItem
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: what is tried here is the order of things."""
+    return sqlite_url
+
+
 def test_a_margin_is_how_near_the_second_comes() -> None:
     assert uncertainty([[0.5, 0.5, 0.0], [0.7, 0.2, 0.1], [1.0, 0.0, 0.0]]).tolist() == pytest.approx([1.0, 0.5, 0.0])
 
