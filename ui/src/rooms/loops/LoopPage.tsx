@@ -119,6 +119,7 @@ function Plan({ of: plan, applied }: { of: Loop; applied: string }) {
         "cool-down": span(plan.cooldown_seconds), "trainings a week": `at most ${plan.max_trainings_per_week}`, declared: <>in {plan.module || "–"}, applied <When at={applied} /></>, code: plan.code ? <Code>{short(plan.code)}</Code> : "–",
       }} />
       <Twin>{`flyball loops show ${plan.name}`}</Twin>
+      <Twin>{`flyball loops simulate ${plan.name}`}</Twin>
     </>
   );
 }

@@ -59,6 +59,7 @@ export function RunPage({ id }: { id: string }) {
             </div>
           </Tabs>
           <Twin>{`flyball runs show ${id}`}</Twin>
+          {run.kind === "pipeline" && ["failed", "lost", "cancelled"].includes(run.state) ? <Twin>{`flyball run ${run.tags.pipeline ?? run.name} --resume ${id}`}</Twin> : null}
         </>
       );
     }}</Loaded>
