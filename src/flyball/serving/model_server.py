@@ -28,6 +28,7 @@ from flyball.telemetry import Telemetry
 logger = logging.getLogger(__name__)
 
 _DRAIN_SECONDS = 15
+_SWITCH_SECONDS = 0.0005
 
 
 def run(
@@ -81,6 +82,8 @@ def run(
     """
     # A pool of threads for each small prediction costs more than it gives, and spins while others want the processor.
     os.environ.setdefault("OMP_NUM_THREADS", str(model_threads))
+    # The thread that writes the log may hold Python's lock no longer than answers can wait for it.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     listening = bind(host, port) if descriptor is None else socket.socket(fileno=descriptor)
     address, replica = _named(listening, host, replica)
     store = open_objects(objects, s3_endpoint=s3_endpoint, s3_region=s3_region)
