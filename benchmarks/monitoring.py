@@ -95,7 +95,7 @@ def merging(windows: int = 1_000) -> Pair:
     )
 
 
-def per_prediction(requests: int = 20_000) -> Pair:
+def per_prediction(requests: int = 40_000) -> Pair:
     """Examining a window, beside the server's work on the requests that it is made of."""
     mine, server = monitoring_live.serve_and_examine(requests)
     return Pair(
