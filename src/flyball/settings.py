@@ -47,7 +47,7 @@ class Settings:
         openlineage: Where runs and data are told as OpenLineage events: an address, or a file; empty: nowhere.
         openlineage_key: Sent to that address as a bearer token, if it is set.
         otlp: Where traces are sent by OTLP/HTTP, such as `http://localhost:4318`; empty: nowhere.
-        executor: Where the steps of pipelines run: `local`, this machine, or the name of another executor, such as `ray`.
+        executor: Where the steps of pipelines run: `local`, this machine, or the name of another executor.
     """
 
     project: Path

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from flyball.cli.output import print_facts, print_json, print_table, workspace_options
+from flyball.cli.output import print_facts, print_json, print_table, split_pair, workspace_options
 from flyball.errors import InvalidInput
 
 
@@ -151,7 +151,7 @@ def materialize(workspace: Any, views: tuple[str, ...], since: str, rebuild: boo
 def get(workspace: Any, names: tuple[str, ...], at: str, as_json: bool) -> None:
     """Read the features that are served of one thing: flyball features get weather origin=JFK."""
     wanted = [name for name in names if "=" not in name]
-    entity = dict(_pair(text) for text in names if "=" in text)
+    entity = dict(split_pair(text) for text in names if "=" in text)
     if not wanted:
         raise InvalidInput("No view is named.", hint="Write it as: flyball features get weather origin=JFK.")
     answer = workspace.features_online.get(wanted, [_typed(workspace, wanted, entity)], at)
@@ -231,7 +231,7 @@ def freshness(workspace: Any, views: tuple[str, ...], as_json: bool) -> None:
 def delete(workspace: Any, view: str, key: tuple[str, ...], served: bool, yes: bool, as_json: bool) -> None:
     """Delete VIEW from the catalog with all that is served of it; with a key, only what is served of that thing."""
     if key:
-        entity = _typed(workspace, [view], dict(_pair(text) for text in key))
+        entity = _typed(workspace, [view], dict(split_pair(text, "KEY=VALUE") for text in key))
         removed = workspace.features_online.delete(view, [entity])
         words = f"{removed} value{'' if removed == 1 else 's'} removed."
     else:
@@ -386,11 +386,6 @@ def _value(name: str, text: str, kind: str) -> Any:
         if kind:
             raise InvalidInput(f"'{text}' is not {kind}, as '{name}' is.") from error
         return text  # an input of an on-demand feature, of which no view knows the type
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, _, value = text.partition("=")
-    return name, value
 
 
 def _row(number: int, line: str) -> dict[str, Any]:

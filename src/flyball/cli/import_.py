@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flyball.cli.output import print_facts, print_json, workspace_options
+from flyball.cli.output import print_facts, print_json, split_pair, workspace_options
+from flyball.errors import InvalidInput, NotFound, did_you_mean
 
 if TYPE_CHECKING:
     from flyball.interchange.mlflow.copying import Progress, Report
@@ -67,6 +68,60 @@ def export_mlflow(workspace: Any, place: str, experiments: tuple[str, ...], toke
     with _progress(shown=not as_json) as progress:
         report = export_to(workspace, place, token=token, experiments=experiments, progress=progress)
     return _told(report, as_json)
+
+
+@export.command("pipeline")
+@click.argument("pipeline")
+@click.option("--to", "language", required=True, help="argo, tekton, kubeflow or airflow.")
+@click.option("--image", default="", help="Container image with Flyball and the project; not needed for Airflow.")
+@click.option("--url", "server", required=True, help="Address of the team server, as the steps reach it.")
+@click.option("--secret", default="flyball", show_default=True, help="Secret with the token and the steps' secrets.")
+@click.option("--schedule", default="", help="Cron expression.")
+@click.option("--namespace", default="", help="Namespace to put it into.")
+@click.option("-p", "--param", "given", multiple=True, metavar="NAME=VALUE", help="A parameter of the pipeline.")
+@click.option("--whole", is_flag=True, help="Write it down as one step, which runs all of it.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; else it is printed."
+)
+def export_pipeline(
+    pipeline: str,
+    language: str,
+    image: str,
+    server: str,
+    secret: str,
+    schedule: str,
+    namespace: str,
+    given: tuple[str, ...],
+    whole: bool,
+    output: Path | None,
+) -> None:
+    """Write PIPELINE of the project down for another scheduler.
+
+    Each of its steps is then a container that calls `flyball run-step`, so cache, runs and lineage stay here.
+    """
+    from flyball.pipelines.code_snapshot import load_project
+    from flyball.pipelines.exporters.base import EXPORTERS, ExportSettings
+    from flyball.pipelines.plan import plan_pipeline
+    from flyball.pipelines.plan import whole as as_one
+    from flyball.settings import load_settings
+
+    exporter = EXPORTERS.get(language)
+    if not image and language != "airflow":
+        raise InvalidInput(f"Steps on {language} need a container image.", hint="Give it with --image.")
+    settings = load_settings()
+    found = load_project(settings.project, settings.module).pipelines
+    if pipeline not in found:
+        raise NotFound(f"The project has no pipeline '{pipeline}'.", hint=did_you_mean(pipeline, found))
+    params = dict(split_pair(text) for text in given)
+    plan = (as_one if whole else plan_pipeline)(found[pipeline], params)
+    text = exporter.write(
+        plan, ExportSettings(image=image, url=server, secret=secret, schedule=schedule, namespace=namespace)
+    )
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        output.write_text(text, encoding="utf-8")
+        click.echo(f"{output} is written: {len(plan.steps) or 1} steps.")
 
 
 def _told(report: Report, as_json: bool) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from flyball.errors import InvalidInput
 from flyball.serialization import to_json, to_plain
 from flyball.settings import load_settings
 
@@ -50,6 +51,18 @@ def open_workspace(folder: str | None = None, url: str | None = None) -> Workspa
     from flyball.workspace import Workspace
 
     return Workspace(settings)
+
+
+def split_pair(text: str, form: str = "-p name=value") -> tuple[str, str]:
+    """Name and value of a `NAME=VALUE`.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    name, mark, value = text.partition("=")
+    if not mark or not name:
+        raise InvalidInput(f"'{text}' cannot be read.", hint=f"Write it as {form}.")
+    return name, value
 
 
 def print_json(value: object) -> None:

@@ -16,6 +16,7 @@ KINDS = {
     "drift metric": "flyball.monitoring.drift.base:DRIFT_METRICS",
     "executor": "flyball.executors.base:EXECUTORS",
     "explainer": "flyball.evaluation.explain.base:EXPLAINERS",
+    "exporter": "flyball.pipelines.exporters.base:EXPORTERS",
     "fairness": "flyball.evaluation.fairness.base:FAIRNESS",
     "flavor": "flyball.models.flavors.base:FLAVORS",
     "gate": "flyball.registry.gates.base:GATES",

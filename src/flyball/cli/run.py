@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flyball.cli.output import open_workspace, print_facts, print_json, print_table
+from flyball.cli.output import open_workspace, print_facts, print_json, print_table, split_pair
 from flyball.errors import InvalidInput, NotFound, did_you_mean
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def run(
             _list(workspace, as_json=as_json)
             return
         chosen, services = _prepare(workspace, pipeline, executor)
-        params = dict(_pair(text) for text in given)
+        params = dict(split_pair(text) for text in given)
         if resume:
             params = {**_params_of(workspace, resume, chosen), **params}
         shown: Any = nullcontext() if as_json else display()
@@ -108,7 +108,7 @@ def run_step(
         raise InvalidInput("Name a STEP, or give --finish.")
     with open_workspace(workspace_folder, url) as workspace:
         chosen, services = _prepare(workspace, pipeline, None)
-        params = chosen.bind(dict(_pair(text) for text in given))
+        params = chosen.bind(dict(split_pair(text) for text in given))
         result = run_pipeline(
             chosen, params, services=services, experiment=pipeline, run_id=run_id, shared=True,
             only=(step,) if step else (), on_event=Lines(),
@@ -150,10 +150,3 @@ def _params_of(workspace: Any, run: str, pipeline: Pipeline[..., Any]) -> dict[s
     if found.tags.get("pipeline") != pipeline.name:
         raise InvalidInput(f"Run '{run}' is none of the pipeline '{pipeline.name}'.")
     return {name: value for name, value in found.params.items() if name in pipeline.params}
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, mark, value = text.partition("=")
-    if not mark or not name:
-        raise InvalidInput(f"'{text}' is no parameter.", hint="Write it as -p name=value.")
-    return name, value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flyball.cli.output import open_workspace, print_facts, print_json, print_table, workspace_options
+from flyball.cli.output import open_workspace, print_facts, print_json, print_table, split_pair, workspace_options
 from flyball.errors import InvalidInput, NotFound, did_you_mean
 
 if TYPE_CHECKING:
@@ -60,12 +60,12 @@ def tune(
         chosen = project.pipelines[pipeline]
         code = snapshot_code(root, workspace.blobs)
         services = RunServices(workspace=workspace, project_root=root, source_root=root, code=code.digest)
-        fixed = dict(_pair(text, "-p name=value") for text in given)
+        fixed = dict(split_pair(text) for text in given)
         result = search(
             chosen,
             _metrics(metrics),
             services=services,
-            space={param: _space(text) for param, text in (_pair(text, "--space name=space") for text in spaces)},
+            space={param: _space(text) for param, text in (split_pair(text, "--space name=space") for text in spaces)},
             params={
                 param: value for param, value in chosen.bind({**_wanted(chosen), **fixed}).items() if param in fixed
             },
@@ -223,13 +223,6 @@ def _wanted(pipeline: Any) -> dict[str, Any]:
     import inspect
 
     return {name: None for name, default in pipeline.params.items() if default is inspect.Parameter.empty}
-
-
-def _pair(text: str, form: str) -> tuple[str, str]:
-    name, mark, value = text.partition("=")
-    if not mark or not name:
-        raise InvalidInput(f"'{text}' cannot be read.", hint=f"Write it as {form}.")
-    return name, value
 
 
 def _print_best(study: Study, found: list[Trial]) -> None:
