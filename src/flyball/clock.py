@@ -107,5 +107,14 @@ def parse_time(text: str | datetime) -> datetime:
         ) from error
 
 
+def format_time(moment: datetime) -> str:
+    """A moment as ISO 8601 in UTC.
+
+    >>> format_time(parse_time("2013-03-01"))
+    '2013-03-01T00:00:00Z'
+    """
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def _not_a_duration(text: object) -> InvalidInput:
     return InvalidInput(f"'{text}' is not a duration.", hint="Write it as 90s, 10m, 3h, 14d or 2w.")

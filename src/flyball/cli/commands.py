@@ -5,6 +5,7 @@ from __future__ import annotations
 COMMANDS = {
     "init": ("flyball.cli.init:init", "Start a project in a folder."),
     "run": ("flyball.cli.run:run", "Run a pipeline of the project."),
+    "backfill": ("flyball.cli.backfill:backfill", "Run a pipeline over a stretch of time, window by window."),
     "run-step": ("flyball.cli.run:run_step", "Run one step of a run that another system drives."),
     "tune": ("flyball.cli.tune:tune", "Search the params with which a pipeline does best."),
     "studies": ("flyball.cli.tune:studies", "Searches for the best params, and their trials."),

@@ -62,7 +62,7 @@ def run(
         if pipeline is None:
             _list(workspace, as_json=as_json)
             return
-        chosen, services = _prepare(workspace, pipeline, executor)
+        chosen, services = prepare(workspace, pipeline, executor)
         params = dict(split_pair(text) for text in given)
         if resume:
             params = {**_params_of(workspace, resume, chosen), **params}
@@ -107,7 +107,7 @@ def run_step(
     if bool(step) == finish:
         raise InvalidInput("Name a STEP, or give --finish.")
     with open_workspace(workspace_folder, url) as workspace:
-        chosen, services = _prepare(workspace, pipeline, None)
+        chosen, services = prepare(workspace, pipeline, None)
         params = chosen.bind(dict(split_pair(text) for text in given))
         result = run_pipeline(
             chosen, params, services=services, experiment=pipeline, run_id=run_id, shared=True,
@@ -117,7 +117,12 @@ def run_step(
             print_json({"run": result.run, "steps": result.steps})
 
 
-def _prepare(workspace: Any, name: str, executor: str | None) -> tuple[Pipeline[..., Any], RunServices]:
+def prepare(workspace: Any, name: str, executor: str | None) -> tuple[Pipeline[..., Any], RunServices]:
+    """A pipeline of the project as it is now, and what its runs work with.
+
+    Raises:
+        NotFound: the project has no such pipeline.
+    """
     from flyball.pipelines.code_snapshot import load_project, snapshot_code
     from flyball.run_services import RunServices
 
