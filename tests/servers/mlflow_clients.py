@@ -108,7 +108,7 @@ class Ready:
 
     def __init__(self, python: Path, folder: Path) -> None:
         self._folder = folder
-        command = [str(python), str(Path(__file__).with_name("mlflow_ready.py"))]
+        command = [str(python), str(Path(__file__).parent / "scripts/mlflow_ready.py")]
         self._log = (folder / "log").open("wb")
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
