@@ -59,12 +59,15 @@ class Call:
         self._blobs = blobs
         self._values: list[Any] = []
         self._is_claimed = False
+        self._before: list[Call] | None = None
         self._then: list[Callable[[], None]] = []
 
     def before(self) -> list[Call]:
         """The calls whose outputs it takes, each once."""
-        taken = (handle.source for value in self.bound.arguments.values() for handle in handles_in(value))
-        return [source for source in dict.fromkeys(taken) if isinstance(source, Call)]
+        if self._before is None:
+            taken = (handle.source for value in self.bound.arguments.values() for handle in handles_in(value))
+            self._before = [source for source in dict.fromkeys(taken) if isinstance(source, Call)]
+        return self._before
 
     def place_tag(self) -> dict[str, str]:
         """A tag that names the steps whose outputs it takes; none if it takes none."""

@@ -9,14 +9,12 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flyball.errors import FlyballError
 from flyball.pipelines.cache import CachedStep
 from flyball.tracking.runs import Run
 
-_ALIVE = timedelta(seconds=10)
 _LOOK_SECONDS = 0.2
 
 
@@ -78,9 +76,8 @@ class Claims:
             self._services.step_cache.claim(key, self._run.id)
 
     def _others(self) -> list[str]:
-        now = datetime.now(UTC)  # signs of life go by the database's own clock, whatever rules the workspace
-        found: list[Run] = self._services.tracking.list_runs(kind="pipeline", state="running", limit=100)
-        return [run.id for run in found if run.id != self._run.id and now - run.heartbeat < _ALIVE]
+        live: list[str] = self._services.tracking.list_live("pipeline")
+        return [run for run in live if run != self._run.id]
 
     def _runs_now(self, run: str, key: str) -> bool:
         steps: list[Run] = self._services.tracking.list_runs(parent=run, state="running", limit=100)

@@ -53,6 +53,14 @@ class RunReads:
         return [found[run] for run in wanted if run in found]
 
     @read
+    def list_live(self, kind: str, seconds: float = 10.0) -> list[str]:
+        """Ids of the running runs of a kind that gave a sign of life in the last seconds, by the database's own clock."""
+        table = _store.runs
+        fresh = table.c.heartbeat > self._database.dialect.now - seconds
+        wanted = (table.c.state == "running", table.c.kind == kind, table.c.deleted.is_(None), fresh)
+        return [row.id for row in self._database.rows(sa.select(table.c.id).where(*wanted))]
+
+    @read
     def list_runs(
         self, experiment: str = "", kind: str = "", state: str = "", parent: str = "", limit: int = 50, before: str = ""
     ) -> list[Run]:

@@ -1866,6 +1866,7 @@ export interface Reads {
   "tracking/get_runs": { takes: { ids: string[] }; gives: Run[] };
   "tracking/list_artifacts": { takes: { run: string; limit?: number; after?: string; prefix?: string }; gives: TrackingArtifact[] };
   "tracking/list_experiments": { takes: { limit?: number; after?: string }; gives: Experiment[] };
+  "tracking/list_live": { takes: { kind: string; seconds?: number }; gives: string[] };
   "tracking/list_runs": { takes: { experiment?: string; kind?: string; state?: string; parent?: string; limit?: number; before?: string }; gives: Run[] };
   "tracking/metric_histories": { takes: { runs: string[]; keys: string[]; limit?: number }; gives: Curve[] };
   "tracking/metric_history": { takes: { run: string; key: string; limit?: number; after_step?: number | null; page_token?: string }; gives: MetricPoint[] };
