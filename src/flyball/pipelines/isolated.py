@@ -24,6 +24,7 @@ from flyball.serialization import from_json, to_json
 from flyball.storage.objects import Blobs
 from flyball.tracking.runs import Run
 
+_FIRST_LOOK_SECONDS = 0.003
 _LOOK_SECONDS = 0.1
 _MEMORY_SECONDS = 0.5
 _SHOWN_LOG = 2_000
@@ -175,6 +176,7 @@ class IsolatedSteps:
     ) -> JobState:
         limit = call.step.resources.memory if watch_memory else 0
         next_look = time.monotonic() + _MEMORY_SECONDS
+        pause = _FIRST_LOOK_SECONDS  # a step may take milliseconds, or hours
         while True:
             state = executor.poll(job.id)
             self._hear(call, executor.read_log(job.id, listening.read), listening)
@@ -189,8 +191,9 @@ class IsolatedSteps:
                         f"It used {used / 1e6:,.0f} MB of memory and may use {limit / 1e6:,.0f} MB.",
                         hint="Raise `memory=` of the step, or let it take less.",
                     )
-            self._ended.wait(_LOOK_SECONDS)
+            self._ended.wait(pause)
             self._ended.clear()
+            pause = min(_LOOK_SECONDS, 1.3 * pause)
 
     def _hear(self, call: Call, data: bytes, listening: _Listening) -> None:
         listening.read += len(data)
