@@ -56,6 +56,7 @@ def test_verbs_can_be_told_to_the_outside() -> None:
         "chart",
         "get_run",
         "get_runs",
+        "list_live",
         "list_runs",
         "metric_histories",
         "metric_history",
