@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +9,7 @@ import pytest
 
 from flyball.models.package import ModelPackage, save_model
 from flyball.serialization import to_json
+from flyball.serving.follower import Follower
 from flyball.serving.manifest import Arm, Manifest, Role, manifest_key
 from flyball.storage.local_objects import LocalObjects
 from flyball.storage.objects import Blobs
@@ -77,3 +78,10 @@ def publish(store: LocalObjects) -> Publish:
         return manifest
 
     return write
+
+
+@pytest.fixture
+def follower(store: LocalObjects) -> Iterator[Follower]:
+    follower = Follower(store, replica="r1")
+    yield follower
+    follower.stop()

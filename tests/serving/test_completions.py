@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pyarrow as pa
 import pytest
@@ -32,13 +32,6 @@ WORDS = (
     "def predict(table):\n"
     "    return [''.join(stream(row['prompt'], row['max_tokens'] or 9)) for row in table.to_pylist()]\n"
 )
-
-
-@pytest.fixture
-def follower(store: LocalObjects) -> Iterator[Follower]:
-    follower = Follower(store, replica="r1")
-    yield follower
-    follower.stop()
 
 
 @pytest.fixture

@@ -44,13 +44,6 @@ SHORT = (
 
 
 @pytest.fixture
-def follower(store: LocalObjects) -> Iterator[Follower]:
-    follower = Follower(store, replica="r1")
-    yield follower
-    follower.stop()
-
-
-@pytest.fixture
 def client(follower: Follower, make_package: MakePackage, make_arm: MakeArm, publish: Publish) -> Iterator[TestClient]:
     champion = make_arm(1, weight=0.5, package=make_package(source=CLASSIFIER))
     publish(champion, make_arm(2, role="challenger", weight=0.0), generation=4)

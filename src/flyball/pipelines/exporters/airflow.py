@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from flyball.pipelines.exporters.base import Exporter, ExportSettings, label, words
+from flyball.pipelines.exporters.base import Exporter, ExportSettings, label, longest, task_name, words
 from flyball.pipelines.plan import Plan, PlannedStep
 
 _HEAD = '''"""Pipeline {pipeline}, written by `flyball export pipeline {pipeline} --to airflow`."""
@@ -52,7 +52,7 @@ class Airflow:
         )  # fmt: skip
         names = {step.name: f"step_{place}" for place, step in enumerate(plan.steps, 1)}
         lines = [f"    {names[step.name]} = {_operator(plan, step)}" for step in plan.steps]
-        last = "finish" if plan.steps else "pipeline"
+        last = task_name(plan, None)
         lines.append(f"    {last} = {_operator(plan, None)}")
         for step in plan.steps:
             lines += [f"    {names[each]} >> {names[step.name]}" for each in step.after]
@@ -64,10 +64,9 @@ def _operator(plan: Plan, step: PlannedStep | None) -> str:
     asked = words(plan, step, run="$FLYBALL_RUN", param="$FLYBALL_PARAM_{}")
     # What begins with a dollar is put in by the shell, as one word.
     command = " ".join(f'"{word}"' if "$FLYBALL_" in word else shlex.quote(word) for word in asked)
-    name = label(step.name) if step else "finish" if plan.steps else "pipeline"
-    parts = [f"task_id={name!r}", f"bash_command={command!r}"]
-    if step and step.timeout:
-        parts.append(f"execution_timeout=timedelta(seconds={round(step.timeout * (step.retries + 1)) + 60})")
+    parts = [f"task_id={task_name(plan, step)!r}", f"bash_command={command!r}"]
+    if longest(step):
+        parts.append(f"execution_timeout=timedelta(seconds={longest(step)})")
     if step is None and plan.steps:
         parts.append('trigger_rule="all_done"')
     return f"BashOperator({', '.join(parts)})"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from flyball.pipelines.exporters.base import (
-    SECURITY,
     Exporter,
     ExportSettings,
-    environment,
+    container,
     label,
-    needs,
-    words,
+    longest,
+    metadata,
+    task_name,
     yaml,
 )
 from flyball.pipelines.plan import Plan, PlannedStep
@@ -27,46 +27,35 @@ class Argo:
 
     def write(self, plan: Plan, settings: ExportSettings) -> str:
         """The template as YAML."""
-        steps: list[PlannedStep | None] = [*plan.steps]
-        tasks = [
-            {"name": label(step.name), "template": label(step.name), "dependencies": [label(each) for each in step.after]}
-            for step in plan.steps
-        ]  # fmt: skip
+        templates = [_template(plan, step, settings) for step in (*plan.steps, None)]
         spec: dict[str, Any] = {
-            "entrypoint": "steps" if plan.steps else "pipeline",
+            "entrypoint": task_name(plan, None),
             "arguments": {"parameters": [{"name": name, "value": value} for name, value in plan.params.items()]},
             "securityContext": {"runAsNonRoot": True},
-            "templates": [_container(plan, step, settings) for step in steps],
+            "templates": templates,
         }
         if plan.steps:
-            spec["onExit"] = "finish"
-            spec["templates"] = [
-                {"name": "steps", "dag": {"tasks": [{k: v for k, v in task.items() if v} for task in tasks]}},
-                *spec["templates"],
-                _container(plan, None, settings),
-            ]
-        else:
-            spec["templates"] = [_container(plan, None, settings)]
-        metadata = {"name": label(plan.pipeline), **({"namespace": settings.namespace} if settings.namespace else {})}
-        head = {"apiVersion": "argoproj.io/v1alpha1", "metadata": metadata}
+            dag = {"name": "steps", "dag": {"tasks": [_task(step) for step in plan.steps]}}
+            spec |= {"entrypoint": "steps", "onExit": task_name(plan, None), "templates": [dag, *templates]}
+        head = {"apiVersion": "argoproj.io/v1alpha1", "metadata": metadata(plan, settings)}
         if settings.schedule:
             cron = {"schedules": [settings.schedule], "concurrencyPolicy": "Forbid", "workflowSpec": spec}
             return yaml([{**head, "kind": "CronWorkflow", "spec": cron}])
         return yaml([{**head, "kind": "WorkflowTemplate", "spec": spec}])
 
 
-def _container(plan: Plan, step: PlannedStep | None, settings: ExportSettings) -> dict[str, Any]:
-    command, *arguments = words(plan, step, run=_RUN, param=_PARAM)
-    container = {
-        "image": settings.image, "command": [command], "args": arguments, "env": environment(step, settings),
-        "securityContext": SECURITY,
-    }  # fmt: skip
-    if needs(step):
-        container["resources"] = needs(step)
-    name = label(step.name) if step else "finish" if plan.steps else "pipeline"
-    found: dict[str, Any] = {"name": name, "container": container}
-    if step and step.timeout:
-        found["activeDeadlineSeconds"] = round(step.timeout * (step.retries + 1)) + 60
+def _task(step: PlannedStep) -> dict[str, Any]:
+    after = {"dependencies": [label(each) for each in step.after]} if step.after else {}
+    return {"name": label(step.name), "template": label(step.name), **after}
+
+
+def _template(plan: Plan, step: PlannedStep | None, settings: ExportSettings) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "name": task_name(plan, step),
+        "container": container(plan, step, settings, run=_RUN, param=_PARAM, resources="resources"),
+    }
+    if longest(step):
+        found["activeDeadlineSeconds"] = longest(step)
     return found
 
 

@@ -100,6 +100,39 @@ def needs(step: PlannedStep | None) -> dict[str, Any]:
     return {key: value for key, value in (("requests", asked), ("limits", limits)) if value}
 
 
+def task_name(plan: Plan, step: PlannedStep | None) -> str:
+    """What a step is called there; without one, what ends the run, or all of a pipeline without steps."""
+    return label(step.name) if step else "finish" if plan.steps else "pipeline"
+
+
+def metadata(plan: Plan, settings: ExportSettings) -> dict[str, str]:
+    """Name and place of a Kubernetes object."""
+    return {"name": label(plan.pipeline), **({"namespace": settings.namespace} if settings.namespace else {})}
+
+
+def container(
+    plan: Plan, step: PlannedStep | None, settings: ExportSettings, *, run: str, param: str, resources: str
+) -> dict[str, Any]:
+    """The Kubernetes container of a step.
+
+    Args:
+        run: What the other system calls its run.
+        param: What it calls a parameter, with `{}` for its name.
+        resources: What it calls the container's resources.
+    """
+    command, *arguments = words(plan, step, run=run, param=param)
+    needed = needs(step)
+    return {
+        "image": settings.image, "command": [command], "args": arguments, "env": environment(step, settings),
+        "securityContext": SECURITY, **({resources: needed} if needed else {}),
+    }  # fmt: skip
+
+
+def longest(step: PlannedStep | None) -> int:
+    """Seconds that a step may take with all its tries, and a minute to start; 0 for no limit."""
+    return round(step.timeout * (step.retries + 1)) + 60 if step and step.timeout else 0
+
+
 def yaml(documents: Sequence[Mapping[str, Any]]) -> str:
     """Documents as YAML."""
     try:

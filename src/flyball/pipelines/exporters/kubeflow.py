@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flyball.errors import InvalidInput
-from flyball.pipelines.exporters.base import Exporter, ExportSettings, label, words, yaml
+from flyball.pipelines.exporters.base import Exporter, ExportSettings, label, task_name, words, yaml
 from flyball.pipelines.plan import Plan, PlannedStep
 
 _RUN = "{{$.pipeline_job_uuid}}"
@@ -26,8 +26,7 @@ class Kubeflow:
         if settings.schedule:
             raise InvalidInput("Kubeflow keeps schedules apart.", hint="Make a recurring run of the exported pipeline.")
         steps: list[PlannedStep | None] = [*plan.steps, None]
-        last = "finish" if plan.steps else "pipeline"
-        named = [(label(step.name) if step else last, step) for step in steps]
+        named = [(task_name(plan, step), step) for step in steps]
         names = [name for name, _ in named]
         inputs = {name: {"parameterType": "STRING"} for name in plan.params}
         described = {"inputDefinitions": {"parameters": inputs}} if inputs else {}

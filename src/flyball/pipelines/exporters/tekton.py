@@ -6,13 +6,13 @@ from typing import Any
 
 from flyball.errors import InvalidInput
 from flyball.pipelines.exporters.base import (
-    SECURITY,
     Exporter,
     ExportSettings,
-    environment,
+    container,
     label,
-    needs,
-    words,
+    longest,
+    metadata,
+    task_name,
     yaml,
 )
 from flyball.pipelines.plan import Plan, PlannedStep
@@ -40,26 +40,17 @@ class Tekton:
         }
         if plan.steps:
             spec["finally"] = [_task(plan, None, settings)]
-        metadata = {"name": label(plan.pipeline), **({"namespace": settings.namespace} if settings.namespace else {})}
-        return yaml([{"apiVersion": "tekton.dev/v1", "kind": "Pipeline", "metadata": metadata, "spec": spec}])
+        head = {"apiVersion": "tekton.dev/v1", "kind": "Pipeline", "metadata": metadata(plan, settings)}
+        return yaml([{**head, "spec": spec}])
 
 
 def _task(plan: Plan, step: PlannedStep | None, settings: ExportSettings) -> dict[str, Any]:
-    command, *arguments = words(plan, step, run=_RUN, param=_PARAM)
-    container = {
-        "name": "run", "image": settings.image, "command": [command], "args": arguments,
-        "env": environment(step, settings), "securityContext": SECURITY,
-    }  # fmt: skip
-    if needs(step):
-        container["computeResources"] = needs(step)
-    task: dict[str, Any] = {
-        "name": label(step.name) if step else "finish" if plan.steps else "pipeline",
-        "taskSpec": {"steps": [container]},
-    }
+    run = container(plan, step, settings, run=_RUN, param=_PARAM, resources="computeResources")
+    task: dict[str, Any] = {"name": task_name(plan, step), "taskSpec": {"steps": [{"name": "run", **run}]}}
     if step and step.after:
         task["runAfter"] = [label(each) for each in step.after]
-    if step and step.timeout:
-        task["timeout"] = f"{round(step.timeout * (step.retries + 1)) + 60}s"
+    if longest(step):
+        task["timeout"] = f"{longest(step)}s"
     return task
 
 
