@@ -14,7 +14,6 @@ from flyball.serving import explaining
 from flyball.serving.follower import Follower
 from flyball.serving.inference_api import create_app
 from flyball.serving.manifest import Arm, Manifest
-from flyball.storage.local_objects import LocalObjects
 
 MakeArm = Callable[..., Arm]
 MakePackage = Callable[..., ModelPackage]
@@ -27,13 +26,6 @@ CLASSIFIER = (
     "    return {'prediction': ['late' if c > 0.3 else 'on time' for c in chances], 'probability': chances}\n"
 )
 FAILS = "def predict(table):\n    if 9.0 in table['x'].to_pylist():\n        raise ValueError('nine')\n    return table['x']\n"
-
-
-@pytest.fixture
-def follower(store: LocalObjects) -> Iterator[Follower]:
-    follower = Follower(store, replica="r1")
-    yield follower
-    follower.stop()
 
 
 @pytest.fixture

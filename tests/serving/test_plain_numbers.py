@@ -50,13 +50,6 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[ModelP
 
 
 @pytest.fixture
-def follower(store: LocalObjects) -> Iterator[Follower]:
-    follower = Follower(store, replica="r1")
-    yield follower
-    follower.stop()
-
-
-@pytest.fixture
 def app(
     follower: Follower, store: LocalObjects, packages: Any, make_arm: MakeArm, publish: Publish
 ) -> Callable[..., Front]:
