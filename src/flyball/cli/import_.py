@@ -106,7 +106,7 @@ def export_pipeline(
     from flyball.settings import load_settings
 
     exporter = EXPORTERS.get(language)
-    if not image and language != "airflow":
+    if exporter.needs_image and not image:
         raise InvalidInput(f"Steps on {language} need a container image.", hint="Give it with --image.")
     settings = load_settings()
     found = load_project(settings.project, settings.module).pipelines

@@ -37,7 +37,7 @@ with DAG(
 class Airflow:
     """A task a step, and one that ends the run whatever became of the others."""
 
-    suffix = ".py"
+    needs_image = False
 
     def write(self, plan: Plan, settings: ExportSettings) -> str:
         """The file with the DAG."""

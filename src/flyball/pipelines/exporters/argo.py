@@ -23,7 +23,7 @@ _PARAM = "{{workflow.parameters.{}}}"
 class Argo:
     """Argo's own form: a DAG of containers, and a last one that ends the run whatever became of the others."""
 
-    suffix = ".yaml"
+    needs_image = True
 
     def write(self, plan: Plan, settings: ExportSettings) -> str:
         """The template as YAML."""

@@ -32,9 +32,13 @@ class ExportSettings:
 
 
 class Exporter(Protocol):
-    """Writes a pipeline down in the language of another scheduler."""
+    """Writes a pipeline down in the language of another scheduler.
 
-    suffix: str
+    Attributes:
+        needs_image: Whether its steps are containers.
+    """
+
+    needs_image: bool
 
     def write(self, plan: Plan, settings: ExportSettings) -> str:
         """The file's text."""

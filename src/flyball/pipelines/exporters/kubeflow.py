@@ -15,7 +15,7 @@ _PARAM = "{{$.inputs.parameters['{}']}}"
 class Kubeflow:
     """A container component a step, and a task that ends the run when all others have ended, well or not."""
 
-    suffix = ".yaml"
+    needs_image = True
 
     def write(self, plan: Plan, settings: ExportSettings) -> str:
         """The pipeline as YAML: its specification, and what of it is Kubernetes' own.

@@ -24,7 +24,7 @@ _PARAM = "$(params.{})"
 class Tekton:
     """A task a step, and one that ends the run whatever became of the others."""
 
-    suffix = ".yaml"
+    needs_image = True
 
     def write(self, plan: Plan, settings: ExportSettings) -> str:
         """The pipeline as YAML.
