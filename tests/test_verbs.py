@@ -31,9 +31,14 @@ class Shelf:
 
 
 class Longer(Shelf):
-    @change
+    @change(role="maintainer")
     def clear(self) -> int:
         return 0
+
+
+def test_a_mark_says_which_role_a_verb_takes() -> None:
+    roles = {name: verb.role for name, verb in verbs_of(Longer).items()}
+    assert roles == {"get": "viewer", "put": "contributor", "clear": "maintainer"}
 
 
 def test_marked_methods_are_verbs() -> None:

@@ -1,7 +1,8 @@
 """Marks on the methods that a room offers to the outside: `@read` and `@change`.
 
 The HTTP API, its OpenAPI description and the remote client are all made from these marks and the methods' type hints,
-so a verb is written once. A read changes nothing and may be repeated; a change may be refused or run once only.
+so a verb is written once. A read changes nothing and may be repeated; a change may be refused or run once only. A mark says
+too which role it takes: a viewer reads and a contributor changes, where nothing else is said.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, overload
+
+from flyball.principals import Role
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MARK = "__flyball_verb__"
@@ -35,6 +38,7 @@ class Verb:
 
     name: str
     effect: Literal["read", "change"]
+    role: Role
     parameters: tuple[Parameter, ...]
     returns: Any
     summary: str
@@ -46,16 +50,38 @@ class Verb:
         return self.effect == "read" and all(_is_flat(parameter.kind) for parameter in self.parameters)
 
 
-def read(method: F) -> F:
-    """Offers a method as a read: GET with query parameters, or POST where it takes nouns."""
-    setattr(method, _MARK, "read")
-    return method
+@overload
+def read(method: F, /) -> F: ...
+@overload
+def read(*, role: Role) -> Callable[[F], F]: ...
+def read(method: F | None = None, /, *, role: Role = "viewer") -> F | Callable[[F], F]:
+    """Offers a method as a read: GET with query parameters, or POST where it takes nouns.
+
+    Args:
+        role: The least role in the project that may ask it.
+    """
+    return _marked(method, "read", role)
 
 
-def change(method: F) -> F:
-    """Offers a method as a change: POST with a JSON body."""
-    setattr(method, _MARK, "change")
-    return method
+@overload
+def change(method: F, /) -> F: ...
+@overload
+def change(*, role: Role) -> Callable[[F], F]: ...
+def change(method: F | None = None, /, *, role: Role = "contributor") -> F | Callable[[F], F]:
+    """Offers a method as a change: POST with a JSON body.
+
+    Args:
+        role: The least role in the project that may do it.
+    """
+    return _marked(method, "change", role)
+
+
+def _marked(method: F | None, effect: str, role: Role) -> F | Callable[[F], F]:
+    def mark(marked: F) -> F:
+        setattr(marked, _MARK, (effect, role))
+        return marked
+
+    return mark if method is None else mark(method)
 
 
 def verbs_of(service: Any) -> dict[str, Verb]:
@@ -78,9 +104,10 @@ def _is_flat(kind: Any) -> bool:
 def _described(service: Hashable) -> dict[str, Verb]:
     found = {}
     for name, method in inspect.getmembers(service, inspect.isfunction):
-        effect = getattr(method, _MARK, None)
-        if effect is None:
+        mark = getattr(method, _MARK, None)
+        if mark is None:
             continue
+        effect, role = mark
         hints = typing.get_type_hints(method)
         parameters = [
             Parameter(
@@ -95,6 +122,7 @@ def _described(service: Hashable) -> dict[str, Verb]:
         found[name] = Verb(
             name=name,
             effect=effect,
+            role=role,
             parameters=tuple(parameters),
             returns=hints.get("return", type(None)),
             summary=doc.partition("\n")[0],
