@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from flyball.labels.labels import Labels
     from flyball.lineage import Lineage
     from flyball.loops.loops import Loops
+    from flyball.loops.simulations import Simulations
     from flyball.monitoring.monitoring import Monitoring
     from flyball.pipelines.cache import StepCache
     from flyball.registry.approvals import Approvals
@@ -98,6 +99,7 @@ SERVICES = {
     "run_inputs": "flyball.tracking.inputs:RunInputs",
     "sboms": "flyball.registry.sbom:Sboms",
     "scorers": "flyball.tracking.scorers:Scorers",
+    "simulations": "flyball.loops.simulations:Simulations",
     "signatures": "flyball.registry.signing:Signatures",
     "run_search": "flyball.tracking.search:RunSearch",
     "saved_views": "flyball.tracking.saved_views:SavedViews",
@@ -376,6 +378,13 @@ class Workspace:
         from flyball.registry.signing import Signatures
 
         return self._room("signatures", Signatures)
+
+    @property
+    def simulations(self) -> Simulations:
+        """What loops would have done, what they did, and when their schedules come."""
+        from flyball.loops.simulations import Simulations
+
+        return self._once("simulations", lambda: Simulations(self))
 
     @property
     def run_search(self) -> RunSearch:

@@ -13,6 +13,7 @@ import pytest
 from flyball.errors import InvalidInput, NotFound
 from flyball.evaluation.scores import Evaluation, MetricValue
 from flyball.loops import on
+from flyball.loops.freeze import freeze_between
 from flyball.loops.simulation import Simulation, read_trigger, simulate
 from flyball.models.environment import Environment
 from flyball.models.package import ModelPackage, package_id
@@ -183,3 +184,24 @@ def test_a_simulation_is_plain(recorded: Workspace) -> None:
 
     found = simulate(recorded, "shop")
     assert from_json(to_json(found), Simulation) == found
+
+
+def test_any_client_can_ask_what_would_have_been(recorded: Workspace) -> None:
+    strict = recorded.simulations.simulate("shop", ['decay("roc_auc", by=0.005)'], cooldown="0s")
+    assert len(strict.would_have) > len(recorded.simulations.simulate("shop").would_have)
+    assert any(each.is_present for each in recorded.simulations.search("shop", ["1d"]))
+
+
+def test_a_schedule_tells_its_next_times_and_what_stands_against_them(recorded: Workspace) -> None:
+    now = recorded.time.now()
+    holidays = freeze_between(now, now + 7 * DAY, reason="holidays")
+    plan = replace(LOOP, name="weekly", retrain=(on.schedule("0 3 * * 1"),), paused="", freeze=(holidays,))
+    recorded.loops.apply(plan)
+    monday, next_monday = recorded.simulations.schedule("weekly", 2)
+    assert now < monday.at < next_monday.at == monday.at + 7 * DAY
+    assert (monday.at.weekday(), monday.at.hour) == (0, 3)
+    assert [each.waits_because for each in (monday, next_monday)] == ["frozen: holidays", ""]
+    recorded.loops.pause("weekly", "sick")
+    assert recorded.simulations.schedule("", 1)[0].waits_because == "paused: sick"
+    with pytest.raises(InvalidInput, match="0 times"):
+        recorded.simulations.schedule("weekly", 0)

@@ -166,6 +166,20 @@ def _quality(recorded: float | None, expected: float | None) -> str:
 
 
 @loops.command()
+@click.argument("name", required=False, default="")
+@click.option("--count", default=5, show_default=True, help="How many times of each schedule.")
+@workspace_options
+def schedule(workspace: Any, name: str, count: int, as_json: bool) -> None:
+    """Tell the next times of the schedules of all loops, or of the loop NAME."""
+    found = workspace.simulations.schedule(name, count)
+    if as_json:
+        print_json(found)
+        return
+    rows = [[each.at, each.loop, each.pipeline, each.cron, each.waits_because] for each in found]
+    print_table(["when", "loop", "pipeline", "schedule", "but waits"], rows, empty="No loop has a schedule.")
+
+
+@loops.command()
 @click.argument("name")
 @click.option("--reason", default="", help="Why; shown wherever the loop is.")
 @workspace_options

@@ -146,6 +146,18 @@ export interface CachedStep {
   created: string | null;
 }
 
+export interface Candidate {
+  retrain: string[];
+  cooldown: string;
+  trainings: number;
+  waits: number;
+  quality: number | null;
+  gain: number | null;
+  seconds: number | null;
+  is_present: boolean;
+  is_best: boolean;
+}
+
 export interface CardSection {
   heading: string;
   statements: Statement[];
@@ -1128,6 +1140,14 @@ export interface Pivot {
   cells: ((number | null)[])[];
 }
 
+export interface Planned {
+  loop: string;
+  pipeline: string;
+  at: string;
+  cron: string;
+  waits_because: string;
+}
+
 export interface PlannedFunction {
   name: string;
   inputs: string[];
@@ -1422,6 +1442,15 @@ export interface SeenEvent {
   datasets: SeenDataset[];
 }
 
+export interface Sentence {
+  at: string;
+  decision: string;
+  because: string;
+  sure: string;
+  kind: string;
+  so: string;
+}
+
 export interface Series {
   key: string;
   steps: number[];
@@ -1458,6 +1487,23 @@ export interface Silence {
   created: string;
   reason: string;
   by: string;
+}
+
+export interface Simulation {
+  loop: string;
+  start: string;
+  end: string;
+  windows: number;
+  trainings: number;
+  would_have: WouldHave[];
+  waits: WouldHave[];
+  seconds_each: number | null;
+  metric: string;
+  quality: number | null;
+  quality_would_have: number | null;
+  slope: number | null;
+  slope_error: number | null;
+  notes: string[];
 }
 
 export interface SliceScore {
@@ -1735,6 +1781,13 @@ export interface Word {
   at: string;
 }
 
+export interface WouldHave {
+  at: string;
+  trigger: string;
+  reason: string;
+  waited_for: string;
+}
+
 // Asked with GET.
 export interface Reads {
   "alerts/get": { takes: { id: string }; gives: Alert };
@@ -1848,6 +1901,10 @@ export interface Reads {
   "scorers/list": { takes: { experiments: string[] }; gives: Scorer[] };
   "scorers/versions": { takes: { experiment: string; name: string }; gives: Scorer[] };
   "signatures/list": { takes: { ref: string }; gives: VersionSignature[] };
+  "simulations/schedule": { takes: { loop?: string; count?: number }; gives: Planned[] };
+  "simulations/search": { takes: { name: string; cooldowns?: string[] | null; metric?: string }; gives: Candidate[] };
+  "simulations/simulate": { takes: { name: string; on?: string[] | null; cooldown?: string; max_trainings_per_week?: number; metric?: string }; gives: Simulation };
+  "simulations/story": { takes: { name: string; limit?: number }; gives: Sentence[] };
   "step_cache/latest": { takes: { pipeline: string; step: string }; gives: CachedStep | null };
   "step_cache/list": { takes: { limit?: number; after?: string }; gives: CachedStep[] };
   "step_cache/lookup": { takes: { key: string }; gives: CachedStep | null };
