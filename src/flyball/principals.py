@@ -35,6 +35,8 @@ class Principal:
         auditor: Whether they may read the audit log and all evidence, and change nothing.
         run: For a worker, the id of the run that it is bound to.
         token: Id of the token they came with; empty where there was none.
+        proven: Whether a login or token proved who they are. Where nobody had to (a workspace of one's own), a name that is
+            given along counts instead.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Principal:
     auditor: bool = False
     run: str = ""
     token: str = ""
+    proven: bool = True
 
     def may(self, role: Role) -> bool:
         """Whether they may do what takes this role."""
@@ -65,7 +68,7 @@ class Principal:
             )
 
 
-SYSTEM = Principal(name="flyball", kind="system", role="owner", admin=True)
+SYSTEM = Principal(name="flyball", kind="system", role="owner", admin=True, proven=False)
 """The platform itself, where no person acts: the controller, and all that runs before anyone came in."""
 
 _acting: ContextVar[Principal] = ContextVar("flyball_acting", default=SYSTEM)
@@ -74,6 +77,37 @@ _acting: ContextVar[Principal] = ContextVar("flyball_acting", default=SYSTEM)
 def acting() -> Principal:
     """Who acts here and now."""
     return _acting.get()
+
+
+def who(given: str = "") -> str:
+    """The name that stands beside what is done: that of who acts, where that is proven, else the one that was given.
+
+    >>> who("ada")
+    'ada'
+    >>> with acting_as(Principal(name="grace")):
+    ...     who("ada")
+    'grace'
+    """
+    principal = acting()
+    return principal.name if principal.proven else given
+
+
+def need_admin(what: str) -> Principal:
+    """Gives who acts, if they look after the instance.
+
+    Args:
+        what: What they want to do, for the message.
+
+    Raises:
+        PermissionDenied: they do not.
+    """
+    principal = acting()
+    if not principal.admin:
+        raise PermissionDenied(
+            f"{principal.name} may not do this: {what} is for those who look after the instance.",
+            hint="Ask an admin of this server.",
+        )
+    return principal
 
 
 @contextmanager
