@@ -19,7 +19,7 @@ from flyball.storage.database import Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"
+HEAD = "0004"
 """Revision of the tables that this release works on; a test holds it equal to Alembic's head."""
 
 _UPGRADE_LOCK = 0x0F1B

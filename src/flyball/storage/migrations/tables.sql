@@ -1032,6 +1032,106 @@ CREATE TABLE "feature_views" (
 	CONSTRAINT pk_feature_views PRIMARY KEY (name)
 );
 
+CREATE TABLE access_accounts (
+	name VARCHAR(128) NOT NULL, 
+	kind VARCHAR(20) NOT NULL, 
+	full_name VARCHAR(250) DEFAULT ('') NOT NULL, 
+	email VARCHAR(250) DEFAULT ('') NOT NULL, 
+	password VARCHAR(300) DEFAULT ('') NOT NULL, 
+	admin BOOLEAN NOT NULL, 
+	auditor BOOLEAN NOT NULL, 
+	disabled BOOLEAN NOT NULL, 
+	subject VARCHAR(500), 
+	created BIGINT NOT NULL, 
+	created_by VARCHAR(128) NOT NULL, 
+	seen BIGINT, 
+	CONSTRAINT pk_access_accounts PRIMARY KEY (name), 
+	CONSTRAINT uq_access_accounts_subject UNIQUE (subject)
+);
+
+CREATE TABLE access_attempts (
+	"key" VARCHAR(300) NOT NULL, 
+	failures INTEGER NOT NULL, 
+	last BIGINT NOT NULL, 
+	wait_until BIGINT NOT NULL, 
+	CONSTRAINT pk_access_attempts PRIMARY KEY ("key")
+);
+
+CREATE TABLE access_changes (
+	name VARCHAR(20) NOT NULL, 
+	number BIGINT NOT NULL, 
+	CONSTRAINT pk_access_changes PRIMARY KEY (name)
+);
+
+CREATE TABLE access_groups (
+	name VARCHAR(128) NOT NULL, 
+	description TEXT NOT NULL, 
+	created BIGINT NOT NULL, 
+	CONSTRAINT pk_access_groups PRIMARY KEY (name)
+);
+
+CREATE TABLE access_members (
+	project VARCHAR(128) NOT NULL, 
+	kind VARCHAR(20) NOT NULL, 
+	name VARCHAR(128) NOT NULL, 
+	role VARCHAR(20) NOT NULL, 
+	since BIGINT NOT NULL, 
+	"by" VARCHAR(128) NOT NULL, 
+	CONSTRAINT pk_access_members PRIMARY KEY (project, kind, name)
+);
+
+CREATE TABLE access_pending (
+	digest VARCHAR(64) NOT NULL, 
+	kind VARCHAR(20) NOT NULL, 
+	code VARCHAR(40), 
+	facts TEXT NOT NULL, 
+	expires BIGINT NOT NULL, 
+	CONSTRAINT pk_access_pending PRIMARY KEY (digest), 
+	CONSTRAINT uq_access_pending_code UNIQUE (code)
+);
+
+CREATE TABLE access_tokens (
+	id VARCHAR(40) NOT NULL, 
+	digest VARCHAR(64) NOT NULL, 
+	account VARCHAR(128) NOT NULL, 
+	kind VARCHAR(20) NOT NULL, 
+	name VARCHAR(250) NOT NULL, 
+	scope VARCHAR(20) NOT NULL, 
+	role VARCHAR(20) NOT NULL, 
+	project VARCHAR(128) DEFAULT ('') NOT NULL, 
+	run VARCHAR(40) DEFAULT ('') NOT NULL, 
+	session VARCHAR(250) DEFAULT ('') NOT NULL, 
+	created BIGINT NOT NULL, 
+	created_by VARCHAR(128) NOT NULL, 
+	expires BIGINT, 
+	revoked BIGINT, 
+	used BIGINT, 
+	CONSTRAINT pk_access_tokens PRIMARY KEY (id)
+);
+
+CREATE TABLE access_group_accounts (
+	"group" VARCHAR(128) NOT NULL, 
+	account VARCHAR(128) NOT NULL, 
+	provided BOOLEAN DEFAULT 0 NOT NULL, 
+	CONSTRAINT pk_access_group_accounts PRIMARY KEY ("group", account), 
+	CONSTRAINT fk_access_group_accounts_account FOREIGN KEY(account) REFERENCES access_accounts (name), 
+	CONSTRAINT fk_access_group_accounts_group FOREIGN KEY("group") REFERENCES access_groups (name)
+);
+
+CREATE INDEX ix_access_attempts_last ON access_attempts (last);
+
+CREATE INDEX ix_access_group_accounts_account ON access_group_accounts (account);
+
+CREATE INDEX ix_access_members_name ON access_members (kind, name);
+
+CREATE INDEX ix_access_pending_expires ON access_pending (expires);
+
+CREATE INDEX ix_access_tokens_account ON access_tokens (account, id);
+
+CREATE INDEX ix_access_tokens_run ON access_tokens (run);
+
+CREATE INDEX ix_access_tokens_session ON access_tokens (session);
+
 CREATE INDEX ix_alert_notices_alert ON alert_notices (alert);
 
 CREATE INDEX ix_alert_notices_pending ON alert_notices (pending, id);
@@ -1148,5 +1248,5 @@ CREATE UNIQUE INDEX uq_model_versions_champion ON model_versions (model) WHERE s
 
 CREATE UNIQUE INDEX uq_rollouts_active ON rollouts (deployment) WHERE state IN ('running', 'paused');
 
-INSERT INTO alembic_version (version_num) VALUES ('0003');
+INSERT INTO alembic_version (version_num) VALUES ('0004');
 
