@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -45,6 +46,11 @@ def test_the_present_policy_is_among_them_once(recorded: Workspace) -> None:
     assert sum(each.is_present for each in search(recorded, "shop")) == 1
 
 
+def test_a_cool_down_of_weeks_is_searched_too(recorded: Workspace) -> None:
+    recorded.loops.apply(replace(recorded.loops.get("shop").loop, cooldown_seconds=14 * 86_400.0))
+    assert [each.cooldown for each in search(recorded, "shop", cooldowns=["1d"]) if each.is_present] == ["1209600s"]
+
+
 def test_the_search_says_how_far_it_is(recorded: Workspace) -> None:
     told: list[tuple[int, int]] = []
     search(recorded, "shop", cooldowns=["1d"], progress=lambda done, total: told.append((done, total)))
@@ -84,7 +90,7 @@ def test_the_command_tells_the_story(served: Life, monkeypatch: pytest.MonkeyPat
 
     served.live(24, turned=True)
     served.settle()
-    monkeypatch.chdir(served.workspace.project)
+    monkeypatch.chdir(served.workspace.root)
     monkeypatch.setenv("FLYBALL_CLOCK", "virtual")
     for name, value in (
         ("WORKSPACE", served.workspace.settings.workspace),

@@ -71,7 +71,7 @@ def search(
 
     record = read_record(workspace, name)
     loop = record.loop
-    present = (loop.retrain, f"{loop.cooldown_seconds:g}s")
+    present = (loop.retrain, f"{loop.cooldown_seconds:.15g}s")
     waits = dict.fromkeys((*(cooldowns or _COOLDOWNS), present[1]))
     plans = list(dict.fromkeys((_key(specs), wait) for specs in _variants(loop.retrain) for wait in waits))
     if len(plans) > _MOST:
