@@ -10,7 +10,8 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flyball.data.profile import BUCKETS, CLIP_STEPS, Bins, bin_of
+from flyball.data.exact_sums import BLOCK, ExactSums, count_under
+from flyball.data.profile import Bins, bin_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
-
-_BLOCK = 1 << 15
 
 
 class NumberTally:
@@ -35,10 +34,9 @@ class NumberTally:
         self._cuts = cuts
         self._under: Ints = np.zeros(len(cuts.edges) if cuts else 0, dtype=np.int64)
         self._repeated: Ints = np.zeros(len(cuts.repeated) if cuts else 0, dtype=np.int64)
-        self._buckets: Ints = np.zeros(BUCKETS if cuts and cuts.is_many else 0, dtype=np.int64)
-        self._is_so = np.empty(_BLOCK, dtype=np.bool_)
-        self._scratch = np.empty(_BLOCK, dtype=np.float64)
-        self._sum = self._squares = 0
+        self._sums = ExactSums(cuts.center, cuts.step, has_buckets=cuts.is_many) if cuts else None
+        self._is_so = np.empty(BLOCK, dtype=np.bool_)
+        self._scratch = np.empty(BLOCK, dtype=np.float64)
         self._spread = 0.0
         self.finite = self.not_numbers = self.below = self.above = self.zeros = 0
         self.mean = 0.0
@@ -47,8 +45,8 @@ class NumberTally:
 
     def add(self, values: npt.NDArray[np.number]) -> None:
         """Counts values, which are numbers of any type, none missing."""
-        for start in range(0, len(values), _BLOCK):
-            self._add(values[start : start + _BLOCK])
+        for start in range(0, len(values), BLOCK):
+            self._add(values[start : start + BLOCK])
 
     @property
     def known(self) -> int:
@@ -67,7 +65,7 @@ class NumberTally:
         """The bins with their rows."""
         import numpy as np
 
-        if self._cuts is None or self.low is None or self.high is None:
+        if self._cuts is None or self._sums is None or self.low is None or self.high is None:
             return None
         low, high = float(self.low), float(self.high)
         kept = [place for place, edge in enumerate(self._cuts.edges) if low < edge <= high]
@@ -82,9 +80,9 @@ class NumberTally:
             repeated_counts=tuple(self._repeated.tolist()),
             below=self.below,
             above=self.above,
-            sum=self._sum,
-            sum_squares=self._squares,
-            buckets=tuple(self._buckets.tolist()),
+            sum=self._sums.sum,
+            sum_squares=self._sums.squares,
+            buckets=self._sums.buckets,
         )
 
     def _add(self, block: npt.NDArray[np.number]) -> None:
@@ -101,8 +99,12 @@ class NumberTally:
         self.zeros += len(block) - int(np.count_nonzero(block))
         values = block.astype(np.float64, copy=False)
         self._add_moments(values)
-        if self._cuts is not None:
-            self._add_bins(values, float(low), float(high))
+        if self._cuts is not None and self._sums is not None:
+            is_so = self._is_so[: len(values)]
+            self._under += count_under(self._cuts.edges, values, float(low), float(high), is_so)
+            for place, value in enumerate(self._cuts.repeated):
+                self._repeated[place] += np.count_nonzero(np.equal(values, value, out=is_so))
+            self._sums.add(values, self._scratch[: len(values)])
 
     def _without_odd_ones(self, values: npt.NDArray[np.number]) -> npt.NDArray[np.number]:
         import numpy as np
@@ -126,27 +128,3 @@ class NumberTally:
             self._spread += spread + gap * gap * self.finite * n / total
             self.mean += gap * n / total
         self.finite = total
-
-    def _add_bins(self, values: Floats, low: float, high: float) -> None:
-        import numpy as np
-
-        assert self._cuts is not None
-        is_so, steps = self._is_so[: len(values)], self._scratch[: len(values)]
-        for place, edge in enumerate(self._cuts.edges):
-            if high < edge:
-                self._under[place] += len(values)
-            elif low < edge:
-                self._under[place] += np.count_nonzero(np.less(values, edge, out=is_so))
-        for place, value in enumerate(self._cuts.repeated):
-            self._repeated[place] += np.count_nonzero(np.equal(values, value, out=is_so))
-        with np.errstate(over="ignore"):
-            np.subtract(values, self._cuts.center, out=steps)
-            np.multiply(steps, 1 / self._cuts.step, out=steps)
-        np.clip(steps, -CLIP_STEPS, CLIP_STEPS, out=steps)
-        np.rint(steps, out=steps)
-        self._sum += int(steps.sum())
-        self._squares += int(np.square(steps, out=steps).sum())
-        if len(self._buckets):
-            np.add(values, 0.0, out=steps)  # minus zero becomes zero
-            mixed = steps.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-            self._buckets += np.bincount((mixed >> np.uint64(59)).view(np.int64), minlength=BUCKETS)

@@ -13,12 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from flyball.data.exact_sums import BLOCK
+from flyball.data.profile import BUCKETS
 from flyball.errors import InvalidInput, did_you_mean
 from flyball.monitoring.estimation import Calibration
 from flyball.monitoring.joint import Joint
 from flyball.monitoring.loss_model import LossModels
 from flyball.monitoring.rows import RowSample, identifying, merge_samples, sample_rows
-from flyball.monitoring.tally import BLOCK, BUCKETS, BinTally
+from flyball.monitoring.tally import BinTally
 
 if TYPE_CHECKING:
     import numpy as np

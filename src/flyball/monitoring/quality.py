@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from flyball.data.exact_sums import bucket_of
+from flyball.data.profile import BUCKETS
 from flyball.monitoring import causes, evidence, factors, readings, significance, spelling
 from flyball.monitoring import profile as profiles
 from flyball.monitoring.profile import CategoryLevels, ColumnCounts, NumericBins, Profile, Reference
-from flyball.monitoring.tally import BUCKETS, bucket_of
 
 QualityKind = Literal[
     "missing", "unreadable", "unseen", "misspelt", "below", "above", "repeated", "volume", "duplicated", "late", "unit",

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from flyball.data.profile import BUCKETS
 from flyball.errors import InvalidInput, did_you_mean
 from flyball.monitoring import profile as profiles
 from flyball.monitoring import readings, significance
 from flyball.monitoring.joint import fit_joint
 from flyball.monitoring.profile import CategoryLevels, ColumnCounts, NumericBins, Reference
 from flyball.monitoring.seasons import MONDAY, SeasonSpec, learn_season
-from flyball.monitoring.tally import BUCKETS
 
 if TYPE_CHECKING:
     import numpy as np
