@@ -69,7 +69,7 @@ def write_rows(folder: Path, seed: int) -> None:
 
 
 def train(workspace: Workspace, noise: str) -> str:
-    root = workspace.project
+    root = workspace.root
     (root / "project.py").write_text(PROJECT.replace("NOISE", NOISES[noise]))
     code = snapshot_code(root, workspace.blobs)
     services = RunServices(workspace=workspace, project_root=root, source_root=root, code=code.digest)
@@ -80,8 +80,8 @@ def train(workspace: Workspace, noise: str) -> str:
 
 def test_a_version_is_made_again_after_code_and_data_have_moved_on(workspace: Workspace) -> None:
     ref = train(workspace, "none")
-    write_rows(workspace.project, seed=1)
-    (workspace.project / "project.py").write_text("raise RuntimeError('not this one')")
+    write_rows(workspace.root, seed=1)
+    (workspace.root / "project.py").write_text("raise RuntimeError('not this one')")
     found = reproduce(workspace, ref)
     assert (found.outcome, found.reasons, found.environment) == ("identical", (), ())
     assert found.comparison.is_same_content
@@ -103,7 +103,7 @@ def test_chance_is_found_and_named(workspace: Workspace) -> None:
 
 def test_what_a_step_reads_by_itself_is_suspected(workspace: Workspace) -> None:
     ref = train(workspace, "file")
-    (workspace.project / "noise.dat").write_text("0.7")
+    (workspace.root / "noise.dat").write_text("0.7")
     found = reproduce(workspace, ref)
     assert found.outcome == "different"
     assert "a file, an address or a time that a step reads by itself" in found.reasons[1]
@@ -111,7 +111,7 @@ def test_what_a_step_reads_by_itself_is_suspected(workspace: Workspace) -> None:
 
 def test_a_large_tolerance_makes_near_models_equal(workspace: Workspace) -> None:
     ref = train(workspace, "file")
-    (workspace.project / "noise.dat").write_text("0.001")
+    (workspace.root / "noise.dat").write_text("0.001")
     assert reproduce(workspace, ref, tolerance=0.01).outcome == "equal"
 
 

@@ -25,7 +25,7 @@ def test_defaults_are_a_local_workspace_in_the_project(tmp_path: Path) -> None:
     root = tmp_path / "bare"
     root.mkdir()
     assert load_settings(environment=NOTHING, start=root) == Settings(
-        project=root,
+        root=root,
         name="bare",
         workspace=root / ".flyball",
         database=f"sqlite:///{root}/.flyball/flyball.db",
@@ -36,7 +36,7 @@ def test_defaults_are_a_local_workspace_in_the_project(tmp_path: Path) -> None:
 
 def test_the_project_is_found_from_a_folder_beneath_it(project: Path) -> None:
     found = load_settings(environment=NOTHING, start=project / "sub" / "folder")
-    assert (found.project, found.name, found.workspace) == (project, "shop-models", project / ".flyball")
+    assert (found.root, found.name, found.workspace) == (project, "shop-models", project / ".flyball")
 
 
 def test_the_nearest_project_counts(project: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_flag_that_was_not_given_and_an_empty_variable_do_not_count(project: P
 
 @pytest.mark.parametrize("name", SETTABLE)
 def test_every_setting_has_a_variable(name: str, tmp_path: Path) -> None:
-    choices = {"clock": "virtual", "log_level": "debug", "webhook_networks": "any"}
+    choices = {"clock": "virtual", "log_level": "debug", "webhook_networks": "any", "project": "risk"}
     example = {"url": "https://team", "port": "9", **choices}.get(name, "/some/where")
     found = load_settings(environment={f"FLYBALL_{name.upper()}": example}, start=tmp_path)
     assert str(getattr(found, name)) == example
@@ -133,8 +133,8 @@ def test_an_unknown_setting_is_told_with_the_nearest(project: Path) -> None:
         load_settings(environment=NOTHING, start=project)
 
 
-def test_the_project_is_no_setting(project: Path) -> None:
-    (project / "flyball.toml").write_text('project = "x"', encoding="utf-8")
+def test_the_root_folder_is_no_setting(project: Path) -> None:
+    (project / "flyball.toml").write_text('root = "x"', encoding="utf-8")
     with pytest.raises(InvalidInput, match="no setting"):
         load_settings(environment=NOTHING, start=project)
 
@@ -152,7 +152,7 @@ def test_another_process_gets_the_same_settings(project: Path) -> None:
     handed_on = as_environment(settings)
     assert load_settings(environment=handed_on, start=project) == settings
     from_another_folder = load_settings(environment=handed_on, start=project.parent)
-    assert dataclasses.replace(from_another_folder, project=project) == settings
+    assert dataclasses.replace(from_another_folder, root=project) == settings
 
 
 def test_the_signing_key_counts_from_where_it_is_named_and_may_be_none(project: Path) -> None:
@@ -164,3 +164,17 @@ def test_the_signing_key_counts_from_where_it_is_named_and_may_be_none(project: 
     )
     (project / "flyball.toml").write_text('signing_key = ""\n', encoding="utf-8")
     assert load_settings(environment=NOTHING, start=below).signing_key == ""
+
+
+def test_another_process_looks_a_project_up_anew(project: Path) -> None:
+    home = load_settings(environment=NOTHING, start=project)
+    own = dataclasses.replace(home, project="risk", workspace=home.workspace / "projects" / "risk", home=home)
+    assert own.folder == own.workspace == dataclasses.replace(home, project="risk").folder
+    given = as_environment(own)
+    assert (given["FLYBALL_PROJECT"], given["FLYBALL_WORKSPACE"]) == ("risk", str(home.workspace))
+
+
+@pytest.mark.parametrize("name", ["Risk", "..", "a/b", "-x", "x" * 51, "a b"])
+def test_what_cannot_be_a_folder_and_a_schema_everywhere_is_no_name_of_a_project(name: str, project: Path) -> None:
+    with pytest.raises(InvalidInput, match="name of a project"):
+        load_settings({"project": name}, environment=NOTHING, start=project)

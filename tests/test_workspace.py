@@ -90,4 +90,4 @@ def test_a_quick_workspace_stands_in_its_own_folder_inside_a_project(tmp_path: P
     (tmp_path / "flyball.toml").write_text("", encoding="utf-8")
     (tmp_path / "inside").mkdir()
     with quick(tmp_path / "inside") as here:
-        assert here.project == tmp_path / "inside"
+        assert here.root == tmp_path / "inside"

@@ -38,9 +38,9 @@ class RemoteWorkspace:
         self._made: dict[str, RemoteService] = {}
 
     @property
-    def project(self) -> Path:
-        """Root folder of the project on this machine."""
-        return self.settings.project
+    def root(self) -> Path:
+        """Root folder of one's code on this machine."""
+        return self.settings.root
 
     def __getattr__(self, name: str) -> Any:
         if name not in SERVICES:

@@ -159,7 +159,7 @@ class _Trainings:
             try:
                 done = subprocess.run(
                     command,
-                    cwd=settings.project,
+                    cwd=settings.root,
                     env=environment,
                     capture_output=True,
                     text=True,
@@ -191,7 +191,7 @@ class _Services(RunServices):
 
     def __init__(self, workspace: Any, version: ModelVersion, folder: Path, moment: Clock) -> None:
         super().__init__(
-            workspace=workspace, project_root=folder, source_root=workspace.settings.project, code=version.code
+            workspace=workspace, project_root=folder, source_root=workspace.settings.root, code=version.code
         )
         put = object.__setattr__
         put(self, "data", pinned_data(version, workspace.data))

@@ -133,7 +133,7 @@ def run(
         id=shared if join else id,
         parent=parent.id if isinstance(parent, LiveRun) else parent,
         environment={} if join else provenance.environment(),
-        code="" if join else provenance.commit(settings.project),
+        code="" if join else provenance.commit(settings.root),
         user=provenance.user(),
         join=join,
         durable=durable,
@@ -338,7 +338,7 @@ def snapshot(name: str, data: object = None, *, dataset: Dataset | None = None, 
     here = connect()
     source = str(data) if isinstance(data, Path) else data
     return take_snapshot(
-        here.data, here.blobs, dataset or name, source, root=here.project, cache=here.cache, branch=branch,
+        here.data, here.blobs, dataset or name, source, root=here.root, cache=here.cache, branch=branch,
         service=Service(endpoint=here.settings.s3_endpoint, region=here.settings.s3_region),
     )  # fmt: skip
 
@@ -433,7 +433,7 @@ def tune(
     from flyball.tuning.tune import tune as search
 
     here = connect()
-    services = RunServices(workspace=here, project_root=here.project, source_root=here.project)
+    services = RunServices(workspace=here, project_root=here.root, source_root=here.root)
     return search(target, metric, services=services, **settings)
 
 

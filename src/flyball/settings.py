@@ -7,18 +7,24 @@ A relative path in the project file counts from the project; one in a flag or va
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from flyball.errors import InvalidInput, did_you_mean
 
 FILE = "flyball.toml"
+HOME = "default"
+"""The project that is the workspace itself; it holds what is known of the others."""
+PROJECTS = "projects"
+"""Folder of the workspace below which the other projects have theirs, and the same word in addresses."""
 ClockKind = Literal["system", "virtual"]
 Networks = Literal["public", "any"]
 LogLevel = Literal["debug", "info", "warning", "error", "critical"]
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9._-]{0,49}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +32,11 @@ class Settings:
     """All settings of one process.
 
     Attributes:
-        project: Root folder of the project: the one that holds `flyball.toml`.
-        name: Name of the project; by default the root folder's.
-        module: File of the project that declares its pipelines and loops, relative to `project`.
+        root: Root folder of one's code: the one that holds `flyball.toml`.
+        name: What this code is called when other tools are told of it; by default as the root folder.
+        module: File that declares pipelines and loops, relative to `root`.
         workspace: Folder of the local workspace.
+        project: The project of the workspace, or of the server at `url`, that one works in; `default` is the workspace itself.
         url: Address of a team server; empty means the local workspace.
         token: Token for the team server.
         database: SQLAlchemy URL; by default SQLite in the workspace.
@@ -48,12 +55,15 @@ class Settings:
         openlineage_key: Sent to that address as a bearer token, if it is set.
         otlp: Where traces are sent by OTLP/HTTP, such as `http://localhost:4318`; empty: nowhere.
         executor: Where the steps of pipelines run: `local`, this machine, or the name of another executor.
+        home: The settings of the workspace that holds the project, where these are already those of the project's own
+            database, objects and folder; nobody sets it.
     """
 
-    project: Path
+    root: Path
     name: str
     module: str = "project.py"
     workspace: Path
+    project: str = HOME
     url: str = ""
     token: str = ""
     database: str
@@ -71,9 +81,20 @@ class Settings:
     openlineage_key: str = ""
     otlp: str = ""
     executor: str = "local"
+    home: Settings | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Folder on this machine for what belongs to the project alone, such as runs that are still to be sent."""
+        return self.workspace if self.is_home or self.home is not None else self.workspace / PROJECTS / self.project
+
+    @property
+    def is_home(self) -> bool:
+        """Whether they are those of the workspace itself, and not of a further project in it."""
+        return self.project == HOME
 
 
-SETTABLE = tuple(field.name for field in fields(Settings) if field.name != "project")
+SETTABLE = tuple(field.name for field in fields(Settings) if field.name not in ("root", "home"))
 
 
 def find_project(start: Path) -> Path | None:
@@ -120,7 +141,7 @@ def load_settings(
     chosen.setdefault("database", f"sqlite:///{workspace / 'flyball.db'}")
     chosen.setdefault("objects", str(workspace / "objects"))
     chosen.setdefault("online", f"sqlite:///{workspace / 'online.db'}")
-    return Settings(project=project, **chosen)  # type: ignore[arg-type]  # each value was read by its field's type
+    return Settings(root=project, **chosen)  # type: ignore[arg-type]  # each value was read by its field's type
 
 
 def _read(name: str, value: object, source: str) -> object:
@@ -135,6 +156,8 @@ def _read(name: str, value: object, source: str) -> object:
         if name == choice and text not in get_args(kind):
             known = ", ".join(repr(value) for value in get_args(kind))
             raise InvalidInput(f"{source} sets {name} to '{text}'.", hint=f"Use one of {known}.")
+    if name == "project":
+        return check_project(text, source)
     if name == "url" and not text.startswith(("http://", "https://")):
         raise InvalidInput(f"{source} sets url to '{text}'.", hint="Write it as http://host:port.")
     return text
@@ -183,4 +206,23 @@ def _load(path: Path) -> dict[str, object]:
 
 def as_environment(settings: Settings) -> dict[str, str]:
     """The environment variables that give another process the same settings."""
-    return {f"FLYBALL_{name.upper()}": str(getattr(settings, name)) for name in SETTABLE}
+    # A project is looked up anew by who opens it: its own places are no settings that somebody chose.
+    given = settings if settings.home is None else replace(settings.home, project=settings.project)
+    return {f"FLYBALL_{name.upper()}": str(getattr(given, name)) for name in SETTABLE}
+
+
+def check_project(name: str, source: str = "") -> str:
+    """Gives the name back if a project may have it.
+
+    A name becomes a folder, a schema of a database and a part of an address, where some tell capitals apart and some do not.
+
+    Raises:
+        InvalidInput: it holds other than small letters, digits, dot, dash and underscore, or is over 50 long.
+    """
+    if not _PROJECT.fullmatch(name):
+        where = f", as {source} has it," if source else ""
+        raise InvalidInput(
+            f"{name[:60]!r}{where} cannot be the name of a project.",
+            hint="Use 1 to 50 small letters, digits, '.', '-' and '_', beginning with a letter or digit.",
+        )
+    return name

@@ -33,7 +33,7 @@ def workspace(folder: Path | str, clock: ClockKind = "system") -> Workspace:
         "objects": root / ".flyball" / "objects",
         "clock": clock,
     }
-    settings = replace(load_settings(flags, environment={}, start=root), project=root, url="")
+    settings = replace(load_settings(flags, environment={}, start=root), root=root, url="")
     made = Workspace(settings, durable=False)
     engine = made.database.engine
     engine.dispose()  # the connections that made the tables still wait for the disk

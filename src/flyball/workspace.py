@@ -21,6 +21,7 @@ from flyball.settings import Settings
 if TYPE_CHECKING:
     from flyball.alerts.alert import Alerts
     from flyball.alerts.webhooks import Webhooks
+    from flyball.automl.searches import AutoMl
     from flyball.data.catalog import Catalog
     from flyball.data.datasets import Data
     from flyball.data.external import External
@@ -72,6 +73,7 @@ SERVICES = {
     "alerts": "flyball.alerts.alert:Alerts",
     "approvals": "flyball.registry.approvals:Approvals",
     "assessments": "flyball.tracking.assessments:Assessments",
+    "automl": "flyball.automl.searches:AutoMl",
     "catalog": "flyball.data.catalog:Catalog",
     "clock": "flyball.storage.virtual_clock:VirtualClock",
     "comments": "flyball.registry.comments:Comments",
@@ -135,9 +137,9 @@ class Workspace:
         self._lock = threading.RLock()
 
     @property
-    def project(self) -> Path:
-        """Root folder of the project."""
-        return self.settings.project
+    def root(self) -> Path:
+        """Root folder of one's code."""
+        return self.settings.root
 
     @property
     def cache(self) -> Path:
@@ -193,6 +195,13 @@ class Workspace:
         from flyball.registry.approvals import Approvals
 
         return self._room("approvals", Approvals)
+
+    @property
+    def automl(self) -> AutoMl:
+        """Searches for the best model of a column."""
+        from flyball.automl.searches import AutoMl
+
+        return self._room("automl", AutoMl)
 
     @property
     def catalog(self) -> Catalog:

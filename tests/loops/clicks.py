@@ -125,7 +125,7 @@ class Life:
         """Hands the loop of the project over, with some of it changed."""
         from dataclasses import replace
 
-        root = self.workspace.project
+        root = self.workspace.root
         (loop,) = [item for item in load_project(root, "project.py").declarations if isinstance(item, Loop)]
         code = snapshot_code(root, self.workspace.blobs).digest
         whole = replace(loop, code=code, module="project.py", source_root=str(root))
@@ -160,7 +160,7 @@ class Life:
 
     def collect(self, rows: pa.Table) -> None:
         """The rows arrive where the dataset finds them."""
-        folder = self.workspace.project / "data"
+        folder = self.workspace.root / "data"
         folder.mkdir(exist_ok=True)
         pq.write_table(rows, folder / f"{len(list(folder.iterdir())):03d}.parquet")
 

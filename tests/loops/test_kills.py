@@ -46,7 +46,7 @@ class Controllers:
         command = [sys.executable, "-m", "flyball.server.controller"]
         with log:
             self._process = subprocess.Popen(
-                command, env={**os.environ, **as_environment(settings)}, stdout=log, stderr=log, cwd=settings.project
+                command, env={**os.environ, **as_environment(settings)}, stdout=log, stderr=log, cwd=settings.root
             )
 
     def kill(self, what: str) -> None:

@@ -25,7 +25,7 @@ OFTEN = canary([50, 100], hold="2d", min_predictions=20)
 
 def register_by_hand(life: Life, source: str = FRAGILE) -> None:
     """A version that is a function of a file; it is judged by no gate and rolled out."""
-    path = life.workspace.project / "fragile.py"
+    path = life.workspace.root / "fragile.py"
     path.write_text(source, encoding="utf-8")
     spec = importlib.util.spec_from_file_location("fragile", path)
     assert spec is not None

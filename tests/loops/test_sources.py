@@ -18,7 +18,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.fixture
 def watched(workspace: Workspace) -> Path:
     """A file that is looked at once by each watcher."""
-    source = workspace.project / "prices.csv"
+    source = workspace.root / "prices.csv"
     source.write_text("a\n1\n")
     workspace.data.declare(fb.dataset("prices", str(source), watch="1h"))
     return source

@@ -374,7 +374,7 @@ def register_in_a_run(workspace: Workspace, key: Path) -> ModelVersion:
     """What `fb.register` in a pipeline does, in a project whose settings name a key."""
     settings = replace(workspace.settings, signing_key=str(key))
     with Workspace(settings, durable=False) as here:
-        services = RunServices(workspace=here, project_root=here.project, source_root=here.project, code="")
+        services = RunServices(workspace=here, project_root=here.root, source_root=here.root, code="")
         run = here.tracking.create_run("train")
         rows = Table(pa.table({"age": [1.0, 2.0]}))
 

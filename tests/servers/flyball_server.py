@@ -44,6 +44,6 @@ def url(workspace: Workspace) -> Iterator[str]:
 @pytest.fixture
 def remote(url: str, workspace: Workspace) -> Iterator[RemoteWorkspace]:
     """The workspace as one sees it from another machine."""
-    cache = workspace.project / "another-machine"
+    cache = workspace.root / "another-machine"
     with RemoteWorkspace(load_settings({"url": url, "workspace": str(cache)}, environment={})) as made:
         yield made

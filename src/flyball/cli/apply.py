@@ -25,16 +25,16 @@ def apply(workspace: Any, plan: bool, as_json: bool) -> None:
     from flyball.pipelines.code_snapshot import load_project, snapshot_code
 
     settings = workspace.settings
-    project = load_project(settings.project, settings.module)
+    project = load_project(settings.root, settings.module)
     loops = [item for item in project.declarations if isinstance(item, Loop)]
     if not (
         loops or any(isinstance(item, Dataset) for item in project.declarations) or views_among(project.declarations)
     ):
         raise InvalidInput(
-            f"{settings.project / settings.module} declares nothing that could be applied.",
+            f"{settings.root / settings.module} declares nothing that could be applied.",
             hint="Call fb.loop(...), fb.dataset(...) or fb.feature_view(...) at its top level.",
         )
-    code = snapshot_code(settings.project, workspace.blobs)
+    code = snapshot_code(settings.root, workspace.blobs)
     declared: list[tuple[str, str, Any]] = [
         *(("dataset", item.name, item) for item in project.declarations if isinstance(item, Dataset)),
         *(("feature view", view.name, view) for view in views_among(project.declarations)),
@@ -45,7 +45,7 @@ def apply(workspace: Any, plan: bool, as_json: bool) -> None:
                 f"Loop '{loop.name}' names the pipeline '{loop.pipeline}', which is not in {settings.module}."
             )
         project.pipelines[loop.pipeline].bind(loop.params)
-        whole = replace(loop, code=code.digest, module=settings.module, source_root=str(settings.project))
+        whole = replace(loop, code=code.digest, module=settings.module, source_root=str(settings.root))
         declared.append(("loop", loop.name, whole))
     rows = [(kind, name, _change(workspace, kind, name, noun)) for kind, name, noun in declared]
     if not plan:

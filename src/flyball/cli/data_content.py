@@ -179,7 +179,7 @@ def watch(workspace: Any, names: tuple[str, ...], every: str, once: bool, as_jso
     from flyball.data.watch import Watcher
 
     watcher = Watcher(
-        workspace.data, workspace.blobs, workspace.time, root=workspace.project, cache=workspace.cache,
+        workspace.data, workspace.blobs, workspace.time, root=workspace.root, cache=workspace.cache,
         service=service_of(workspace), only={name: parse_duration(every) for name in names},
     )  # fmt: skip
     while True:

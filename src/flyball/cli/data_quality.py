@@ -30,7 +30,7 @@ def check(workspace: Any, dataset: str, file: str | None, sample: int | None, as
     from flyball.errors import InvalidInput
 
     snapshot = find_snapshot(workspace, dataset)
-    place = Path(file) if file else workspace.project / _FILE
+    place = Path(file) if file else workspace.root / _FILE
     if not place.exists():
         raise InvalidInput(
             f"There is no file '{place.name}' with checks.",

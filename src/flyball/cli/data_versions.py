@@ -52,7 +52,7 @@ def snapshot(workspace: Any, name: str, source: str | None, branch: str, as_json
     """Take a snapshot of the dataset NAME: of SOURCE (a file, pattern, folder, s3://bucket/prefix), or of its own source."""
     from flyball.data.snapshot import take_snapshot
 
-    root = Path.cwd() if source else workspace.project
+    root = Path.cwd() if source else workspace.root
     if not source:
         _learn(workspace, name)
     before = workspace.data.list_snapshots(name, limit=1)
@@ -98,7 +98,7 @@ def _remember(workspace: Any, name: str, source: str) -> None:
         return
     if "://" not in source:
         place = Path.cwd() / source
-        source = str(place.relative_to(workspace.project) if place.is_relative_to(workspace.project) else place)
+        source = str(place.relative_to(workspace.root) if place.is_relative_to(workspace.root) else place)
     workspace.data.declare(replace(declared, source=source))
 
 
@@ -110,7 +110,7 @@ def status(workspace: Any, name: str, source: str | None, as_json: bool) -> None
     """Tell what changed in the source of the dataset NAME since its latest snapshot. Ends with 1 if something did."""
     from flyball.data.status import source_status
 
-    root = Path.cwd() if source else workspace.project
+    root = Path.cwd() if source else workspace.root
     found = source_status(workspace.data, workspace.blobs, name, source or "", root=root, cache=workspace.cache)
     if as_json:
         print_json(found)

@@ -345,7 +345,7 @@ def reader_of(workspace: Any) -> Any:
 
     found = [item for item in declarations_of(workspace) if isinstance(item, PythonView)]
     return Reader(
-        data=workspace.data, features=workspace.features, blobs=workspace.blobs, root=workspace.settings.project,
+        data=workspace.data, features=workspace.features, blobs=workspace.blobs, root=workspace.settings.root,
         cache=workspace.cache, functions={item.name: item for item in found},
     )  # fmt: skip
 
@@ -362,9 +362,9 @@ def declarations_of(workspace: Any) -> list[object]:
     from flyball.pipelines.code_snapshot import load_project
 
     settings = workspace.settings
-    if not (settings.project / settings.module).is_file():
+    if not (settings.root / settings.module).is_file():
         return []
-    return list(load_project(settings.project, settings.module).declarations)
+    return list(load_project(settings.root, settings.module).declarations)
 
 
 def _typed(workspace: Any, names: list[str], entity: dict[str, str]) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def export_pipeline(
     if exporter.needs_image and not image:
         raise InvalidInput(f"Steps on {language} need a container image.", hint="Give it with --image.")
     settings = load_settings()
-    found = load_project(settings.project, settings.module).pipelines
+    found = load_project(settings.root, settings.module).pipelines
     if pipeline not in found:
         raise NotFound(f"The project has no pipeline '{pipeline}'.", hint=did_you_mean(pipeline, found))
     params = dict(split_pair(text) for text in given)

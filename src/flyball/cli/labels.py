@@ -303,7 +303,7 @@ def snapshot(workspace: Any, name: str, as_json: bool) -> None:
     """Take a snapshot of the book of labels of the set NAME, as the dataset labels-NAME."""
     from flyball.labels.snapshots import snapshot_labels
 
-    taken = snapshot_labels(workspace.labels, workspace.data, workspace.blobs, name, root=workspace.project)
+    taken = snapshot_labels(workspace.labels, workspace.data, workspace.blobs, name, root=workspace.root)
     print_json(taken) if as_json else click.echo(f"{taken.dataset}/{taken.id[:12]}: {taken.summary}")
 
 

@@ -45,9 +45,9 @@ def replay(
     from flyball.pipelines.code_snapshot import load_project
 
     settings = workspace.settings
-    project = load_project(settings.project, settings.module)
+    project = load_project(settings.root, settings.module)
     dataset = _declared(project.declarations, Dataset, dataset_name)
-    raw = read_files(settings.project, history)
+    raw = read_files(settings.root, history)
     rows = with_features(workspace, raw, view_names, dataset.time) if view_names else raw
     if rows.num_rows == 0:
         raise InvalidInput(f"'{history}' holds no rows.")
@@ -58,7 +58,7 @@ def replay(
         dataset=dataset,
         rows=rows,
         raw=raw,
-        collect=None if collect is None else settings.project / Path(collect),
+        collect=None if collect is None else settings.root / Path(collect),
     )
     predictions = labels = 0
     with _Bar(as_json) as tell:

@@ -126,7 +126,7 @@ def prepare(workspace: Any, name: str, executor: str | None) -> tuple[Pipeline[.
     from flyball.pipelines.code_snapshot import load_project, snapshot_code
     from flyball.run_services import RunServices
 
-    root = workspace.settings.project
+    root = workspace.settings.root
     project = load_project(root, workspace.settings.module)
     if name not in project.pipelines:
         raise NotFound(f"The project has no pipeline '{name}'.", hint=did_you_mean(name, project.pipelines))
@@ -141,7 +141,7 @@ def prepare(workspace: Any, name: str, executor: str | None) -> tuple[Pipeline[.
 def _list(workspace: Any, *, as_json: bool) -> None:
     from flyball.pipelines.code_snapshot import load_project
 
-    found = load_project(workspace.settings.project, workspace.settings.module).pipelines.values()
+    found = load_project(workspace.settings.root, workspace.settings.module).pipelines.values()
     if as_json:
         print_json([{"name": p.name, "params": {key: repr(value) for key, value in p.params.items()}} for p in found])
     else:

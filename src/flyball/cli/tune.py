@@ -53,7 +53,7 @@ def tune(
     from flyball.tuning.tune import tune as search
 
     with open_workspace(workspace_folder, url) as workspace:
-        root = workspace.settings.project
+        root = workspace.settings.root
         project = load_project(root, workspace.settings.module)
         if pipeline not in project.pipelines:
             raise NotFound(f"The project has no pipeline '{pipeline}'.", hint=did_you_mean(pipeline, project.pipelines))

@@ -32,7 +32,7 @@ class Sources:
             workspace.data,
             workspace.blobs,
             workspace.time,
-            root=settings.project,
+            root=settings.root,
             cache=workspace.cache,
             service=Service(endpoint=settings.s3_endpoint, region=settings.s3_region),
         )

@@ -295,7 +295,7 @@ def test_no_path_climbs_out(api: Api, workspace: Workspace, run: str, root: str,
         body = b'{"path": "x", "upload_id": "%s", "parts": [], "num_parts": 1}' % (b"0" * 32)
         assert ask(api, "POST", f"{PARTS}/{step}/{root}/{path}", body) in (400, 404)
     assert of_run(api, run) == {}
-    assert list(workspace.project.rglob("x")) == []
+    assert list(workspace.root.rglob("x")) == []
 
 
 @pytest.mark.parametrize("path", ABSOLUTE)
@@ -306,7 +306,7 @@ def test_no_path_is_absolute(api: Api, workspace: Workspace, run: str, root: str
     # Below a run it is a name as any other, and stays there.
     ask(api, "PUT", f"{FILES}/{root}/{path}")
     assert all(name.partition("/")[0] in ("etc", "C:", "file:") for name in of_run(api, run))
-    assert list(workspace.project.rglob("x")) == []
+    assert list(workspace.root.rglob("x")) == []
 
 
 @pytest.mark.parametrize(
