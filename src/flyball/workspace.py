@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from flyball.alerts.alert import Alerts
     from flyball.alerts.webhooks import Webhooks
     from flyball.automl.searches import AutoMl
+    from flyball.automl.searches import AutoMl
     from flyball.data.catalog import Catalog
     from flyball.data.datasets import Data
     from flyball.data.external import External
@@ -73,6 +74,7 @@ SERVICES = {
     "alerts": "flyball.alerts.alert:Alerts",
     "approvals": "flyball.registry.approvals:Approvals",
     "assessments": "flyball.tracking.assessments:Assessments",
+    "automl": "flyball.automl.searches:AutoMl",
     "automl": "flyball.automl.searches:AutoMl",
     "catalog": "flyball.data.catalog:Catalog",
     "clock": "flyball.storage.virtual_clock:VirtualClock",
@@ -195,6 +197,13 @@ class Workspace:
         from flyball.registry.approvals import Approvals
 
         return self._room("approvals", Approvals)
+
+    @property
+    def automl(self) -> AutoMl:
+        """Searches for the best model of a column."""
+        from flyball.automl.searches import AutoMl
+
+        return self._room("automl", AutoMl)
 
     @property
     def automl(self) -> AutoMl:
