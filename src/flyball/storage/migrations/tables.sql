@@ -1109,6 +1109,52 @@ CREATE TABLE access_tokens (
 	CONSTRAINT pk_access_tokens PRIMARY KEY (id)
 );
 
+CREATE TABLE audit (
+	id BIGINT NOT NULL, 
+	at BIGINT NOT NULL, 
+	who VARCHAR(200) NOT NULL, 
+	kind VARCHAR(20) NOT NULL, 
+	token VARCHAR(64) NOT NULL, 
+	project VARCHAR(200) NOT NULL, 
+	verb VARCHAR(100) NOT NULL, 
+	action VARCHAR(100) NOT NULL, 
+	subject VARCHAR(300) NOT NULL, 
+	event INTEGER, 
+	facts TEXT NOT NULL, 
+	previous VARCHAR(64) NOT NULL, 
+	hash VARCHAR(64) NOT NULL, 
+	CONSTRAINT pk_audit PRIMARY KEY (id)
+);
+
+CREATE TABLE audit_head (
+	name VARCHAR(20) NOT NULL, 
+	id BIGINT NOT NULL, 
+	hash VARCHAR(64) NOT NULL, 
+	event BIGINT NOT NULL, 
+	signed_id BIGINT NOT NULL, 
+	signed_at BIGINT NOT NULL, 
+	CONSTRAINT pk_audit_head PRIMARY KEY (name)
+);
+
+CREATE TABLE audit_seals (
+	id BIGINT NOT NULL, 
+	hash VARCHAR(64) NOT NULL, 
+	at BIGINT NOT NULL, 
+	"key" VARCHAR(64) NOT NULL, 
+	signature VARCHAR(128) NOT NULL, 
+	CONSTRAINT pk_audit_seals PRIMARY KEY (id)
+);
+
+CREATE TABLE automl_searches (
+	name VARCHAR(128) NOT NULL, 
+	created BIGINT NOT NULL, 
+	state VARCHAR(16) NOT NULL, 
+	is_cancelled BOOLEAN NOT NULL, 
+	holder VARCHAR(64) NOT NULL, 
+	search TEXT NOT NULL, 
+	CONSTRAINT pk_automl_searches PRIMARY KEY (name)
+);
+
 CREATE TABLE access_group_accounts (
 	"group" VARCHAR(128) NOT NULL, 
 	account VARCHAR(128) NOT NULL, 
@@ -1116,6 +1162,14 @@ CREATE TABLE access_group_accounts (
 	CONSTRAINT pk_access_group_accounts PRIMARY KEY ("group", account), 
 	CONSTRAINT fk_access_group_accounts_account FOREIGN KEY(account) REFERENCES access_accounts (name), 
 	CONSTRAINT fk_access_group_accounts_group FOREIGN KEY("group") REFERENCES access_groups (name)
+);
+
+CREATE TABLE automl_candidates (
+	search VARCHAR(128) NOT NULL, 
+	number INTEGER NOT NULL, 
+	candidate TEXT NOT NULL, 
+	CONSTRAINT pk_automl_candidates PRIMARY KEY (search, number), 
+	CONSTRAINT fk_automl_candidates_search FOREIGN KEY(search) REFERENCES automl_searches (name)
 );
 
 CREATE INDEX ix_access_attempts_last ON access_attempts (last);
@@ -1145,6 +1199,16 @@ CREATE INDEX ix_alerts_subject ON alerts (subject, id);
 CREATE INDEX ix_assessments_session ON assessments (session);
 
 CREATE INDEX ix_assessments_trace ON assessments (trace);
+
+CREATE INDEX ix_audit_action ON audit (action, id);
+
+CREATE INDEX ix_audit_subject ON audit (subject, id);
+
+CREATE INDEX ix_audit_who ON audit (who, id);
+
+CREATE INDEX ix_automl_searches_created ON automl_searches (created);
+
+CREATE INDEX ix_automl_searches_state ON automl_searches (state);
 
 CREATE INDEX ix_catalog_accesses_ref ON catalog_accesses (ref, id);
 

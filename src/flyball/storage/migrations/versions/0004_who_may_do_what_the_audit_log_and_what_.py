@@ -104,6 +104,61 @@ def upgrade() -> None:
         batch_op.create_index("ix_access_tokens_session", ["session"], unique=False)
 
     op.create_table(
+        "audit",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("who", sa.String(length=200), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("token", sa.String(length=64), nullable=False),
+        sa.Column("project", sa.String(length=200), nullable=False),
+        sa.Column("verb", sa.String(length=100), nullable=False),
+        sa.Column("action", sa.String(length=100), nullable=False),
+        sa.Column("subject", sa.String(length=300), nullable=False),
+        sa.Column("event", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("facts", sa.Text(), nullable=False),
+        sa.Column("previous", sa.String(length=64), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
+    )
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.create_index("ix_audit_action", ["action", "id"], unique=False)
+        batch_op.create_index("ix_audit_subject", ["subject", "id"], unique=False)
+        batch_op.create_index("ix_audit_who", ["who", "id"], unique=False)
+
+    op.create_table(
+        "audit_head",
+        sa.Column("name", sa.String(length=20), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("event", sa.BigInteger(), nullable=False),
+        sa.Column("signed_id", sa.BigInteger(), nullable=False),
+        sa.Column("signed_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_audit_head")),
+    )
+    op.create_table(
+        "audit_seals",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("signature", sa.String(length=128), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_seals")),
+    )
+    op.create_table(
+        "automl_searches",
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("is_cancelled", sa.Boolean(), nullable=False),
+        sa.Column("holder", sa.String(length=64), nullable=False),
+        sa.Column("search", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_automl_searches")),
+    )
+    with op.batch_alter_table("automl_searches", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_automl_searches_created"), ["created"], unique=False)
+        batch_op.create_index(batch_op.f("ix_automl_searches_state"), ["state"], unique=False)
+
+    op.create_table(
         "access_group_accounts",
         sa.Column("group", sa.String(length=128), nullable=False),
         sa.Column("account", sa.String(length=128), nullable=False),
@@ -115,6 +170,14 @@ def upgrade() -> None:
     with op.batch_alter_table("access_group_accounts", schema=None) as batch_op:
         batch_op.create_index("ix_access_group_accounts_account", ["account"], unique=False)
 
+    op.create_table(
+        "automl_candidates",
+        sa.Column("search", sa.String(length=128), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("candidate", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["search"], ["automl_searches.name"], name=op.f("fk_automl_candidates_search")),
+        sa.PrimaryKeyConstraint("search", "number", name=op.f("pk_automl_candidates")),
+    )
     with op.batch_alter_table("label_items", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_label_items_queue"))
         batch_op.create_index(
@@ -133,10 +196,24 @@ def downgrade() -> None:
             batch_op.f("ix_label_items_queue"), ["label_set", "is_open", "priority", "number"], unique=False
         )
 
+    op.drop_table("automl_candidates")
     with op.batch_alter_table("access_group_accounts", schema=None) as batch_op:
         batch_op.drop_index("ix_access_group_accounts_account")
 
     op.drop_table("access_group_accounts")
+    with op.batch_alter_table("automl_searches", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_automl_searches_state"))
+        batch_op.drop_index(batch_op.f("ix_automl_searches_created"))
+
+    op.drop_table("automl_searches")
+    op.drop_table("audit_seals")
+    op.drop_table("audit_head")
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.drop_index("ix_audit_who")
+        batch_op.drop_index("ix_audit_subject")
+        batch_op.drop_index("ix_audit_action")
+
+    op.drop_table("audit")
     with op.batch_alter_table("access_tokens", schema=None) as batch_op:
         batch_op.drop_index("ix_access_tokens_session")
         batch_op.drop_index("ix_access_tokens_run")
