@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from flyball.errors import InvalidInput, LeaseLost
+from flyball.errors import Conflict, InvalidInput, LeaseLost
 from flyball.storage.tables import metadata
 
 leases = sa.Table(
@@ -36,8 +36,8 @@ class Dialect(Protocol):
     begin: str
     """What begins a transaction that may write; empty where the driver begins one with the first statement."""
 
-    def engine(self, url: sa.URL) -> sa.Engine:
-        """An engine with the settings that keep what was acknowledged."""
+    def engine(self, url: sa.URL, connections: int) -> sa.Engine:
+        """An engine with the settings that keep what was acknowledged; keeps so many connections open."""
         ...
 
     def insert(self, table: sa.Table) -> Any:
@@ -98,9 +98,17 @@ class HeldConnection:
 
 
 class Database:
-    """One metadata database."""
+    """One metadata database.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: SQLAlchemy's address of it. `?schema=NAME` stands for that schema of a PostgreSQL database, and for nothing else in it.
+        connections: How many connections stay open; up to four times as many where more is to be done at once.
+
+    Attributes:
+        frozen: Why nothing may be written; empty where it may.
+    """
+
+    def __init__(self, url: str, *, connections: int = 8) -> None:
         try:
             parsed = sa.make_url(url)
         except (sa.exc.ArgumentError, ValueError):
@@ -110,7 +118,8 @@ class Database:
             ) from None  # the cause's message holds the password
         self.dialect = _dialect(parsed)
         self.url = parsed
-        self.engine = self.dialect.engine(parsed)
+        self.engine = self.dialect.engine(parsed, connections)
+        self.frozen = ""
         self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
 
     @contextmanager
@@ -119,13 +128,16 @@ class Database:
 
         Raises:
             InvalidInput: a value cannot be kept.
+            Conflict: nothing may be written.
         """
+        self._refuse_frozen()
         connected = self.engine.connect().execution_options(flyball_writes=True)
         with _unkeepable_refused(), connected as connection, connection.begin():
             yield connection
 
     def held(self) -> HeldConnection:
         """A connection for one thread that writes again and again."""
+        self._refuse_frozen()
         return HeldConnection(self)
 
     @contextmanager
@@ -211,6 +223,10 @@ class Database:
     def close(self) -> None:
         """Closes every connection."""
         self.engine.dispose()
+
+    def _refuse_frozen(self) -> None:
+        if self.frozen:
+            raise Conflict(self.frozen)
 
 
 def plain_rows(connection: sa.Connection, statement: sa.Select[Any]) -> list[tuple[Any, ...]]:

@@ -17,12 +17,15 @@ class Sqlite:
     now: sa.ColumnElement[float] = (sa.func.julianday("now") - 2440587.5) * 86400.0
     begin = "BEGIN IMMEDIATE"
 
-    def engine(self, url: sa.URL) -> sa.Engine:
+    def engine(self, url: sa.URL, connections: int) -> sa.Engine:
         """An engine on the file; makes its folder."""
         if url.database and url.database != ":memory:":
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         engine = sa.create_engine(
-            url, pool_size=8, max_overflow=24, connect_args={"timeout": 30, "check_same_thread": False}
+            url,
+            pool_size=connections,
+            max_overflow=3 * connections,
+            connect_args={"timeout": 30, "check_same_thread": False},
         )
         sa.event.listen(engine, "connect", _on_connect)
         sa.event.listen(engine, "begin", _on_begin)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -63,6 +64,43 @@ def prepare(database: Database) -> None:
     if not found and _create(database):
         return
     upgrade(database)
+
+
+def make(database: Database) -> None:
+    """Makes the schema that the address names, and all tables in it, where there are none yet."""
+    if database.dialect.name != "postgresql" or revision(database):
+        return
+    from flyball.storage.postgres import make_schema, schema_of
+
+    schema = schema_of(database.url)
+    if schema:
+        with database.transaction() as connection:
+            make_schema(connection, schema)
+    upgrade(database)
+
+
+def remove(url: str) -> None:
+    """Removes all that a database holds: the file, or the schema that its address names.
+
+    Raises:
+        InvalidInput: the address names a PostgreSQL database and no schema of it; that one is not ours to remove.
+    """
+    from flyball.storage.postgres import drop_schema, schema_of
+
+    place = sa.make_url(url)
+    if place.get_backend_name() == "sqlite":
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{place.database}{ending}").unlink(missing_ok=True)
+        return
+    schema = schema_of(place)
+    if not schema:
+        raise InvalidInput("A whole PostgreSQL database is not removed from here.", hint="Use DROP DATABASE.")
+    database = Database(url, connections=1)
+    try:
+        with database.transaction() as connection:
+            drop_schema(connection, schema)
+    finally:
+        database.close()
 
 
 def _create(database: Database) -> bool:
