@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from flyball.errors import MissingExtra
+from flyball.errors import InvalidInput, MissingExtra
+
+_MAKE_LOCK = 0x0F1C
+
+
+_SCHEMA = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
+
+
+def schema_of(url: sa.URL) -> str:
+    """The schema that an address names by `?schema=`; empty for the database's own.
+
+    Raises:
+        InvalidInput: it is no name that a schema could have.
+    """
+    named = url.query.get("schema", "")
+    if named and (not isinstance(named, str) or not _SCHEMA.fullmatch(named)):
+        raise InvalidInput(f"{str(named)[:60]!r} cannot be the name of a schema.")
+    return str(named)
+
+
+def make_schema(connection: sa.Connection, schema: str) -> None:
+    """Makes a schema, if there is none."""
+    # Two that make it at once would both find none, and one would fail.
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MAKE_LOCK)))
+    connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
+
+
+def drop_schema(connection: sa.Connection, schema: str) -> None:
+    """Removes a schema with all that is in it."""
+    connection.execute(sa.schema.DropSchema(schema, cascade=True, if_exists=True))
 
 
 class Postgres:
@@ -17,10 +47,11 @@ class Postgres:
     now: sa.ColumnElement[float] = sa.func.extract("epoch", sa.func.clock_timestamp()).cast(sa.Float(53))
     begin = ""
 
-    def engine(self, url: sa.URL) -> sa.Engine:
+    def engine(self, url: sa.URL, connections: int) -> sa.Engine:
         """An engine whose connections notice a cut network.
 
         Raises:
+            InvalidInput: the address names no schema that could be.
             MissingExtra: the driver is not installed.
         """
         try:
@@ -34,10 +65,16 @@ class Postgres:
             "keepalives_interval": 5,
             "tcp_user_timeout": 20_000,
         }
+        schema = schema_of(url)
+        if schema:
+            # Told at the start of each connection: no statement can then reach another schema by a table's name.
+            url = url.difference_update_query(["schema"])
+            options = str(url.query.get("options", ""))
+            url = url.update_query_dict({"options": f'{options} -csearch_path="{schema}"'.strip()})
         return sa.create_engine(
             url.set(drivername="postgresql+psycopg"),
-            pool_size=8,
-            max_overflow=24,
+            pool_size=connections,
+            max_overflow=3 * connections,
             pool_pre_ping=True,
             connect_args=connect,
         )
