@@ -8,6 +8,7 @@ export interface Dot {
   y: number;
   colour: string;
   label: string;
+  /** Where it leads; nowhere if it is empty. */
   to: string;
 }
 
@@ -21,11 +22,14 @@ export function Scatter({ dots, xName, yName }: { dots: Dot[]; xName: string; yN
   return (
     <div ref={watch} className="timeline">
       {width ? (
-        <svg className="chart" width={width} height={HEIGHT} role="group" aria-label={`${yName} against ${xName} of ${dots.length} runs`}>
+        <svg className="chart" width={width} height={HEIGHT} role="group" aria-label={`${yName} against ${xName} of ${dots.length}`}>
           {up.map((t) => <g key={t}><line className="rule" x1={LEFT} x2={width - RIGHT} y1={y(t)} y2={y(t)} /><text x={LEFT - 8} y={y(t)} dy={4} textAnchor="end">{value(t)}</text></g>)}
           {across.map((t) => <text key={t} x={x(t)} y={HEIGHT - BOTTOM + 17} textAnchor="middle">{value(t)}</text>)}
           <text x={(LEFT + width) / 2} y={HEIGHT - 5} textAnchor="middle">{xName}</text><text x={4} y={TOP - 1}>{yName}</text>
-          {dots.map((dot, i) => <a key={i} href={dot.to} aria-label={`${dot.label}: ${value(dot.x)}, ${value(dot.y)}`}><circle cx={x(dot.x)} cy={y(dot.y)} r={5} fill={dot.colour} opacity={0.85} onMouseEnter={() => setOver(dot)} onMouseLeave={() => setOver(null)} /></a>)}
+          {dots.map((dot, i) => {
+            const seen = <circle cx={x(dot.x)} cy={y(dot.y)} r={5} fill={dot.colour} opacity={0.85} onMouseEnter={() => setOver(dot)} onMouseLeave={() => setOver(null)} />;
+            return dot.to ? <a key={i} href={dot.to} aria-label={`${dot.label}: ${value(dot.x)}, ${value(dot.y)}`}>{seen}</a> : <g key={i}>{seen}</g>;
+          })}
         </svg>
       ) : null}
       {over ? <div className="tip" style={{ left: Math.min(x(over.x) + 10, width - 200), top: y(over.y) + 10 }}><strong>{over.label}</strong><div>{xName} {value(over.x)}</div><div>{yName} {value(over.y)}</div></div> : null}

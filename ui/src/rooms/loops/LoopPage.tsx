@@ -1,4 +1,4 @@
-import { SegmentedControl } from "@mantine/core";
+import { SegmentedControl, Text } from "@mantine/core";
 import { href, useView } from "../../address";
 import { ask, useAll, useAsked } from "../../api/client";
 import type { Alert, Deployment, Loop, LoopState, MonitoringWindow, RolloutSpec } from "../../api/types";
@@ -11,12 +11,13 @@ import { Circle } from "./Circle";
 import { isAbout } from "./LoopCard";
 import { stageOf, type Stage } from "./stage";
 import { Timeline } from "./Timeline";
+import { WhatIf } from "./WhatIf";
 import { marksOf, metricOf, pointsOf } from "./timeline";
 
 export function LoopPage({ name }: { name: string }) {
   const from = useAll({
     state: ask("loops/get", { name }), history: ask("loops/history", { name, limit: 400 }), windows: ask("monitoring/list_windows", { deployment: name, limit: 300 }),
-    trainings: ask("loops/list_trainings", { name, limit: 200 }), alerts: ask("alerts/list", { state: "active", limit: 500 }), deployments: ask("deployments/list", { limit: 1000 }),
+    trainings: ask("loops/list_trainings", { name, limit: 200 }), alerts: ask("alerts/list", { state: "active", limit: 500 }), story: ask("simulations/story", { name, limit: 80 }), planned: ask("simulations/schedule", { loop: name, count: 1 }), deployments: ask("deployments/list", { limit: 1000 }),
   });
   const training = from.data?.state.training?.id ?? "";
   const steps = useAsked(ask("tracking/list_runs", { parent: training, limit: 50 }, training !== "")).data ?? [];
@@ -24,7 +25,7 @@ export function LoopPage({ name }: { name: string }) {
   return (
     <>
       <Head title={name} trail={[["Loops", "#/loops"]]} tag={from.data ? <State of={from.data.state.state} /> : null} actions={from.data ? <Actions of={from.data.state} /> : null} />
-      <Loaded from={from}>{({ state, history, windows, trainings, alerts, deployments }) => {
+      <Loaded from={from}>{({ state, history, windows, trainings, alerts, deployments, story, planned }) => {
         const deployment = deployments.find((d) => d.name === name);
         const metrics = [...new Set(windows.flatMap((w) => [...w.performance, ...w.estimated].map((m) => m.name)))];
         const metric = metrics.includes(view.metric) ? view.metric : metricOf(windows);
@@ -46,11 +47,12 @@ export function LoopPage({ name }: { name: string }) {
                 ) : <Empty>No window has closed yet: the first one ends {span(state.loop.window_seconds)} after the first prediction.</Empty>}
               </Panel>
             </div>
-            <SegmentedControl className="tabs tabs-after" value={view.show} onChange={(show) => setView({ show })} data={[{ value: "story", label: "Story" }, { value: "trainings", label: `Trainings (${trainings.length})` }, { value: "windows", label: "Windows" }, { value: "plan", label: "Plan" }]} />
+            <SegmentedControl className="tabs tabs-after" value={view.show} onChange={(show) => setView({ show })} data={[{ value: "story", label: "Story" }, { value: "trainings", label: `Trainings (${trainings.length})` }, { value: "windows", label: "Windows" }, { value: "plan", label: "Plan" }, { value: "what-if", label: "Simulate" }]} />
             {view.show === "story" ? (
               <div className="stack"><Panel title="What was decided, and why">
-                {history.length ? <ol className="story">{history.slice(0, 80).map((d) => (
-                  <li key={d.id} style={{ "--dot": `var(--${toneOf(d.decision)})` }}><When at={d.at} /> <State of={d.decision} /><p>{d.reason}</p></li>
+                {planned[0] ? <Text size="sm" c="dimmed" mb="sm">By its schedule it looks again <When at={planned[0].at} /> ({planned[0].cron}){planned[0].waits_because ? `, but waits: ${planned[0].waits_because}` : ""}.</Text> : null}
+                {story.length ? <ol className="story">{[...story].reverse().map((told, i) => (
+                  <li key={i} style={{ "--dot": `var(--${toneOf(told.decision)})` }}><When at={told.at} /> <State of={told.decision} /><p>{told.because}{told.kind ? <span className="soft">; taken for {told.kind}</span> : null}</p>{told.sure ? <p className="soft small">how sure: {told.sure}</p> : null}{told.so ? <p className="small">→ {told.so}</p> : null}</li>
                 ))}</ol> : <Empty>Nothing has been decided yet.</Empty>}
                 <Twin>{`flyball loops why ${name}`}</Twin>
               </Panel><Talk about={`loops:/${name}`} /></div>
@@ -64,7 +66,8 @@ export function LoopPage({ name }: { name: string }) {
               </Panel>
             ) : view.show === "windows" ? (
               <Panel title="Windows" aside={<Link to={href(["monitoring", name])}>Monitoring</Link>}><Windows of={windows} /></Panel>
-            ) : <Panel title="Plan"><Plan of={state.loop} applied={state.applied} /></Panel>}
+            ) : view.show === "what-if" ? (windows.length ? <WhatIf loop={state.loop} trainings={trainings} /> : <Empty command={`flyball loops simulate ${name}`}>Another policy is tried on the recorded past, and nothing is recorded yet. Once a window has closed:</Empty>)
+              : <Panel title="Plan"><Plan of={state.loop} applied={state.applied} /></Panel>}
           </>
         );
       }}</Loaded>
