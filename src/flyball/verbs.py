@@ -2,24 +2,28 @@
 
 The HTTP API, its OpenAPI description and the remote client are all made from these marks and the methods' type hints,
 so a verb is written once. A read changes nothing and may be repeated; a change may be refused or run once only. A mark says
-too which role it takes: a viewer reads and a contributor changes, where nothing else is said.
+too which role it takes: a viewer reads and a contributor changes, where nothing else is said. While a change is under way,
+`under_way` says which one it is, so that what writes the audit log need not be told.
 """
 
 from __future__ import annotations
 
 import inspect
+import re
 import types
 import typing
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any, Literal, TypeVar, overload
 
 from flyball.principals import Role
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MARK = "__flyball_verb__"
+_NOT_FIRST = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,20 +70,88 @@ def read(method: F | None = None, /, *, role: Role = "viewer") -> F | Callable[[
 @overload
 def change(method: F, /) -> F: ...
 @overload
-def change(*, role: Role) -> Callable[[F], F]: ...
-def change(method: F | None = None, /, *, role: Role = "contributor") -> F | Callable[[F], F]:
+def change(*, role: Role = ..., audited: bool = ...) -> Callable[[F], F]: ...
+def change(method: F | None = None, /, *, role: Role = "contributor", audited: bool = True) -> F | Callable[[F], F]:
     """Offers a method as a change: POST with a JSON body.
 
     Args:
         role: The least role in the project that may do it.
+        audited: Whether what it writes stands in the audit log. Only what happens all the time and tells nobody anything may
+            be left out, such as a sign of life; what is written for it as an event stands there all the same.
     """
-    return _marked(method, "change", role)
+    return _marked(method, "change", role, audited=audited)
 
 
-def _marked(method: F | None, effect: str, role: Role) -> F | Callable[[F], F]:
+@dataclass(slots=True)
+class Call:
+    """A change that is under way.
+
+    Attributes:
+        name: `<room>.<verb>`.
+        is_told: Whether the audit log holds a row of it.
+    """
+
+    name: str
+    arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+    method: Any = None
+    is_told: bool = field(default=False, init=False)
+
+    def subject(self) -> str:
+        """What it is done to, by the first of its arguments that names something; empty if none does."""
+        try:
+            given = inspect.signature(self.method).bind_partial(None, *self.arguments[0], **self.arguments[1]).arguments
+        except TypeError:
+            return ""
+        values = list(given.values())[1:]
+        return next((name for value in values if (name := _name_of(value))), "")
+
+
+_under_way: ContextVar[Call | None] = ContextVar("flyball_under_way", default=None)
+
+
+def under_way() -> Call | None:
+    """The change that is being done here and now, if it belongs into the audit log; of changes in each other the outermost."""
+    return _under_way.get()
+
+
+def room_of(service: type[Any]) -> str:
+    """The name of a service's room as the audit log has it: `ModelVersions` is `model_versions`."""
+    return _NOT_FIRST.sub("_", service.__name__).lower()
+
+
+def _name_of(value: object) -> str:
+    if isinstance(value, str):
+        return value[:300]
+    for name in ("ref", "name", "id", "label"):
+        found = getattr(value, name, None)
+        if isinstance(found, str) and found:
+            return found[:300]
+    if isinstance(value, list | tuple) and value:
+        first = _name_of(value[0])
+        return f"{first} and {len(value) - 1} more" if first and len(value) > 1 else first
+    return ""
+
+
+def _announced(method: F) -> F:
+    @wraps(method)
+    def announced(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if _under_way.get() is not None:
+            return method(self, *args, **kwargs)
+        call = Call(f"{room_of(type(self))}.{method.__name__}", (args, kwargs), method)
+        token = _under_way.set(call)
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            _under_way.reset(token)
+
+    return typing.cast("F", announced)
+
+
+def _marked(method: F | None, effect: str, role: Role, *, audited: bool = True) -> F | Callable[[F], F]:
     def mark(marked: F) -> F:
-        setattr(marked, _MARK, (effect, role))
-        return marked
+        offered = _announced(marked) if effect == "change" and audited else marked
+        setattr(offered, _MARK, (effect, role))
+        return offered
 
     return mark if method is None else mark(method)
 

@@ -10,6 +10,8 @@ import importlib
 import os
 import threading
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -19,9 +21,14 @@ from flyball.errors import InvalidInput
 from flyball.settings import Settings
 
 if TYPE_CHECKING:
+    from flyball.access.accounts import Accounts
+    from flyball.access.authority import Authority
+    from flyball.access.groups import Groups
+    from flyball.access.logins import Logins
+    from flyball.access.members import Members
+    from flyball.access.tokens import Tokens
     from flyball.alerts.alert import Alerts
     from flyball.alerts.webhooks import Webhooks
-    from flyball.automl.searches import AutoMl
     from flyball.automl.searches import AutoMl
     from flyball.data.catalog import Catalog
     from flyball.data.datasets import Data
@@ -31,13 +38,17 @@ if TYPE_CHECKING:
     from flyball.deployment.deployments import Deployments
     from flyball.features.online_features import OnlineFeatures
     from flyball.features.views import Features
+    from flyball.governance.audit import Audit
+    from flyball.governance.audit_keys import AuditKey
     from flyball.governance.openlineage import Emitter
     from flyball.labels.labels import Labels
     from flyball.lineage import Lineage
     from flyball.loops.loops import Loops
     from flyball.loops.simulations import Simulations
     from flyball.monitoring.monitoring import Monitoring
+    from flyball.packaging.images import Images
     from flyball.pipelines.cache import StepCache
+    from flyball.pipelines.errands import Errands
     from flyball.registry.approvals import Approvals
     from flyball.registry.card import ModelCards
     from flyball.registry.comments import Comments
@@ -71,17 +82,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SERVICES = {
+    "accounts": "flyball.access.accounts:Accounts",
     "alerts": "flyball.alerts.alert:Alerts",
     "approvals": "flyball.registry.approvals:Approvals",
     "assessments": "flyball.tracking.assessments:Assessments",
     "automl": "flyball.automl.searches:AutoMl",
-    "automl": "flyball.automl.searches:AutoMl",
+    "audit": "flyball.governance.audit:Audit",
     "catalog": "flyball.data.catalog:Catalog",
     "clock": "flyball.storage.virtual_clock:VirtualClock",
     "comments": "flyball.registry.comments:Comments",
     "data": "flyball.data.datasets:Data",
     "data_versions": "flyball.data.versions:DataVersions",
     "deployments": "flyball.deployment.deployments:Deployments",
+    "errands": "flyball.pipelines.errands:Errands",
     "evaluation_sets": "flyball.tracking.evaluation_sets:EvaluationSets",
     "events": "flyball.storage.event_log:EventLog",
     "experiments": "flyball.tracking.experiments:Experiments",
@@ -89,11 +102,14 @@ SERVICES = {
     "features": "flyball.features.views:Features",
     "features_online": "flyball.features.online_features:OnlineFeatures",
     "files": "flyball.tracking.files:Files",
+    "groups": "flyball.access.groups:Groups",
+    "images": "flyball.packaging.images:Images",
     "labels": "flyball.labels.labels:Labels",
     "lifecycle": "flyball.registry.lifecycle:Lifecycle",
     "lineage": "flyball.lineage:Lineage",
     "logged_models": "flyball.tracking.logged_models:LoggedModels",
     "loops": "flyball.loops.loops:Loops",
+    "members": "flyball.access.members:Members",
     "model_cards": "flyball.registry.card:ModelCards",
     "model_versions": "flyball.registry.model_versions:ModelVersions",
     "monitoring": "flyball.monitoring.monitoring:Monitoring",
@@ -109,6 +125,7 @@ SERVICES = {
     "saved_views": "flyball.tracking.saved_views:SavedViews",
     "step_cache": "flyball.pipelines.cache:StepCache",
     "studies": "flyball.tuning.studies:Studies",
+    "tokens": "flyball.access.tokens:Tokens",
     "traces": "flyball.tracking.traces:Traces",
     "tracking": "flyball.tracking.runs:Tracking",
     "trash": "flyball.tracking.trash:Trash",
@@ -185,6 +202,49 @@ class Workspace:
         return self._once("events", lambda: EventLog(self.database, self.time))
 
     @property
+    def accounts(self) -> Accounts:
+        """People, and programs with an account of their own."""
+        from flyball.access.accounts import Accounts
+
+        return self._access("accounts", Accounts)
+
+    @property
+    def authority(self) -> Authority:
+        """Says whom tokens stand for."""
+        from flyball.access.authority import Authority
+
+        return self._once("authority", lambda: Authority(self.database, SystemClock()))
+
+    @property
+    def groups(self) -> Groups:
+        """Groups of accounts."""
+        from flyball.access.groups import Groups
+
+        return self._access("groups", Groups)
+
+    @property
+    def logins(self) -> Logins:
+        """Lets people in."""
+        from flyball.access.logins import Logins
+
+        session = timedelta(hours=self.settings.session_hours)
+        return self._access("logins", partial(Logins, session=session))
+
+    @property
+    def members(self) -> Members:
+        """Which account or group has which role."""
+        from flyball.access.members import Members
+
+        return self._access("members", Members)
+
+    @property
+    def tokens(self) -> Tokens:
+        """What programs show in place of a password."""
+        from flyball.access.tokens import Tokens
+
+        return self._access("tokens", Tokens)
+
+    @property
     def alerts(self) -> Alerts:
         """Findings that someone should know of."""
         from flyball.alerts.alert import Alerts
@@ -206,11 +266,17 @@ class Workspace:
         return self._room("automl", AutoMl)
 
     @property
-    def automl(self) -> AutoMl:
-        """Searches for the best model of a column."""
-        from flyball.automl.searches import AutoMl
+    def audit(self) -> Audit:
+        """Who did what to which thing."""
+        from flyball.governance.audit import Audit
 
-        return self._room("automl", AutoMl)
+        return self._once("audit", lambda: Audit(self.database, self._audit_key))
+
+    @property
+    def _audit_key(self) -> AuditKey:
+        from flyball.governance.audit_keys import AuditKey
+
+        return self._once("audit_key", lambda: AuditKey(self.settings.workspace / "keys"))
 
     @property
     def catalog(self) -> Catalog:
@@ -244,6 +310,13 @@ class Workspace:
         from flyball.deployment.deployments import Deployments
 
         return self._room("deployments", Deployments)
+
+    @property
+    def errands(self) -> Errands:
+        """Work that was asked for, and that the workers do."""
+        from flyball.pipelines.errands import Errands
+
+        return self._room("errands", Errands)
 
     @property
     def experiments(self) -> Experiments:
@@ -282,6 +355,13 @@ class Workspace:
         from flyball.tracking.files import Files
 
         return self._room("files", Files)
+
+    @property
+    def images(self) -> Images:
+        """Container images that were built."""
+        from flyball.packaging.images import Images
+
+        return self._room("images", Images)
 
     @property
     def ingest(self) -> Ingest:
@@ -515,6 +595,11 @@ class Workspace:
     def _room(self, name: str, kind: Callable[..., T]) -> T:
         return self._once(name, lambda: kind(self.database, self.blobs, self.events, self.time))
 
+    def _access(self, name: str, kind: Callable[..., T]) -> T:
+        # By the real clock: a password may be guessed and a token run out whatever time the workspace lives in.
+        real = SystemClock()
+        return self._once(name, lambda: kind(self.database, self.events, real, forget=self.authority.forget))
+
     def _once(self, name: str, make: Callable[[], T]) -> T:
         if name not in self._made:
             with self._lock:
@@ -555,12 +640,15 @@ class Workspace:
         return Catalog(self.database, self.blobs, self.events, self.time, shelves=found, quality=self.quality.badge)
 
     def _open_database(self) -> Database:
+        from flyball.storage.audit_chain import AuditChain
         from flyball.storage.database import Database
         from flyball.storage.upgrades import prepare
 
         self._check_folder()
         database = Database(self.settings.database)
         prepare(database)
+        key = self._audit_key
+        database.audit = AuditChain(database.dialect, project=self.settings.name, sign=key.sign, keep=key.keep)
         return database
 
     def _open_store(self) -> ObjectStore:

@@ -44,6 +44,30 @@ class Dialect(Protocol):
         """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
         ...
 
+    def writes(self, connection: sa.Connection, *, at_begin: bool = False) -> int:
+        """A number that is another one after the transaction has written something.
+
+        Args:
+            at_begin: Whether the transaction has just begun, and so has written nothing.
+        """
+        ...
+
+
+class Audit(Protocol):
+    """What is told of each transaction, to write down who did what in it."""
+
+    def begin(self, connection: sa.Connection) -> Any:
+        """Begins to listen to a transaction."""
+        ...
+
+    def end(self, connection: sa.Connection, trail: Any) -> None:
+        """Writes down what happened in it, as the last thing in it."""
+        ...
+
+    def after(self, trail: Any) -> None:
+        """Is told that it is durable."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
@@ -73,6 +97,8 @@ class HeldConnection:
         self._driver: Any = self.connection.connection.driver_connection
         self._begin = database.dialect.begin
         self._error: type[Exception] = database.engine.dialect.loaded_dbapi.Error
+        self._audit = database.audit
+        self._trail: Any = None
 
     def begin(self) -> None:
         """Begins a transaction that may write."""
@@ -81,13 +107,20 @@ class HeldConnection:
                 self._driver.execute(self._begin)
             except self._error as error:
                 raise self._wrapped(error) from error
+        if self._audit is not None:
+            self._trail = self._audit.begin(self.connection)
 
     def commit(self) -> None:
         """Ends the transaction; what it wrote is kept."""
+        trail, self._trail = self._trail, None
         try:
+            if self._audit is not None and trail is not None:
+                self._audit.end(self.connection, trail)
             self._driver.commit()
         except self._error as error:
             raise self._wrapped(error) from error
+        if self._audit is not None and trail is not None:
+            self._audit.after(trail)
 
     def close(self) -> None:
         """Gives the connection back; what was not committed is undone."""
@@ -120,6 +153,7 @@ class Database:
         self.url = parsed
         self.engine = self.dialect.engine(parsed, connections)
         self.frozen = ""
+        self.audit: Audit | None = None  # whoever wires a workspace says where its changes are written down
         self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
 
     @contextmanager
@@ -132,8 +166,15 @@ class Database:
         """
         self._refuse_frozen()
         connected = self.engine.connect().execution_options(flyball_writes=True)
+        trail: Any = None
         with _unkeepable_refused(), connected as connection, connection.begin():
+            if self.audit is not None:
+                trail = self.audit.begin(connection)
             yield connection
+            if self.audit is not None and trail is not None:
+                self.audit.end(connection, trail)
+        if self.audit is not None and trail is not None:
+            self.audit.after(trail)
 
     def held(self) -> HeldConnection:
         """A connection for one thread that writes again and again."""

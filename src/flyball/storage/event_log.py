@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from flyball.clock import Clock
 from flyball.events import Event
-from flyball.serialization import JsonValue
+from flyball.serialization import JsonValue, to_json
+from flyball.storage.audit_chain import micros_of, tell_event
 from flyball.storage.database import Database
 from flyball.storage.tables import Document, Instant, RowNumber, metadata
 from flyball.verbs import read
@@ -69,6 +70,9 @@ class EventLog:
             {"kind": kind, "subject": str(subject), "at": now, "facts": dict(facts)} for kind, subject, facts in told
         ]
         connection.execute(sa.insert(events), rows)
+        micros = micros_of(now)
+        for kind, subject, facts in told:
+            tell_event(connection, kind, str(subject), micros, to_json(dict(facts)).decode())
 
     @read
     def list(

@@ -82,3 +82,10 @@ class Postgres:
     def insert(self, table: sa.Table) -> Any:
         """PostgreSQL's INSERT with ON CONFLICT."""
         return insert(table)
+
+    def writes(self, connection: sa.Connection, *, at_begin: bool = False) -> int:
+        """The number of the transaction, which it only gets once it locks or writes a row; 0 before."""
+        if at_begin:
+            return 0
+        number = connection.execute(sa.text("SELECT CAST(CAST(pg_current_xact_id_if_assigned() AS text) AS bigint)"))
+        return int(number.scalar() or 0)

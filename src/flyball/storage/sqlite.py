@@ -35,6 +35,11 @@ class Sqlite:
         """SQLite's INSERT with ON CONFLICT."""
         return insert(table)
 
+    def writes(self, connection: sa.Connection, *, at_begin: bool = False) -> int:
+        """How many rows the connection has written in its life."""
+        driver: Any = connection.connection.driver_connection
+        return int(driver.total_changes)
+
 
 def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # the module's own BEGIN comes too late and cannot be immediate
