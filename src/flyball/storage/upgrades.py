@@ -79,6 +79,29 @@ def make(database: Database) -> None:
     upgrade(database)
 
 
+def make_tables_of(database: Database, to: str) -> None:
+    """Makes the tables of a revision, this release's or an earlier one's, in a database that has none.
+
+    Raises:
+        Conflict: this release does not know the revision.
+    """
+    if not "" < to <= HEAD:
+        raise Conflict(f"This release of Flyball knows no revision '{to[:40]}'.", hint="Install a newer Flyball.")
+    if database.dialect.name == "sqlite" and to == HEAD and _create(database):
+        return
+    from alembic import command
+
+    with _without_foreign_keys(database) as connection:
+        if database.dialect.name == "postgresql":
+            from flyball.storage.postgres import make_schema, schema_of
+
+            if schema := schema_of(database.url):
+                make_schema(connection, schema)
+        settings = config()
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, to)
+
+
 def remove(url: str) -> None:
     """Removes all that a database holds: the file, or the schema that its address names.
 

@@ -1155,6 +1155,40 @@ CREATE TABLE automl_searches (
 	CONSTRAINT pk_automl_searches PRIMARY KEY (name)
 );
 
+CREATE TABLE errands (
+	id VARCHAR(40) NOT NULL, 
+	kind VARCHAR(20) NOT NULL, 
+	about VARCHAR(200) NOT NULL, 
+	state VARCHAR(20) NOT NULL, 
+	created BIGINT NOT NULL, 
+	errand TEXT NOT NULL, 
+	CONSTRAINT pk_errands PRIMARY KEY (id)
+);
+
+CREATE TABLE images (
+	digest VARCHAR(80) NOT NULL, 
+	name VARCHAR(128) NOT NULL, 
+	tag VARCHAR(128) NOT NULL, 
+	platform VARCHAR(40) NOT NULL, 
+	models TEXT NOT NULL, 
+	size BIGINT NOT NULL, 
+	pushed TEXT NOT NULL, 
+	built BIGINT NOT NULL, 
+	CONSTRAINT pk_images PRIMARY KEY (digest)
+);
+
+CREATE TABLE project_stores (
+	name VARCHAR(128) NOT NULL, 
+	"database" TEXT NOT NULL, 
+	objects TEXT NOT NULL, 
+	s3_endpoint VARCHAR(500) NOT NULL, 
+	s3_region VARCHAR(100) NOT NULL, 
+	residency VARCHAR(100) NOT NULL, 
+	created BIGINT NOT NULL, 
+	created_by VARCHAR(128) NOT NULL, 
+	CONSTRAINT pk_project_stores PRIMARY KEY (name)
+);
+
 CREATE TABLE access_group_accounts (
 	"group" VARCHAR(128) NOT NULL, 
 	account VARCHAR(128) NOT NULL, 
@@ -1170,6 +1204,26 @@ CREATE TABLE automl_candidates (
 	candidate TEXT NOT NULL, 
 	CONSTRAINT pk_automl_candidates PRIMARY KEY (search, number), 
 	CONSTRAINT fk_automl_candidates_search FOREIGN KEY(search) REFERENCES automl_searches (name)
+);
+
+CREATE TABLE projects (
+	name VARCHAR(50) NOT NULL, 
+	id VARCHAR(40) NOT NULL, 
+	title VARCHAR(250) NOT NULL, 
+	description TEXT NOT NULL, 
+	state VARCHAR(20) NOT NULL, 
+	store VARCHAR(128), 
+	residency VARCHAR(100) NOT NULL, 
+	most_bytes BIGINT, 
+	stored_bytes BIGINT, 
+	created BIGINT NOT NULL, 
+	created_by VARCHAR(128) NOT NULL, 
+	gone_after BIGINT, 
+	state_before VARCHAR(20), 
+	trouble TEXT DEFAULT ('') NOT NULL, 
+	model_url VARCHAR(500) DEFAULT ('') NOT NULL, 
+	CONSTRAINT pk_projects PRIMARY KEY (name), 
+	CONSTRAINT fk_projects_store FOREIGN KEY(store) REFERENCES project_stores (name)
 );
 
 CREATE INDEX ix_access_attempts_last ON access_attempts (last);
@@ -1220,6 +1274,10 @@ CREATE INDEX ix_data_moves_dataset_ref ON data_moves (dataset, ref, number);
 
 CREATE INDEX ix_data_reports_dataset ON data_reports (dataset, number);
 
+CREATE INDEX ix_errands_about ON errands (kind, about, id);
+
+CREATE INDEX ix_errands_state ON errands (state);
+
 CREATE INDEX ix_evaluation_records_created ON evaluation_records ("set", created, id);
 
 CREATE INDEX ix_evaluation_sets_name ON evaluation_sets (name);
@@ -1231,6 +1289,8 @@ CREATE INDEX ix_events_subject ON events (subject, id);
 CREATE INDEX ix_external_runs_started ON external_runs (started);
 
 CREATE INDEX ix_feature_pushes_view ON feature_pushes ("view", id);
+
+CREATE INDEX ix_images_name ON images (name, built);
 
 CREATE INDEX ix_label_items_queue ON label_items (label_set, is_open, priority DESC, number);
 
@@ -1267,6 +1327,8 @@ CREATE INDEX ix_model_approvals_model ON model_approvals (model, version, id);
 CREATE INDEX ix_model_holds_model ON model_holds (model, version);
 
 CREATE INDEX ix_model_versions_run ON model_versions (run);
+
+CREATE INDEX ix_projects_store ON projects (store);
 
 CREATE INDEX ix_rollouts_deployment ON rollouts (deployment, started);
 

@@ -159,6 +159,47 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_automl_searches_state"), ["state"], unique=False)
 
     op.create_table(
+        "errands",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("about", sa.String(length=200), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("errand", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_errands")),
+    )
+    with op.batch_alter_table("errands", schema=None) as batch_op:
+        batch_op.create_index("ix_errands_about", ["kind", "about", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_errands_state"), ["state"], unique=False)
+
+    op.create_table(
+        "images",
+        sa.Column("digest", sa.String(length=80), nullable=False),
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("tag", sa.String(length=128), nullable=False),
+        sa.Column("platform", sa.String(length=40), nullable=False),
+        sa.Column("models", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("pushed", sa.Text(), nullable=False),
+        sa.Column("built", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_images")),
+    )
+    with op.batch_alter_table("images", schema=None) as batch_op:
+        batch_op.create_index("ix_images_name", ["name", "built"], unique=False)
+
+    op.create_table(
+        "project_stores",
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("database", sa.Text(), nullable=False),
+        sa.Column("objects", sa.Text(), nullable=False),
+        sa.Column("s3_endpoint", sa.String(length=500), nullable=False),
+        sa.Column("s3_region", sa.String(length=100), nullable=False),
+        sa.Column("residency", sa.String(length=100), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.String(length=128), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_project_stores")),
+    )
+    op.create_table(
         "access_group_accounts",
         sa.Column("group", sa.String(length=128), nullable=False),
         sa.Column("account", sa.String(length=128), nullable=False),
@@ -178,6 +219,29 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["search"], ["automl_searches.name"], name=op.f("fk_automl_candidates_search")),
         sa.PrimaryKeyConstraint("search", "number", name=op.f("pk_automl_candidates")),
     )
+    op.create_table(
+        "projects",
+        sa.Column("name", sa.String(length=50), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("title", sa.String(length=250), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("store", sa.String(length=128), nullable=True),
+        sa.Column("residency", sa.String(length=100), nullable=False),
+        sa.Column("most_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("stored_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.String(length=128), nullable=False),
+        sa.Column("gone_after", sa.BigInteger(), nullable=True),
+        sa.Column("state_before", sa.String(length=20), nullable=True),
+        sa.Column("trouble", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("model_url", sa.String(length=500), server_default=sa.text("('')"), nullable=False),
+        sa.ForeignKeyConstraint(["store"], ["project_stores.name"], name=op.f("fk_projects_store")),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_projects")),
+    )
+    with op.batch_alter_table("projects", schema=None) as batch_op:
+        batch_op.create_index("ix_projects_store", ["store"], unique=False)
+
     with op.batch_alter_table("label_items", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_label_items_queue"))
         batch_op.create_index(
@@ -196,11 +260,25 @@ def downgrade() -> None:
             batch_op.f("ix_label_items_queue"), ["label_set", "is_open", "priority", "number"], unique=False
         )
 
+    with op.batch_alter_table("projects", schema=None) as batch_op:
+        batch_op.drop_index("ix_projects_store")
+
+    op.drop_table("projects")
     op.drop_table("automl_candidates")
     with op.batch_alter_table("access_group_accounts", schema=None) as batch_op:
         batch_op.drop_index("ix_access_group_accounts_account")
 
     op.drop_table("access_group_accounts")
+    op.drop_table("project_stores")
+    with op.batch_alter_table("images", schema=None) as batch_op:
+        batch_op.drop_index("ix_images_name")
+
+    op.drop_table("images")
+    with op.batch_alter_table("errands", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_errands_state"))
+        batch_op.drop_index("ix_errands_about")
+
+    op.drop_table("errands")
     with op.batch_alter_table("automl_searches", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_automl_searches_state"))
         batch_op.drop_index(batch_op.f("ix_automl_searches_created"))
