@@ -29,6 +29,7 @@ COMMANDS = {
     "sync": ("flyball.cli.sync:sync", "Send what runs logged and could not send."),
     "models": ("flyball.cli.models:models", "Models, versions, aliases, gates."),
     "deployments": ("flyball.cli.deployments:deployments", "What is served: revisions, rollouts, rollback."),
+    "image": ("flyball.cli.image:image", "Container images, built without Docker: build, push, verify."),
     "loops": ("flyball.cli.loops:loops", "Loops: state, history, why, pause, trigger."),
     "monitor": ("flyball.cli.monitor:monitor", "Windows of predictions: drift, quality, performance; ground truth."),
     "alerts": ("flyball.cli.alerts:alerts", "Alerts: list, acknowledge, resolve."),

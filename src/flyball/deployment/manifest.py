@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flyball.deployment.deployments import Deployment
 from flyball.features.plan import FeaturePlan
 from flyball.features.views import Features
@@ -27,6 +29,14 @@ def build_manifest(deployment: Deployment, registry: Registry, features: Feature
         arms.append(_arm(version, role, share, _plan(version, features)))
     return Manifest(
         deployment=deployment.name, generation=deployment.generation, arms=tuple(arms), key=deployment.sticky_key
+    )
+
+
+def manifest_of_version(version: ModelVersion, features: Features | None = None) -> Manifest:
+    """The manifest of a version that is served alone, under its model's name as far as a deployment may have it."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", version.model).strip("-._")[:128] or "model"
+    return Manifest(
+        deployment=name, generation=version.version, arms=(_arm(version, "champion", 1.0, _plan(version, features)),)
     )
 
 

@@ -22,6 +22,8 @@ from flyball.refs import check_name
 from flyball.serialization import to_json
 from flyball.serving.follower import Follower
 from flyball.serving.inference_api import create_app
+from flyball.storage.layered_objects import LayeredObjects
+from flyball.storage.local_objects import LocalObjects
 from flyball.storage.objects import open_objects
 from flyball.telemetry import Telemetry
 
@@ -52,6 +54,7 @@ def run(
     otlp: str = "",
     grpc_port: int | None = None,
     descriptor: int | None = None,
+    models: Path | None = None,
     announce: Callable[[dict[str, object]], None] | None = None,
 ) -> None:
     """Serves until it is told to stop by SIGTERM or SIGINT; then finishes what runs and writes the log.
@@ -75,6 +78,8 @@ def run(
         grpc_port: Where the Open Inference Protocol is spoken over gRPC, 0 for any free one; None for nowhere.
         descriptor: Of a socket that listens already, which it shares with other servers; it then begins to answer once it
             has its models. In place of host and port.
+        models: Folder with manifests and packages that are served as long as `objects` has none of that name, as a
+            container image brings them; it is only read.
         announce: Called with the addresses and the replica's name once it listens.
 
     Raises:
@@ -87,6 +92,8 @@ def run(
     listening = bind(host, port) if descriptor is None else socket.socket(fileno=descriptor)
     address, replica = _named(listening, host, replica)
     store = open_objects(objects, s3_endpoint=s3_endpoint, s3_region=s3_region)
+    if models is not None:
+        store = LayeredObjects(store, LocalObjects(models))
     follower = Follower(
         store,
         replica=replica,
@@ -146,6 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a model server by hand; gives the exit code."""
     parser = argparse.ArgumentParser(prog="python -m flyball.serving.model_server", description=__doc__)
     parser.add_argument("--objects", required=True, help="folder or s3://bucket/prefix")
+    parser.add_argument("--models", type=Path, help="folder with models to serve where the store names no others")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8081, help="0 for any free one")
     parser.add_argument("--grpc-port", type=int, help="also speak gRPC here; 0 for any free port")
@@ -192,6 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             online=given.online,
             with_parent=given.with_parent,
             otlp=given.otlp,
+            models=given.models,
             announce=_announce,
         )
     except FlyballError as error:
