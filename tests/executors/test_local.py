@@ -216,7 +216,7 @@ def test_a_job_that_cannot_be_run_is_refused(executor: LocalExecutor, job: Job) 
 
 
 def test_the_local_executor_is_a_plug_in(tmp_path: Path) -> None:
-    assert EXECUTORS.names() == ["local"]
+    assert "local" in EXECUTORS.names()
     executor = EXECUTORS.get("local").open(tmp_path, slots=1)
     assert executor.poll("a").state == "lost"
 

@@ -13,17 +13,18 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 import pytest
 
 import flyball
+from flyball.errors import MissingExtra
+from flyball.executors.base import EXECUTORS
 from tests.servers.absent import found
 from tests.servers.processes import free_port
 from tools import environments
-
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 
 HEAD, SECOND = "127.0.0.2", "127.0.0.3"
 
@@ -149,6 +150,15 @@ def _start(cluster: Cluster, tmp_path: Path, count: int) -> subprocess.Popen[str
     )
 
 
+def test_without_ray_it_says_what_to_install(tmp_path: Path) -> None:
+    assert find_spec("ray") is None, "this environment is the one without Ray"
+    with pytest.raises(MissingExtra) as caught:
+        EXECUTORS.get("ray").open(tmp_path, slots=0)
+    assert caught.value.hint == "pip install 'flyball[ray]'"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
 def test_a_pipeline_runs_on_a_cluster_and_outlives_a_node(cluster: Cluster, tmp_path: Path) -> None:
     notes = tmp_path / "ran.txt"
     driver = _start(cluster, tmp_path, 4)
