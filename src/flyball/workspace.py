@@ -10,6 +10,7 @@ import importlib
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -18,11 +19,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from flyball.clock import Clock, SystemClock
 from flyball.errors import InvalidInput
-from flyball.settings import Settings
+from flyball.settings import HOME, Settings
 
 if TYPE_CHECKING:
     from flyball.access.accounts import Accounts
     from flyball.access.authority import Authority
+    from flyball.access.open_projects import OpenProjects
+    from flyball.access.projects import Found, Projects
     from flyball.access.groups import Groups
     from flyball.access.logins import Logins
     from flyball.access.members import Members
@@ -113,6 +116,7 @@ SERVICES = {
     "model_cards": "flyball.registry.card:ModelCards",
     "model_versions": "flyball.registry.model_versions:ModelVersions",
     "monitoring": "flyball.monitoring.monitoring:Monitoring",
+    "projects": "flyball.access.projects:Projects",
     "quality": "flyball.data.quality:Quality",
     "registered_models": "flyball.registry.registered_models:RegisteredModels",
     "registry": "flyball.registry.versions:Registry",
@@ -142,18 +146,37 @@ def service_class(name: str) -> type[Any]:
 
 
 class Workspace:
-    """A workspace on this machine, or on the database and bucket that the settings name.
+    """A workspace on this machine, or on the database and bucket that the settings name; or a project in it.
 
     Args:
         settings: What `settings.load_settings` read.
         durable: Whether writes wait for the disk; only tests turn it off.
+        home: The workspace that holds the project, where it is open already; who opened it closes it.
+
+    Raises:
+        NotFound: the settings name a project that is not there.
+
+    Attributes:
+        home: The workspace that keeps what is known of all projects and of who may enter them; itself, for the project `default`.
     """
 
-    def __init__(self, settings: Settings, *, durable: bool = True) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, *, durable: bool = True, home: Workspace | None = None) -> None:
         self._durable = durable
         self._made: dict[str, Any] = {}
         self._lock = threading.RLock()
+        self._owns_home = home is None and not settings.is_home
+        self._frozen = ""
+        if self._owns_home:
+            home = Workspace(settings.home or replace(settings, project=HOME), durable=durable)
+        if home is not None:
+            try:
+                settings, self._frozen = home.projects.settings_of(settings.project)
+            except BaseException:
+                if self._owns_home:
+                    home.close()
+                raise
+        self.home: Workspace = home or self
+        self.settings = settings
 
     @property
     def root(self) -> Path:
@@ -213,7 +236,7 @@ class Workspace:
         """Says whom tokens stand for."""
         from flyball.access.authority import Authority
 
-        return self._once("authority", lambda: Authority(self.database, SystemClock()))
+        return self.home._once("authority", lambda: Authority(self.home.database, SystemClock()))
 
     @property
     def groups(self) -> Groups:
@@ -436,6 +459,18 @@ class Workspace:
         return self._once("openlineage", self._open_openlineage)
 
     @property
+    def opened(self) -> OpenProjects[Workspace]:
+        """Projects of this workspace that are open in this process."""
+        from flyball.access.open_projects import OpenProjects
+
+        return self.home._once("opened", lambda: OpenProjects(self.home._open_project))
+
+    @property
+    def projects(self) -> Projects:
+        """The projects of the workspace."""
+        return self.home._once("projects", self.home._open_projects)
+
+    @property
     def quality(self) -> Quality:
         """Profiles of data, what checks found in it, and which columns are personal."""
         from flyball.data.quality import Quality
@@ -570,7 +605,10 @@ class Workspace:
         return self._once("telemetry", lambda: Telemetry(self.settings.otlp, "workspace"))
 
     def close(self) -> None:
-        """Writes what waits and closes the database's connections."""
+        """Writes what waits and closes the database's connections, also those of projects that are open."""
+        opened = self._made.get("opened")
+        if opened is not None:
+            opened.close()
         telemetry = self._made.get("telemetry")
         if telemetry is not None:
             telemetry.close()
@@ -583,6 +621,8 @@ class Workspace:
         database = self._made.get("database")
         if database is not None:
             database.close()
+        if self._owns_home:
+            self.home.close()
 
     def __enter__(self) -> Self:
         return self
@@ -597,8 +637,8 @@ class Workspace:
 
     def _access(self, name: str, kind: Callable[..., T]) -> T:
         # By the real clock: a password may be guessed and a token run out whatever time the workspace lives in.
-        real = SystemClock()
-        return self._once(name, lambda: kind(self.database, self.events, real, forget=self.authority.forget))
+        real, home = SystemClock(), self.home
+        return home._once(name, lambda: kind(home.database, home.events, real, forget=home.authority.forget))
 
     def _once(self, name: str, make: Callable[[], T]) -> T:
         if name not in self._made:
@@ -642,14 +682,53 @@ class Workspace:
     def _open_database(self) -> Database:
         from flyball.storage.audit_chain import AuditChain
         from flyball.storage.database import Database
-        from flyball.storage.upgrades import prepare
+        from flyball.storage.upgrades import make, prepare
 
         self._check_folder()
-        database = Database(self.settings.database)
+        database = Database(self.settings.database, connections=8 if self.settings.is_home else 2)
+        if not self.settings.is_home:
+            make(database)  # whoever made the project has asked for it
         prepare(database)
+        database.frozen = self._frozen
         key = self._audit_key
         database.audit = AuditChain(database.dialect, project=self.settings.name, sign=key.sign, keep=key.keep)
         return database
+
+    def _open_project(self, name: str) -> Workspace:
+        made = Workspace(replace(self.settings, project=name), durable=self._durable, home=self)
+        try:
+            made.database  # noqa: B018 - opening it makes or upgrades it, and says what is wrong
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    def _open_projects(self) -> Projects:
+        from flyball.access.projects import Projects
+        from flyball.access.removing import remove_places
+
+        def make(name: str) -> None:
+            self.opened.take(name, self.projects.state_of(name)).release()
+
+        def remove(own: Settings) -> None:
+            if own.online.startswith("redis"):
+                from flyball.features.online.redis import RedisStore
+
+                RedisStore(own.online).erase()
+            remove_places(self.settings, own)
+
+        return Projects(
+            self.database, SystemClock(), settings=self.settings, make=make, forget=self.opened.forget, look=self._look,
+            remove=remove,
+        )  # fmt: skip
+
+    def _look(self, project: str, words: str, limit: int) -> list[Found]:
+        from flyball.governance.finding import find_things
+
+        if project == HOME:
+            return find_things(project, words, limit, catalog=self.catalog, runs=self.run_search)
+        with self.opened.use(project, self.projects.state_of(project)) as there:
+            return find_things(project, words, limit, catalog=there.catalog, runs=there.run_search)
 
     def _open_store(self) -> ObjectStore:
         from flyball.storage.local_objects import LocalObjects

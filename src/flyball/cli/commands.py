@@ -6,6 +6,7 @@ COMMANDS = {
     "init": ("flyball.cli.init:init", "Start a project in a folder."),
     "run": ("flyball.cli.run:run", "Run a pipeline of the project."),
     "backfill": ("flyball.cli.backfill:backfill", "Run a pipeline over a stretch of time, window by window."),
+    "errands": ("flyball.cli.errands:errands", "Work for the workers: run again, back-fill, pause, resume, cancel."),
     "run-step": ("flyball.cli.run:run_step", "Run one step of a run that another system drives."),
     "tune": ("flyball.cli.tune:tune", "Search the params with which a pipeline does best."),
     "studies": ("flyball.cli.tune:studies", "Searches for the best params, and their trials."),
@@ -38,6 +39,7 @@ COMMANDS = {
     "import": ("flyball.cli.import_:import_", "Copy what another system holds into the workspace."),
     "export": ("flyball.cli.import_:export", "Copy what the workspace holds to another system."),
     "plugins": ("flyball.cli.plugins:plugins", "The plug-ins of each kind."),
+    "backup": ("flyball.cli.backup:backup", "Copies of the workspace: create, list, verify, restore, prune."),
     "db": ("flyball.cli.db:db", "The metadata database: state and upgrade."),
     "demo": ("flyball.cli.demo:demo", "A year of flights round the whole loop, on real data."),
 }

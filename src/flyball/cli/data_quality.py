@@ -140,26 +140,12 @@ def clean(
     workspace: Any, dataset: str, test: str | None, groups: tuple[str, ...], kinds: tuple[str, ...], as_json: bool
 ) -> None:
     """Say what is wrong with a dataset, and by which line of code each finding is mended."""
-    from flyball.data.clean import clean_files, clean_report
-    from flyball.data.pii import find_pii
-    from flyball.data.quality import said_of
-    from flyball.data.snapshot import load_snapshot, snapshot_files
-    from flyball.data.table import Table
+    from flyball.data.assess import clean_snapshot
 
-    def load(name: str) -> Table:
-        snapshot = find_snapshot(workspace, name)
-        rows = load_snapshot(workspace.blobs, snapshot)
-        roles = workspace.data.get(snapshot.dataset).roles
-        return Table(rows, **{role: column for role, column in roles.items() if column in rows.column_names})
-
-    snapshot = find_snapshot(workspace, dataset)
-    if snapshot.format == "folder":
-        found = clean_files(snapshot_files(workspace.blobs, snapshot))
-    else:
-        rows = load(dataset)
-        declared, cleared = said_of(workspace.quality.pii_classes(snapshot.dataset))
-        flags = find_pii(rows.arrow, declared=declared, cleared=cleared)
-        found = clean_report(rows, test=load(test) if test else None, groups=groups, kinds=kinds, flags=flags)
+    found = clean_snapshot(
+        workspace.data, workspace.quality, workspace.blobs, find_snapshot(workspace, dataset),
+        test=find_snapshot(workspace, test) if test else None, groups=groups, kinds=kinds,
+    )  # fmt: skip
     if as_json:
         print_json(found)
     else:

@@ -15,7 +15,9 @@ from flyball.data.pii import PiiFlag, find_pii, masked
 from flyball.data.profile import TableProfile
 from flyball.data.profile_table import profile_table
 from flyball.data.quality import Quality, said_of, snapshot_source
+from flyball.data.snapshot import load_snapshot, snapshot_files
 from flyball.data.suggest import suggest_checks
+from flyball.data.table import Table
 from flyball.data.validate import ValidationReport, validate
 from flyball.errors import InvalidInput, NotFound
 from flyball.refs import Ref
@@ -24,6 +26,7 @@ from flyball.serialization import to_json
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from flyball.data.clean import CleanReport
     from flyball.data.datasets import Data
     from flyball.data.manifest import Snapshot
     from flyball.storage.objects import Blobs
@@ -51,6 +54,44 @@ def profile_snapshot(quality: Quality, blobs: Blobs, snapshot: Snapshot, *, agai
     made = profile_table(snapshot_source(blobs, snapshot), declared=declared, cleared=cleared, snapshot=ref)
     quality.keep_profile(snapshot.dataset, snapshot.id, blobs.put(to_json(made)))
     return made
+
+
+def clean_snapshot(
+    data: Data,
+    quality: Quality,
+    blobs: Blobs,
+    snapshot: Snapshot,
+    *,
+    test: Snapshot | None = None,
+    groups: Sequence[str] = (),
+    kinds: Sequence[str] = (),
+) -> CleanReport:
+    """What is wrong with a snapshot, and by which line of code each finding is mended.
+
+    Args:
+        test: Rows that a model is judged on, for overlap.
+        groups: Columns whose groups shall be treated alike.
+        kinds: Only these kinds of findings.
+
+    Raises:
+        InvalidInput: there is no such column, or no row.
+        NotFound: there is no such kind of finding.
+    """
+    from flyball.data.clean import clean_files, clean_report
+
+    if snapshot.format == "folder":
+        return clean_files(snapshot_files(blobs, snapshot))
+    rows = _with_roles(data, blobs, snapshot)
+    declared, cleared = said_of(quality.pii_classes(snapshot.dataset))
+    flags = find_pii(rows.arrow, declared=declared, cleared=cleared)
+    other = None if test is None else _with_roles(data, blobs, test)
+    return clean_report(rows, test=other, groups=groups, kinds=kinds, flags=flags)
+
+
+def _with_roles(data: Data, blobs: Blobs, snapshot: Snapshot) -> Table:
+    rows = load_snapshot(blobs, snapshot)
+    roles = data.get(snapshot.dataset).roles
+    return Table(rows, **{role: column for role, column in roles.items() if column in rows.column_names})
 
 
 def check_snapshot(

@@ -16,6 +16,7 @@ from flyball.alerts.delivery import deliver
 from flyball.deployment.manifest import followers, publish, withdraw
 from flyball.errors import FlyballError, LeaseLost
 from flyball.executors.base import Executor, TellsEnds
+from flyball.loops.errand_keeper import ErrandKeeper
 from flyball.loops.keeper import LoopKeeper
 from flyball.loops.lease import LEASE
 from flyball.loops.services import Services
@@ -53,6 +54,7 @@ class Controller:
         self._executor = executor
         self._holder = holder
         self._pause = pause
+        self._errands = ErrandKeeper(workspace, executor)
         self._keepers: dict[str, LoopKeeper] = {}
         self._swept = 0.0
         self._tidied = time.monotonic()
@@ -131,6 +133,7 @@ class Controller:
             except FlyballError as error:
                 # One loop that cannot go on must not stop the others.
                 busy |= keeper.complain(state, error)
+        busy |= self._errands.act(lease)
         busy |= self._publish()
         channels = {state.loop.name: state.loop.channels for state in workspace.loops.list(limit=1000)}
         settings = workspace.settings

@@ -17,10 +17,10 @@ from flyball.storage.database import Lease
 from flyball.telemetry import traceparent_of
 
 _ATTEMPTS = 10
-_TIMEOUT_SECONDS = 6 * 3600.0
+TIMEOUT_SECONDS = 6 * 3600.0
 # A training leaves half of the cores to the model server beside it. On two cores one thread is also the faster choice: two
 # that share them with others spend their time handing over.
-_THREADS = str(max(1, (os.cpu_count() or 2) // 2))
+THREADS = str(max(1, (os.cpu_count() or 2) // 2))
 
 
 class Retraining:
@@ -42,7 +42,7 @@ class Retraining:
         if job.state == "finished":
             self._end(loop, replace(training, state="succeeded", version=self._version(loop, training)), lease)
         elif job.state in ("failed", "timed_out") and not killed:
-            error = _last_words(self._executor.logs(training.job)) or f"the worker {job.state.replace('_', ' ')}"
+            error = last_words(self._executor.logs(training.job)) or f"the worker {job.state.replace('_', ' ')}"
             self._end(loop, replace(training, state="failed", error=error), lease)
         elif training.attempt < _ATTEMPTS:
             # The worker died without a word, or was stopped together with its controller: that is nothing the training did.
@@ -72,13 +72,13 @@ class Retraining:
             command=(sys.executable, "-m", "flyball.server.worker", training),
             cwd=loop.source_root,
             environment={
-                "OMP_NUM_THREADS": _THREADS,
+                "OMP_NUMTHREADS": THREADS,
                 **os.environ,
                 **as_environment(self._workspace.settings),
                 # Only the processes of the training know its place in the trace; what is set from outside is not theirs.
                 "TRACEPARENT": traceparent_of(training),
             },
-            timeout_seconds=_TIMEOUT_SECONDS,
+            timeout_seconds=TIMEOUT_SECONDS,
             preload=known or FIRST_GUESS,
         )
 
@@ -111,6 +111,7 @@ class Retraining:
         self._workspace.loops.save_training(ended, lease)
 
 
-def _last_words(log: str) -> str:
+def last_words(log: str) -> str:
+    """The last line that a worker has printed: why it failed."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     return lines[-1][:1000] if lines else ""

@@ -14,6 +14,7 @@ from flyball.features.views import Features
 from flyball.labels.labels import Labels
 from flyball.loops.loops import Loops
 from flyball.monitoring.monitoring import Monitoring
+from flyball.pipelines.errands import Errands
 from flyball.registry.approvals import Approvals
 from flyball.registry.versions import Registry
 from flyball.settings import Settings
@@ -55,6 +56,8 @@ class Services(Protocol):
     def deployments(self) -> Deployments: ...
     @property
     def features(self) -> Features: ...
+    @property
+    def errands(self) -> Errands: ...
     @property
     def events(self) -> EventLog: ...
     @property
