@@ -24,11 +24,11 @@ from flyball.settings import HOME, Settings
 if TYPE_CHECKING:
     from flyball.access.accounts import Accounts
     from flyball.access.authority import Authority
-    from flyball.access.open_projects import OpenProjects
-    from flyball.access.projects import Found, Projects
     from flyball.access.groups import Groups
     from flyball.access.logins import Logins
     from flyball.access.members import Members
+    from flyball.access.open_projects import OpenProjects
+    from flyball.access.projects import Found, Projects
     from flyball.access.tokens import Tokens
     from flyball.alerts.alert import Alerts
     from flyball.alerts.webhooks import Webhooks

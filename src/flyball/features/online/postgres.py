@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from flyball.features.online.base import Cell, Change, KeyedCell, OnlineKind, OnlineStore, chunks, reaching
 from flyball.storage.database import Database
+from flyball.storage.postgres import make_schema, schema_of
 
 _LOCK = 0x666C7962  # of our own making, for the moment in which tables are made
 _TABLES = """
@@ -49,6 +50,9 @@ class PostgresStore:
         with self._reached(), self._database.transaction() as connection:
             # Made by two at the same time, a table would be one's and an error for the other.
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            schema = schema_of(self._database.url)
+            if schema:
+                make_schema(connection, schema)
             for statement in _TABLES.split(";\n"):
                 connection.execute(sa.text(statement))
 

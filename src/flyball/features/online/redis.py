@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from flyball.errors import MissingExtra
 from flyball.features.online.base import Cell, Change, KeyedCell, OnlineKind, OnlineStore, chunks, reaching
 
-_PREFIX = b"flyball:"
-_SLOTS, _NOTES, _LAST = b"flyball:slots", b"flyball:notes", b"flyball:last"
 _AT_ONCE = 1_000
 # Times stand in front as hexadecimal digits: Lua's numbers are floats, its texts compare digit by digit.
 _WRITE = """
@@ -27,10 +26,17 @@ _OFFSET = 1 << 63
 
 
 class RedisStore:
-    """Cells as strings under slot and key."""
+    """Cells as strings under slot and key.
+
+    Args:
+        url: The server's address. `?schema=NAME` keeps all under that name, apart from what others keep there.
+    """
 
     def __init__(self, url: str) -> None:
         redis = _redis()
+        url, name = _without_schema(url)
+        self._prefix = b"%s:" % name.encode()
+        self._slots, self._notes, self._last = (self._prefix + part for part in (b"slots", b"notes", b"last"))
         self._what = f"at {url.rpartition('@')[2]}"
         self._failures = (redis.RedisError, OSError)
         self._watch_failed = redis.WatchError
@@ -44,7 +50,7 @@ class RedisStore:
         found = self.find(name)
         if found is None:
             with self._reached():
-                self._client.hsetnx(_SLOTS, name, self._client.incr(_LAST))
+                self._client.hsetnx(self._slots, name, self._client.incr(self._last))
             found = self.find(name)
         assert found is not None
         return found
@@ -52,14 +58,14 @@ class RedisStore:
     def find(self, name: str) -> int | None:
         """The number of a slot; None if there is none."""
         with self._reached():
-            held = self._client.hget(_SLOTS, name)
+            held = self._client.hget(self._slots, name)
         return None if held is None else int(held)
 
     def drop(self, name: str) -> None:
         """Removes a slot and its cells."""
         former = self.find(name)
         with self._reached():
-            self._client.hdel(_SLOTS, name)
+            self._client.hdel(self._slots, name)
             self._clear(former)
 
     def read(self, wanted: Sequence[tuple[int, bytes]]) -> list[Cell | None]:
@@ -67,14 +73,14 @@ class RedisStore:
         if not wanted:
             return []
         with self._reached():
-            held = self._client.mget([_key(slot, key) for slot, key in wanted])
+            held = self._client.mget([self._key(slot, key) for slot, key in wanted])
         return [None if value is None else _cell(value) for value in held]
 
     def write(self, slot: int, cells: Sequence[KeyedCell]) -> int:
         """Writes what is not older."""
         written = 0
         for part in chunks(cells, _AT_ONCE):
-            keys = [_key(slot, cell.key) for cell in part]
+            keys = [self._key(slot, cell.key) for cell in part]
             with self._reached():
                 written += int(self._script(keys=keys, args=[_packed(*cell[1:]) for cell in part]))
         return written
@@ -83,7 +89,7 @@ class RedisStore:
         """Changes each cell, again if another changed it meanwhile."""
         with self._reached():
             for key, change in changes:
-                while not self._fold_one(_key(slot, key), change):
+                while not self._fold_one(self._key(slot, key), change):
                     pass
 
     def _fold_one(self, place: bytes, change: Change) -> bool:
@@ -107,12 +113,12 @@ class RedisStore:
         if not keys:
             return 0
         with self._reached():
-            return int(self._client.delete(*(_key(slot, key) for key in keys)))
+            return int(self._client.delete(*(self._key(slot, key) for key in keys)))
 
     def scan(self, slot: int, limit: int) -> list[KeyedCell]:
         """Some cells of a slot."""
         found: list[KeyedCell] = []
-        start = _key(slot, b"")
+        start = self._key(slot, b"")
         with self._reached():
             for place in self._client.scan_iter(match=start + b"*", count=1_000):
                 held = self._client.get(place)
@@ -125,22 +131,32 @@ class RedisStore:
     def note(self, name: str) -> bytes:
         """A note."""
         with self._reached():
-            return bytes(self._client.hget(_NOTES, name) or b"")
+            return bytes(self._client.hget(self._notes, name) or b"")
 
     def set_note(self, name: str, value: bytes) -> None:
         """Keeps a note."""
         with self._reached():
-            self._client.hset(_NOTES, name, value)
+            self._client.hset(self._notes, name, value)
 
     def close(self) -> None:
         """Closes the connections."""
         self._client.close()
 
+    def erase(self) -> None:
+        """Removes all that is kept, under this name."""
+        with self._reached():
+            self._remove(self._prefix)
+
+    def _key(self, slot: int, key: bytes) -> bytes:
+        return b"%s%d:%s" % (self._prefix, slot, key)
+
     def _clear(self, slot: int | None) -> None:
-        if slot is None:
-            return
+        if slot is not None:
+            self._remove(self._key(slot, b""))
+
+    def _remove(self, start: bytes) -> None:
         places = []
-        for place in self._client.scan_iter(match=_key(slot, b"") + b"*", count=1_000):
+        for place in self._client.scan_iter(match=start + b"*", count=1_000):
             places.append(place)
             if len(places) >= _AT_ONCE:
                 self._client.unlink(*places)
@@ -162,8 +178,11 @@ class Redis:
         return RedisStore(url)
 
 
-def _key(slot: int, key: bytes) -> bytes:
-    return b"%s%d:%s" % (_PREFIX, slot, key)
+def _without_schema(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    asked = parse_qsl(parts.query)
+    rest = urlencode([(name, value) for name, value in asked if name != "schema"])
+    return urlunsplit(parts._replace(query=rest)), dict(asked).get("schema", "flyball")
 
 
 def _packed(time: int, created: int, value: bytes) -> bytes:
