@@ -7,6 +7,7 @@
     ├── Conflict            the state does not allow it now           exit 1   HTTP 409
     │   └── AlreadyExists   that name is taken                        exit 1   HTTP 409
     ├── PermissionDenied    the asker may not                         exit 1   HTTP 403
+    │   └── LoginNeeded     nobody knows who asks                     exit 1   HTTP 401
     ├── GateRefused         a gate held the version back              exit 3   HTTP 409
     ├── ChecksFailed        data did not pass its checks              exit 1   HTTP 422
     ├── WorkFailed          a step, run or command failed             exit 1   HTTP 500
@@ -87,6 +88,12 @@ class PermissionDenied(FlyballError):
     """The asker may not do this."""
 
     code = "permission_denied"
+
+
+class LoginNeeded(PermissionDenied):
+    """Nobody knows who asks, and the door is not open to everybody."""
+
+    code = "login_needed"
 
 
 class GateRefused(FlyballError):

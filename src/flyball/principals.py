@@ -35,6 +35,8 @@ class Principal:
         auditor: Whether they may read the audit log and all evidence, and change nothing.
         run: For a worker, the id of the run that it is bound to.
         token: Id of the token they came with; empty where there was none.
+        project: The project at hand.
+        limited: Whether their token lets them do less than their account may; such a one gives out no further tokens.
         proven: Whether a login or token proved who they are. Where nobody had to (a workspace of one's own), a name that is
             given along counts instead.
     """
@@ -46,6 +48,8 @@ class Principal:
     auditor: bool = False
     run: str = ""
     token: str = ""
+    project: str = "default"
+    limited: bool = False
     proven: bool = True
 
     def may(self, role: Role) -> bool:

@@ -23,6 +23,7 @@ PROJECTS = "projects"
 """Folder of the workspace below which the other projects have theirs, and the same word in addresses."""
 ClockKind = Literal["system", "virtual"]
 Networks = Literal["public", "any"]
+Auth = Literal["local", "on"]
 LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9._-]{0,49}")
 
@@ -54,6 +55,22 @@ class Settings:
         openlineage: Where runs and data are told as OpenLineage events: an address, or a file; empty: nowhere.
         openlineage_key: Sent to that address as a bearer token, if it is set.
         otlp: Where traces are sent by OTLP/HTTP, such as `http://localhost:4318`; empty: nowhere.
+        auth: Who may come in: `local`, the owner of this machine's account alone, or `on`, people and programs with accounts.
+        hosts: Names in addresses that the server answers to beside this machine's own, with commas between them.
+        tls_cert: File of the certificate, with those that vouch for it; with it and its key the server speaks https.
+        tls_key: File of the certificate's private key.
+        behind_proxy: Address that people see, such as `https://ml.example.org`, where a proxy in front speaks https for us.
+        proxies: Addresses of that proxy, with commas between them; only what comes from there is believed about who asks.
+        session_hours: How long a browser stays logged in.
+        rate_limit: How many requests a second one account may make, on average; 0 for as many as it likes.
+        request_seconds: How long a request may take.
+        max_body_mib: How large a body may be, in MiB; files may be larger.
+        oidc_issuer: Address of the provider of single sign-on; empty: there is none.
+        oidc_client_id: What the provider calls this server.
+        oidc_client_secret: What this server proves itself with there; empty for a public client.
+        oidc_scopes: What is asked of it.
+        oidc_groups: Name of the claim that holds somebody's groups.
+        oidc_roles: What groups there may do here, such as `ml-team=default:contributor, ops=default:owner, root=admin`.
         executor: Where the steps of pipelines run: `local`, this machine, or the name of another executor.
         home: The settings of the workspace that holds the project, where these are already those of the project's own
             database, objects and folder; nobody sets it.
@@ -80,6 +97,22 @@ class Settings:
     openlineage: str = ""
     openlineage_key: str = ""
     otlp: str = ""
+    auth: Auth = "local"
+    hosts: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+    behind_proxy: str = ""
+    proxies: str = "127.0.0.1,::1"
+    session_hours: int = 12
+    rate_limit: int = 0
+    request_seconds: int = 600
+    max_body_mib: int = 256
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_scopes: str = "openid profile email"
+    oidc_groups: str = "groups"
+    oidc_roles: str = ""
     executor: str = "local"
     home: Settings | None = None
 
@@ -94,6 +127,9 @@ class Settings:
         return self.project == HOME
 
 
+_NUMBERS = {"port": (0, 65_535), "session_hours": (1, 8760), "rate_limit": (0, 10**6), "request_seconds": (1, 86_400),
+            "max_body_mib": (1, 65_536)}  # fmt: skip
+_CHOICES = {"clock": ClockKind, "log_level": LogLevel, "webhook_networks": Networks, "auth": Auth}
 SETTABLE = tuple(field.name for field in fields(Settings) if field.name not in ("root", "home"))
 
 
@@ -145,28 +181,28 @@ def load_settings(
 
 
 def _read(name: str, value: object, source: str) -> object:
-    if name == "port":
-        if isinstance(value, bool) or not str(value).isdecimal() or int(str(value)) > 65_535:
-            raise InvalidInput(f"{source} sets port to {value!r}.", hint="Give a number from 0 to 65535.")
+    if name in _NUMBERS:
+        least, most = _NUMBERS[name]
+        if isinstance(value, bool) or not str(value).isdecimal() or not least <= int(str(value)) <= most:
+            raise InvalidInput(f"{source} sets {name} to {value!r}.", hint=f"Give a number from {least} to {most}.")
         return int(str(value))
     if not isinstance(value, str | Path):
         raise InvalidInput(f"{source} sets {name} to {value!r}.", hint="Give a text.")
     text = str(value)
-    for choice, kind in (("clock", ClockKind), ("log_level", LogLevel), ("webhook_networks", Networks)):
-        if name == choice and text not in get_args(kind):
-            known = ", ".join(repr(value) for value in get_args(kind))
-            raise InvalidInput(f"{source} sets {name} to '{text}'.", hint=f"Use one of {known}.")
-    if name == "project":
-        return check_project(text, source)
-    if name == "url" and not text.startswith(("http://", "https://")):
-        raise InvalidInput(f"{source} sets url to '{text}'.", hint="Write it as http://host:port.")
+    if name in _CHOICES and text not in get_args(_CHOICES[name]):
+        known = ", ".join(repr(value) for value in get_args(_CHOICES[name]))
+        raise InvalidInput(f"{source} sets {name} to '{text}'.", hint=f"Use one of {known}.")
+    if name in ("url", "behind_proxy", "oidc_issuer") and not text.startswith(("http://", "https://")):
+        raise InvalidInput(f"{source} sets {name} to '{text}'.", hint="Write it as http://host:port.")
     return text
 
 
 def _absolute(name: str, value: object, folder: Path) -> object:
     # Parts of one workspace are run from different folders; they must mean the same place.
     is_folder = name == "workspace" or (name == "objects" and "://" not in str(value))
-    if is_folder or (name in ("signing_key", "openlineage") and value and "://" not in str(value)):
+    if is_folder or (
+        name in ("signing_key", "openlineage", "tls_cert", "tls_key") and value and "://" not in str(value)
+    ):
         return str(folder / Path(str(value)).expanduser())
     scheme = str(value).partition(":///")[0]
     if (name == "database" and scheme == "sqlite") or (name == "online" and scheme in ("sqlite", "lmdb")):

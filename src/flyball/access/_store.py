@@ -1,6 +1,6 @@
 """The tables of accounts, tokens, groups, memberships, and of logins that are under way.
 
-Names and times only; of passwords and tokens there is nothing but a hash. Times are real ones, whatever time the workspace lives in.
+Names and times only; of passwords and tokens there is a hash and nothing else. Times are real, whatever time a workspace lives in.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ STATUS = {
     "invalid_input": 400,
     "missing_extra": 501,
     "permission_denied": 403,
+    "login_needed": 401,
     "not_found": 404,
     "conflict": 409,
     "already_exists": 409,
