@@ -72,7 +72,7 @@ group_accounts = sa.Table(
     sa.Column("group", sa.String(128), sa.ForeignKey("access_groups.name"), primary_key=True),
     sa.Column("account", sa.String(128), sa.ForeignKey("access_accounts.name"), primary_key=True),
     # Whether the provider of single sign-on says so: it takes back what it has given, and nothing else.
-    sa.Column("provided", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("provided", sa.Boolean, nullable=False, server_default=sa.text("false")),
     sa.Index("ix_access_group_accounts_account", "account"),
 )
 
