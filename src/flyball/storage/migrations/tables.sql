@@ -1192,7 +1192,7 @@ CREATE TABLE project_stores (
 CREATE TABLE access_group_accounts (
 	"group" VARCHAR(128) NOT NULL, 
 	account VARCHAR(128) NOT NULL, 
-	provided BOOLEAN DEFAULT 0 NOT NULL, 
+	provided BOOLEAN DEFAULT (false) NOT NULL, 
 	CONSTRAINT pk_access_group_accounts PRIMARY KEY ("group", account), 
 	CONSTRAINT fk_access_group_accounts_account FOREIGN KEY(account) REFERENCES access_accounts (name), 
 	CONSTRAINT fk_access_group_accounts_group FOREIGN KEY("group") REFERENCES access_groups (name)

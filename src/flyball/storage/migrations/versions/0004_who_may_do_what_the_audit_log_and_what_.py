@@ -203,7 +203,7 @@ def upgrade() -> None:
         "access_group_accounts",
         sa.Column("group", sa.String(length=128), nullable=False),
         sa.Column("account", sa.String(length=128), nullable=False),
-        sa.Column("provided", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("provided", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.ForeignKeyConstraint(["account"], ["access_accounts.name"], name=op.f("fk_access_group_accounts_account")),
         sa.ForeignKeyConstraint(["group"], ["access_groups.name"], name=op.f("fk_access_group_accounts_group")),
         sa.PrimaryKeyConstraint("group", "account", name=op.f("pk_access_group_accounts")),
