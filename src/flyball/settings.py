@@ -192,6 +192,8 @@ def _read(name: str, value: object, source: str) -> object:
     if name in _CHOICES and text not in get_args(_CHOICES[name]):
         known = ", ".join(repr(value) for value in get_args(_CHOICES[name]))
         raise InvalidInput(f"{source} sets {name} to '{text}'.", hint=f"Use one of {known}.")
+    if name == "project":
+        return check_project(text, source)
     if name in ("url", "behind_proxy", "oidc_issuer") and not text.startswith(("http://", "https://")):
         raise InvalidInput(f"{source} sets {name} to '{text}'.", hint="Write it as http://host:port.")
     return text
