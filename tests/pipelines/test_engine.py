@@ -432,6 +432,34 @@ def test_a_run_that_is_ended_from_elsewhere_stops(services: Services) -> None:
         run_pipeline(main, services=services)
 
 
+def test_what_a_step_prints_is_there_while_it_runs_and_whole_afterwards(services: Services) -> None:
+    def log() -> str:
+        steps = services.tracking.list_runs(kind="step", limit=1)
+        kept = [one for step in steps for one in services.tracking.list_artifacts(step.id) if one.name == "log.txt"]
+        return services.blobs.get(kept[0].digest).decode() if kept else ""
+
+    @step
+    def speak() -> str:
+        print("x" * 20_000)
+        print("half way")
+        deadline = time.monotonic() + 20
+        while not (seen := log()):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        print("done")
+        return seen
+
+    @pipeline
+    def main() -> Any:
+        return speak()
+
+    seen = run_pipeline(main, services=services).value()
+    assert seen.endswith("half way\n")
+    assert len(seen) == 16_000
+    assert log().endswith("half way\ndone\n")
+    assert len(log()) > 20_000
+
+
 def test_what_a_step_prints_is_kept_with_it_alone(services: Services, capsys: pytest.CaptureFixture[str]) -> None:
     @step
     def speak(word: str) -> str:

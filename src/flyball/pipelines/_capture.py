@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Any
 
 _MOST = 10_000_000
+_TAIL = 16_000
 
 _page: ContextVar[Page | None] = ContextVar("flyball_page", default=None)
 
@@ -23,6 +24,7 @@ class Page:
         self._lock = threading.Lock()
         self._hidden: list[str] = []
         self._listener: Callable[[str], None] | None = None
+        self._told = 0
 
     def hide(self, value: str) -> None:
         """Shows `***` instead of a value from here on."""
@@ -42,6 +44,16 @@ class Page:
             self._text.write(text[: max(0, left)])
         if self._listener is not None and text.strip():
             self._listener(text.strip().rpartition("\n")[2].strip())
+
+    def new_tail(self) -> str:
+        """The end of what it holds, if something was added since this was last asked; else nothing."""
+        with self._lock:
+            length = self._text.tell()
+            if length == self._told:
+                return ""
+            self._told = length
+            # The whole would be written again and again; the whole is kept when the step has ended.
+            return self._text.getvalue()[-_TAIL:]
 
     def text(self) -> str:
         """All of it so far."""

@@ -168,6 +168,9 @@ class Engine:
                 points = call.around.take_points()
                 if points:
                     self._journal.logged(call.run, points)
+                printed = call.page.new_tail()
+                if printed:
+                    self._journal.printed(call.run, printed)
                 yield call.run
 
     @functools.cached_property

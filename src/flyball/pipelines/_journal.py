@@ -59,7 +59,15 @@ class Logged:
     points: list[MetricPoint]
 
 
-Entry = Started | Logged | Ended
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Printed:
+    """A step that still runs has printed something; this is the end of it all so far."""
+
+    run: str
+    text: str
+
+
+Entry = Started | Logged | Printed | Ended
 _INT64 = 1 << 63
 _MOST_POINTS = 10_000
 _MOST_RUNS = 500
@@ -85,6 +93,10 @@ class Journal:
     def logged(self, run: str, points: list[MetricPoint]) -> None:
         """Notes what a step has logged so far."""
         self._entries.put(Logged(run=run, points=points))
+
+    def printed(self, run: str, text: str) -> None:
+        """Notes the end of what a step has printed so far."""
+        self._entries.put(Printed(run=run, text=text))
 
     def ended(self, entry: Ended) -> None:
         """Notes that a step has ended."""
@@ -121,6 +133,8 @@ class Journal:
                 continue
             if isinstance(entry, Started):
                 self._write_start(entry)
+            elif isinstance(entry, Printed):
+                self._keep_log(entry.run, entry.text)
             elif isinstance(entry, Logged):
                 self._services.tracking.log(entry.run, metrics=entry.points[:_MOST_POINTS])
             else:
@@ -136,7 +150,7 @@ class Journal:
         starts = {entry.run: entry for entry in batch if isinstance(entry, Started)}
         points: dict[str, list[MetricPoint]] = {}
         for entry in batch:
-            if not isinstance(entry, Started):
+            if not isinstance(entry, Started | Printed):
                 points.setdefault(entry.run, []).extend(entry.points)
         records = []
         for entry in batch:
@@ -197,6 +211,10 @@ class Journal:
         for name, digest, size, kind in self._left_behind(entry):
             tracking.log_artifact(entry.run, name, digest, size, kind)
         tracking.finish_run(entry.run, entry.state, entry.error)
+
+    def _keep_log(self, run: str, text: str) -> None:
+        data = text.encode("utf-8", "replace")
+        self._services.tracking.log_artifact(run, "log.txt", self._services.blobs.put(data), len(data), "log")
 
     def _left_behind(self, entry: Ended) -> Iterator[tuple[str, str, int, str]]:
         """Name, digest, size and kind of what a step left behind."""
