@@ -341,6 +341,16 @@ class Projects:
         rows = self._database.rows(table.select().where(table.projects.c.state == "active"))
         return [row.name for row in rows]
 
+    def trouble_of(self, name: str) -> str:
+        """Why a project could not be opened when that was last tried; empty where all is well."""
+        row = self._database.row(sa.select(table.projects.c.trouble).where(table.projects.c.name == name))
+        return str(row.trouble) if row else ""
+
+    def model_url(self, name: str) -> str:
+        """Address of the project's model server; empty while it has none."""
+        row = self._database.row(sa.select(table.projects.c.model_url).where(table.projects.c.name == name))
+        return str(row.model_url) if row else ""
+
     def note(self, name: str, **values: Any) -> None:
         """Notes what the machine found out about a project: `trouble`, `model_url`, `stored_bytes`."""
         self._database.execute(sa.update(table.projects).where(table.projects.c.name == name).values(**values))

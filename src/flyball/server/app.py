@@ -22,6 +22,7 @@ from flyball.server.later import later_routes
 from flyball.server.objects_api import object_routes
 from flyball.server.openapi import describe_api
 from flyball.server.page import built_page, page_routes
+from flyball.server.projects import ByProject, ProjectPrefix
 from flyball.server.protocols.mlflow import MlflowProtocol
 from flyball.server.routes import error_response, json_response, verb_routes
 from flyball.server.serving_door import serving_routes
@@ -64,7 +65,7 @@ def create_app(
     workspace: Workspace, *, ready: Sequence[ReadyCheck] = (), hosts: frozenset[str] = _LOOPBACK,
     stopping: Callable[[], bool] = lambda: False, model_server: str = "",
 ) -> Starlette:  # fmt: skip
-    """The application that serves a workspace.
+    """The application that serves a workspace, with all its projects.
 
     Args:
         ready: What must be ready before `/health` says so.
@@ -72,6 +73,23 @@ def create_app(
         model_server: Address of the model server beside this one, for the page to try models out; empty if there is none.
         hosts: Names in the Host header that are answered; a foreign one is a page that rebound its name to us.
     """
+    app = _application(workspace, ready=ready, stopping=stopping, model_server=lambda: model_server)
+
+    def of_project(project: Workspace) -> Starlette:
+        name = project.settings.project
+        return _application(project, stopping=stopping, model_server=lambda: workspace.projects.model_url(name))
+
+    app.add_middleware(ByProject, workspace=workspace, make_app=of_project)
+    app.add_middleware(_Door, hosts=hosts)
+    app.add_middleware(ProjectPrefix)
+    return app
+
+
+def _application(
+    workspace: Workspace, *, ready: Sequence[ReadyCheck] = (), stopping: Callable[[], bool],
+    model_server: Callable[[], str],
+) -> Starlette:  # fmt: skip
+    """What stands behind the door, for one project."""
     description: list[bytes] = []
 
     async def health(_: Request) -> Response:
@@ -111,7 +129,6 @@ def create_app(
         exception_handlers={FlyballError: _on_error, HTTPException: _on_http_error, Exception: _on_bug},
     )
     app.add_middleware(MlflowProtocol, workspace=workspace)
-    app.add_middleware(_Door, hosts=hosts)
     return app
 
 

@@ -6,6 +6,7 @@ The page may ask its own server alone. Nothing is decided here, and no model is 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 import urllib3
@@ -22,21 +23,22 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,199}")
 _ASKED: Final = {"predict": ("GET", "POST"), "explain": ("POST",)}
 
 
-def serving_routes(model_server: str) -> list[Route]:
+def serving_routes(model_server: Callable[[], str]) -> list[Route]:
     """Routes `/serving/predict/<deployment>`, `/serving/explain/<deployment>`, `/serving/metrics` and `/serving/url`.
 
     Args:
-        model_server: Address of the model server; empty if there is none beside this server.
+        model_server: Gives the address of the model server; empty if there is none beside this server.
     """
     http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=2.0, read=20.0))
 
     def pass_on(method: str, path: str, body: bytes | None = None) -> Response:
-        if not model_server:
+        address = model_server()
+        if not address:
             raise NotFound("No model server stands beside this server.", hint="`flyball up` starts one.")
         try:
-            answer = http.request(method, f"{model_server}{path}", body=body)
+            answer = http.request(method, f"{address}{path}", body=body)
         except urllib3.exceptions.HTTPError as error:
-            raise ServerUnreachable(f"The model server at {model_server} does not answer.") from error
+            raise ServerUnreachable(f"The model server at {address} does not answer.") from error
         return Response(answer.data, answer.status, media_type=answer.headers.get("content-type"))
 
     async def ask(request: Request) -> Response:
@@ -52,7 +54,7 @@ def serving_routes(model_server: str) -> list[Route]:
         return await run_in_threadpool(pass_on, "GET", "/metrics")
 
     async def url(_: Request) -> Response:
-        return Response(model_server, media_type="text/plain")
+        return Response(await run_in_threadpool(model_server), media_type="text/plain")
 
     return [
         Route("/serving/metrics", metrics),
