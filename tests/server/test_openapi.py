@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from flyball.serialization import to_json
@@ -89,15 +87,3 @@ def described() -> BaseSchema:
 def test_the_description_is_valid_openapi(described: BaseSchema) -> None:
     described.validate()
     assert len(list(described.get_all_operations())) == len(operations(describe_api()))
-
-
-@given(data=st.data())
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-def test_no_read_makes_the_server_fail(http: TestClient, described: BaseSchema, data: st.DataObject) -> None:
-    paths = [path for path, (method, _) in operations(describe_api()).items() if method == "get"]
-    operation = described[data.draw(st.sampled_from(paths))]["GET"]
-    case = data.draw(operation.as_strategy())
-    answer = http.get(case.formatted_path, params=case.query)
-    assert answer.status_code < 500, (case.formatted_path, case.query, answer.text)
-    if answer.status_code != 200:
-        assert set(answer.json()) == {"code", "message", "hint", "facts"}
