@@ -34,6 +34,7 @@ COMMANDS = {
     "loops": ("flyball.cli.loops:loops", "Loops: state, history, why, pause, trigger."),
     "monitor": ("flyball.cli.monitor:monitor", "Windows of predictions: drift, quality, performance; ground truth."),
     "alerts": ("flyball.cli.alerts:alerts", "Alerts: list, acknowledge, resolve."),
+    "audit": ("flyball.cli.audit:audit", "The audit log: who did what; proof; export."),
     "events": ("flyball.cli.events:events", "The event log."),
     "openlineage": ("flyball.cli.openlineage:openlineage", "Lineage events: tell other tools, and learn from them."),
     "import": ("flyball.cli.import_:import_", "Copy what another system holds into the workspace."),
