@@ -15,7 +15,7 @@ import urllib3
 from flyball.clock import Clock, SystemClock
 from flyball.errors import FlyballError, InvalidInput, NotFound, ServerUnreachable, TimedOut
 from flyball.serialization import convert, error_from_plain, from_json, pack, to_json, to_plain, unpack_as
-from flyball.settings import Settings
+from flyball.settings import PROJECTS, Settings
 from flyball.storage.object_store import ObjectStat
 from flyball.storage.objects import Blobs
 from flyball.verbs import Verb, verbs_of
@@ -30,9 +30,9 @@ class RemoteWorkspace:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.http = Connection(settings.url, settings.token)
+        self.http = Connection(address_of(settings), settings.token)
         self.store = RemoteObjects(self.http)
-        self.cache = settings.workspace / "cache"
+        self.cache = settings.folder / "cache"
         self.blobs = Blobs(self.store, self.cache / "blobs")
         self.time: Clock = SystemClock() if settings.clock == "system" else _RemoteClock(self)
         self._made: dict[str, RemoteService] = {}
@@ -60,6 +60,12 @@ class RemoteWorkspace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def address_of(settings: Settings) -> str:
+    """Where the server answers for the project that the settings name."""
+    url = settings.url.rstrip("/")
+    return url if settings.is_home else f"{url}/{PROJECTS}/{settings.project}"
 
 
 _LONGEST_QUERY = 2000  # characters; proxies on the way cut longer addresses off

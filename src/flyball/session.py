@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from flyball.client import Connection, RemoteObjects, RemoteWorkspace, open_workspace
+from flyball.client import Connection, RemoteObjects, RemoteWorkspace, address_of, open_workspace
 from flyball.clock import parse_time
 from flyball.data.datasets import Dataset
 from flyball.data.snapshot import Service, Snapshot, load_snapshot, take_snapshot
@@ -32,6 +32,7 @@ from flyball.tracking.runs import EndState
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from flyball.access.projects import Project
     from flyball.data.checkout import Checkout
     from flyball.data.diff import DataDiff
     from flyball.evaluation.explanation import Explanation
@@ -52,9 +53,23 @@ _inherited: list[object] = []
 _opening = threading.Lock()
 
 
-def connect() -> Workspace | RemoteWorkspace:
-    """The workspace of the present folder: the server at `FLYBALL_URL`, or the local one in `./.flyball`."""
-    return _open(load_settings())
+def connect(url: str | None = None, *, project: str | None = None) -> Workspace | RemoteWorkspace:
+    """The workspace of the present folder: the server at `FLYBALL_URL`, or the local one in `./.flyball`.
+
+    Args:
+        url: Address of a server; by default what the settings say.
+        project: The project of it; by default what the settings say.
+
+    Raises:
+        NotFound: the local workspace has no such project.
+    """
+    return _open(load_settings({"url": url, "project": project}))
+
+
+def projects() -> list[Project]:
+    """The projects that one may enter: `fb.projects()`. `fb.connect(project=name)` opens one."""
+    found: list[Project] = connect().projects.list()
+    return found
 
 
 class ActiveRun(LiveRun):
@@ -577,13 +592,13 @@ def _shared_run(run_id: str) -> LiveRun:
 
 
 def _recorder(settings: Settings, *, offline: bool) -> Recorder:
-    place = (settings.url, str(settings.workspace), offline)
+    place = (address_of(settings), str(settings.folder), offline)
     if place not in _recorders:
         now = _virtual_now(settings) if settings.clock == "virtual" else None
         _recorders[place] = Recorder(
-            settings.workspace / "spool",
+            settings.folder / "spool",
             lambda: _services(settings),
-            url=settings.url,
+            url=address_of(settings) if settings.url else "",
             offline=offline,
             now=now,
         )
@@ -597,7 +612,7 @@ def _virtual_now(settings: Settings) -> Callable[[], int]:
 
 
 def _open(settings: Settings) -> Workspace | RemoteWorkspace:
-    place = (settings.url, str(settings.workspace))
+    place = (address_of(settings), str(settings.folder))
     with _opening:  # a sender may ask at the same time as its program
         if place not in _opened:
             _opened[place] = open_workspace(settings)
@@ -622,7 +637,7 @@ class _Impatient(Connection):
 class _SendersWorkspace(RemoteWorkspace):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.http = _Impatient(settings.url, settings.token)
+        self.http = _Impatient(address_of(settings), settings.token)
         self.store = RemoteObjects(self.http)
         self.blobs = Blobs(self.store, self.cache / "blobs")
 

@@ -50,7 +50,22 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-flyball = LazyGroup("flyball", help="Takes a model round the whole loop, and keeps taking it round.")
+def _work_in(_: click.Context, __: click.Parameter, name: str | None) -> None:
+    if name is not None:
+        # As a variable, so that processes which the command starts work in the project too.
+        os.environ["FLYBALL_PROJECT"] = name
+
+
+flyball = LazyGroup(
+    "flyball",
+    help="Takes a model round the whole loop, and keeps taking it round.",
+    params=[
+        click.Option(
+            ["--project"], metavar="NAME", help="The project to work in.", expose_value=False, is_eager=True,
+            callback=_work_in,
+        )
+    ],
+)  # fmt: skip
 
 
 def invoke(arguments: list[str]) -> int:

@@ -22,15 +22,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def workspace_options(command: F) -> F:
-    """Adds `--workspace`, `--url` and `--json`; the command is handed `workspace` and `as_json`."""
+    """Adds `--workspace`, `--url`, `--project` and `--json`; the command is handed `workspace` and `as_json`."""
 
     @wraps(command)
-    def wrapped(*args: Any, workspace_folder: str | None, url: str | None, **kwargs: Any) -> Any:
-        with open_workspace(workspace_folder, url) as workspace:
+    def wrapped(
+        *args: Any, workspace_folder: str | None, url: str | None, project_name: str | None, **kwargs: Any
+    ) -> Any:
+        with open_workspace(workspace_folder, url, project_name) as workspace:
             return command(*args, workspace=workspace, **kwargs)
 
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs."),
+        click.option(
+            "--project", "project_name", metavar="NAME", help="The project to work in (default FLYBALL_PROJECT)."
+        ),
         click.option("--url", help="Address of a team server; by default FLYBALL_URL, else the local workspace."),
         click.option(
             "--workspace", "workspace_folder", metavar="DIR", help="Folder of the workspace (default .flyball)."
@@ -40,9 +45,11 @@ def workspace_options(command: F) -> F:
     return cast("F", wrapped)
 
 
-def open_workspace(folder: str | None = None, url: str | None = None) -> Workspace | RemoteWorkspace:
-    """The workspace of the present project, after the command line's own settings."""
-    settings = load_settings({"workspace": folder, "url": url})
+def open_workspace(
+    folder: str | None = None, url: str | None = None, project: str | None = None
+) -> Workspace | RemoteWorkspace:
+    """The workspace of the present folder, or the project of it, after the command line's own settings."""
+    settings = load_settings({"workspace": folder, "url": url, "project": project})
     if settings.url:
         from flyball.client import RemoteWorkspace
 

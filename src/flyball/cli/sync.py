@@ -14,10 +14,12 @@ from flyball.cli.output import print_facts, print_json, workspace_options
 @workspace_options
 def sync(workspace: Any, refused: bool, as_json: bool) -> None:
     """Send what runs logged and could not send: after a crash, without a network, or offline on purpose."""
+    from flyball.client import address_of
     from flyball.tracking import sync as syncing
 
-    folder = workspace.settings.workspace / "spool"
-    found = syncing.sync(workspace, folder, workspace.settings.url, refused_too=refused)
+    settings = workspace.settings
+    folder = settings.folder / "spool"
+    found = syncing.sync(workspace, folder, address_of(settings) if settings.url else "", refused_too=refused)
     kept = syncing.count_refused(folder)
     if as_json:
         print_json({"synced": found, "refused_and_kept": kept})

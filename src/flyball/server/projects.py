@@ -102,7 +102,7 @@ class ByProject:
             if not stamp:
                 return no_such_project(name)
             held = self._workspace.opened.take_open(name, stamp)
-            return held or await run_in_threadpool(self._open, name, stamp)
+            return held if held is not None else await run_in_threadpool(self._open, name, stamp)
         except NotFound:
             return no_such_project(name)
         except FlyballError as error:
