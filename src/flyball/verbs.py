@@ -23,6 +23,7 @@ from flyball.principals import Role
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MARK = "__flyball_verb__"
+_NAMING = ("ref", "subject", "model", "dataset", "run", "experiment", "name", "id")
 _NOT_FIRST = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -97,12 +98,13 @@ class Call:
     is_told: bool = field(default=False, init=False)
 
     def subject(self) -> str:
-        """What it is done to, by the first of its arguments that names something; empty if none does."""
+        """What it is done to, by that of its arguments which names it; empty if none does."""
         try:
             given = inspect.signature(self.method).bind_partial(None, *self.arguments[0], **self.arguments[1]).arguments
         except TypeError:
             return ""
-        values = list(given.values())[1:]
+        named = [given[name] for name in _NAMING if name in given]
+        values = [*named, *list(given.values())[1:]]
         return next((name for value in values if (name := _name_of(value))), "")
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from flyball.clock import Clock
-from flyball.data import _store
+from flyball.data import _quality_store, _store
 from flyball.data._store import LATEST
 from flyball.data.dataset import Dataset, check_dataset, dataset
 from flyball.data.layout import missing_bytes
@@ -22,6 +22,7 @@ from flyball.data.manifest import (
 )
 from flyball.errors import InvalidInput, NotFound, did_you_mean
 from flyball.refs import Ref, check_name
+from flyball.storage.audit_reads import ProtectedReads
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
@@ -38,6 +39,7 @@ class Data:
         self._blobs = blobs
         self._events = events
         self._clock = clock
+        self._reads = ProtectedReads(database)
 
     @change
     def declare(self, dataset: Dataset) -> Dataset:
@@ -186,15 +188,22 @@ class Data:
             InvalidInput: several ids begin so.
         """
         with self._database.reading() as connection:
-            if as_of is not None:
-                return self._as_of(connection, dataset, version, as_of)
-            if version == LATEST:
-                found = _store.latest_snapshot(connection, dataset)
-                if found is None:
-                    hint = f"Take one with `flyball data snapshot {dataset}`."
-                    raise NotFound(f"There is no snapshot of '{dataset}' yet.", hint=hint, dataset=dataset)
-                return found
-            return self._named(connection, dataset, version)
+            found = self._snapshot(connection, dataset, version, as_of)
+            personal = _quality_store.pii_classes(connection, dataset).declared
+        if personal:
+            self._reads.note("data.opened", Ref(kind="snapshots", name=dataset, version=found.id))
+        return found
+
+    def _snapshot(self, connection: sa.Connection, dataset: str, version: str, as_of: datetime | None) -> Snapshot:
+        if as_of is not None:
+            return self._as_of(connection, dataset, version, as_of)
+        if version == LATEST:
+            found = _store.latest_snapshot(connection, dataset)
+            if found is None:
+                hint = f"Take one with `flyball data snapshot {dataset}`."
+                raise NotFound(f"There is no snapshot of '{dataset}' yet.", hint=hint, dataset=dataset)
+            return found
+        return self._named(connection, dataset, version)
 
     @read
     def find_snapshot(self, ref: str) -> Snapshot:
@@ -246,7 +255,11 @@ class Data:
             before: Id of the last snapshot of the page before; only those that stand after it in this list.
         """
         with self._database.reading() as connection:
-            return _store.snapshots(connection, dataset, max(1, min(limit, 1000)), before)
+            found = _store.snapshots(connection, dataset, max(1, min(limit, 1000)), before)
+            personal = _quality_store.pii_classes(connection, dataset).declared
+        if personal and found:
+            self._reads.note("data.opened", Ref(kind="datasets", name=dataset))
+        return found
 
     @read
     def list(self, limit: int = 100, after: str = "") -> list[Dataset]:

@@ -165,7 +165,7 @@ class Labels:
             raise NotFound(f"There is no '{key[:100]}' in the set '{name}'.", key=key)
         return _item(row)
 
-    @change
+    @change(audited=False)
     def next(self, name: str, annotator: str, count: int = 1) -> list[Item]:
         """Hands out what an annotator shall label next; nobody else gets it while the lease holds.
 

@@ -118,12 +118,12 @@ class StepCache:
             connection.execute(sa.delete(_store.steps).where(_store.steps.c.key.in_([row["key"] for row in rows])))
             connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_=again), rows)
 
-    @change
+    @change(audited=False)
     def claim(self, key: str, run: str) -> bool:
         """Takes, or renews, the right to run the step of that key for ten seconds; false while another run has it."""
         return self._database.lease(f"step:{check_digest(key)}", run, _CLAIMED) is not None
 
-    @change
+    @change(audited=False)
     def release(self, key: str, run: str) -> None:
         """Gives the right to run a step back; nothing happens where another run has it."""
         mine = sa.and_(leases.c.name == f"step:{check_digest(key)}", leases.c.holder == run)

@@ -14,10 +14,12 @@ from flyball.errors import InvalidInput, NotFound
 from flyball.serialization import from_json, pack, unpack_as
 from flyball.server.incoming import receive
 from flyball.server.routes import json_response
+from flyball.storage.audit_reads import ProtectedReads
 from flyball.storage.object_store import check_key, check_prefix
 from flyball.storage.objects import check_digest
 from flyball.workspace import Workspace
 
+_PREDICTIONS = "predictions/"
 _PIECE = 1 << 20
 _MOST_AT_ONCE = 64 << 20
 
@@ -28,6 +30,8 @@ def object_routes(workspace: Workspace) -> list[Route]:
     `/blobs` (put) takes many small ones at once, as a MessagePack array of their bytes; `/blobs` (post) takes a JSON array of
     digests and gives such an array back.
     """
+
+    reads = _PredictionReads(workspace)
 
     async def get_blob(request: Request) -> Response:
         path = await run_in_threadpool(workspace.blobs.path, request.path_params["digest"])
@@ -60,6 +64,7 @@ def object_routes(workspace: Workspace) -> list[Route]:
         if found is None:
             raise NotFound(f"There is no object '{key}'.")
         headers = {"etag": '"' + found.etag.strip('"') + '"', **_ATTACHED}
+        await run_in_threadpool(reads.note, key)
         if request.method == "HEAD":
             return Response(headers={**headers, "content-length": str(found.size)}, media_type=_BYTES)
         return Response(await run_in_threadpool(workspace.store.get, key), headers=headers, media_type=_BYTES)
@@ -76,6 +81,22 @@ def object_routes(workspace: Workspace) -> list[Route]:
         Route("/objects", list_objects, methods=["GET"]),
         Route("/objects/{key:path}", get_object, methods=["GET", "HEAD"]),
     ]
+
+
+class _PredictionReads:
+    """Notes who reads the log of a deployment's predictions."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._reads: ProtectedReads | None = None  # made when it is first needed: a start does not wait for the database
+
+    def note(self, key: str) -> None:
+        """Notes that an object is read, if it holds predictions."""
+        if not key.startswith(_PREDICTIONS):
+            return
+        if self._reads is None:
+            self._reads = ProtectedReads(self._workspace.database)
+        self._reads.note("predictions.read", f"deployments:/{key.split('/')[1]}")
 
 
 # What is kept is somebody's file: it is handed out as bytes, never as something a browser would run.

@@ -17,11 +17,13 @@ from functools import partial
 import sqlalchemy as sa
 
 from flyball.clock import Clock
-from flyball.errors import Conflict, Overloaded
+from flyball.errors import Conflict, FlyballError, Overloaded
+from flyball.principals import Principal, acting
 from flyball.refs import Ref
 from flyball.storage.database import Database, HeldConnection
 from flyball.storage.event_log import EventLog
 from flyball.tracking._folding import fold_ripe
+from flyball.tracking._log_counts import LogCounts
 from flyball.tracking._points import Batch, Writer
 from flyball.tracking._run_rows import written_artifact
 from flyball.tracking.nouns import Artifact
@@ -46,6 +48,8 @@ Done = Callable[[BaseException | None], object]
 """Told once a batch is durable, or why it is not kept."""
 
 _Slot = tuple[asyncio.AbstractEventLoop | None, Done]
+_Logged = tuple[Batch, Principal]
+_Given = tuple[Batch, _Slot, Principal]
 
 
 class Ingest:
@@ -66,8 +70,9 @@ class Ingest:
         self._database = database
         self._events = events
         self._writer = Writer(database, self._tell_found)
+        self._counts = LogCounts()
         self._held: HeldConnection | None = None
-        self._waiting: queue.SimpleQueue[tuple[Batch, _Slot] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_Given | None] = queue.SimpleQueue()
         self._most_waiting = most_waiting
         self._points_waiting = 0
         self._lock = threading.Lock()
@@ -130,7 +135,7 @@ class Ingest:
             self._points_waiting += points
         if self._thread is None or self._is_closed:
             self._start()
-        self._waiting.put((batch, slot))
+        self._waiting.put((batch, slot, acting()))
 
     def _start(self) -> None:
         with self._lock:
@@ -145,17 +150,18 @@ class Ingest:
         while is_open:
             group, is_open = self._gather()
             if group:
-                self._finish(group, self._write([batch for batch, _ in group]))
+                self._finish(group, self._write([(batch, who) for batch, _, who in group]))
             self._fold(is_idle=not group)
         self._disconnect()
+        self._tell_counts()
 
-    def _gather(self) -> tuple[list[tuple[Batch, _Slot]], bool]:
+    def _gather(self) -> tuple[list[_Given], bool]:
         """All that waits, as far as one transaction takes it; whether more may come."""
         try:
             first = self._waiting.get(timeout=_IDLE if self._writer.has_ripe else None)
         except queue.Empty:
             return [], True
-        group: list[tuple[Batch, _Slot]] = []
+        group: list[_Given] = []
         points, found = 0, first
         while found is not None:
             group.append(found)
@@ -170,28 +176,28 @@ class Ingest:
             self._points_waiting -= points
         return group, found is not None
 
-    def _write(self, batches: list[Batch]) -> list[BaseException | None]:
+    def _write(self, batches: list[_Logged]) -> list[BaseException | None]:
         try:
             return self._commit(batches)
         except Exception:  # whatever it is, the others must not fail for one
             logger.info("a group of %s batches could not be written at once", len(batches), exc_info=True)
         return [self._write_alone(batch) for batch in batches]
 
-    def _write_alone(self, batch: Batch) -> BaseException | None:
+    def _write_alone(self, batch: _Logged) -> BaseException | None:
         try:
             with self._database.transaction() as connection:  # which tells input that cannot be kept apart
-                return self._writer.write(connection, [batch])[0]
+                return self._write_all(connection, [batch])[0]
         except Exception as error:  # noqa: BLE001  # the one who waits for it is told
             return error
 
-    def _commit(self, batches: list[Batch]) -> list[BaseException | None]:
+    def _commit(self, batches: list[_Logged]) -> list[BaseException | None]:
         for tries in range(_TRIES):
             try:
                 # One connection for as long as the thread works: to take one costs as much as to write a point.
                 held = self._held or self._database.held()
                 self._held = held
                 held.begin()
-                found = self._writer.write(held.connection, batches)
+                found = self._write_all(held.connection, batches)
                 held.commit()
                 return list(found)
             except BaseException as error:
@@ -201,10 +207,22 @@ class Ingest:
                     raise
         raise AssertionError("the last try returns or raises")
 
+    def _write_all(self, connection: sa.Connection, batches: list[_Logged]) -> list[FlyballError | None]:
+        found = self._writer.write(connection, [batch for batch, _ in batches])
+        self._counts.take(connection, (batch for batch, error in zip(batches, found, strict=True) if error is None))
+        return found
+
     def _disconnect(self) -> None:
         held, self._held = self._held, None
         if held is not None:
             held.close()
+
+    def _tell_counts(self) -> None:
+        try:
+            with self._database.transaction() as connection:
+                self._counts.end(connection)
+        except Exception:  # the points are kept; it is the last minute's counts that the audit log will not have
+            logger.warning("what was logged could not be noted in the audit log", exc_info=True)
 
     def _fold(self, *, is_idle: bool) -> None:
         """Makes chunks where nobody waits, or where it is high time."""
@@ -218,9 +236,9 @@ class Ingest:
             except Exception:  # rows that are not folded are read as well
                 logger.warning("the points of a run could not be folded", exc_info=True)
 
-    def _finish(self, group: Sequence[tuple[Batch, _Slot]], errors: Sequence[BaseException | None]) -> None:
+    def _finish(self, group: Sequence[_Given], errors: Sequence[BaseException | None]) -> None:
         loops: dict[asyncio.AbstractEventLoop, list[tuple[Done, BaseException | None]]] = {}
-        for (_, (loop, done)), error in zip(group, errors, strict=True):
+        for (_, (loop, done), _), error in zip(group, errors, strict=True):
             if loop is None:
                 done(error)
             else:

@@ -15,6 +15,7 @@ from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
 from flyball.tracking import _recording, _store, limits
 from flyball.tracking._folding import fold_ripe, fold_run
+from flyball.tracking._log_counts import LogCounts, by_me
 from flyball.tracking._points import Batch, Writer, series_of
 from flyball.tracking._run_reads import RunReads
 from flyball.tracking._run_rows import (
@@ -73,6 +74,7 @@ class Tracking(RunReads):
         self._events = events
         self._clock = clock
         self._writer = Writer(database, lambda connection, run: self._tell(connection, "run_found", run))
+        self._counts = LogCounts()
 
     @change
     def create_run(
@@ -160,7 +162,7 @@ class Tracking(RunReads):
                     raise error
             self._events.append_all(connection, _recording.told(made))
 
-    @change
+    @change(audited=False)
     def log(
         self,
         run: str,
@@ -180,7 +182,7 @@ class Tracking(RunReads):
         with self._database.transaction() as connection:
             self._write(connection, Batch(run=run, params=params or {}, tags=tags or {}, series=series_of(given)))
 
-    @change
+    @change(audited=False)
     def append(self, run: str, series: list[Series]) -> None:
         """Writes metric points in columns, all or none. A point that is sent twice is kept once.
 
@@ -191,7 +193,7 @@ class Tracking(RunReads):
         with self._database.transaction() as connection:
             self._write(connection, Batch(run=run, series=series))
 
-    @change
+    @change(audited=False)
     def log_artifact(self, run: str, name: str, digest: str, size: int, kind: str = "file") -> Artifact:
         """Notes that a run left something behind; the bytes are kept already. One of the same name is replaced.
 
@@ -211,7 +213,7 @@ class Tracking(RunReads):
             self._write(connection, Batch(run=run, artifacts=[row]))
         return made
 
-    @change
+    @change(audited=False)
     def log_artifacts(self, run: str, artifacts: list[NewArtifact]) -> None:
         """Notes many things that a run left behind, all or none; their bytes are kept already. One of the same name is replaced.
 
@@ -262,7 +264,7 @@ class Tracking(RunReads):
             gone = sa.delete(table).where(table.c.run == number, table.c.key == key)
             return bool(connection.execute(gone).rowcount)
 
-    @change
+    @change(audited=False)
     def heartbeat(self, run: str) -> RunState:
         """Says that the run is alive; gives its state, so that it learns when someone has cancelled it.
 
@@ -373,6 +375,7 @@ class Tracking(RunReads):
         (error,) = self._writer.write(connection, [batch])
         if error is not None:
             raise error
+        self._counts.take(connection, by_me(batch))
         for ripe in self._writer.take_ripe():
             fold_ripe(self._database, connection, ripe)
 
@@ -396,6 +399,7 @@ class Tracking(RunReads):
         connection.execute(sa.update(_store.runs).where(_store.runs.c.number == row.number).values(**values))
         if state in _ENDED:
             fold_run(self._database, connection, row.number)
+            self._counts.end(connection, row.id)
             self._tell(connection, "run_ended", row.id, state=state, error=kept_error(error)[:1000])
         elif state == "lost":
             self._tell(connection, "run_lost", row.id)
