@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from flyball.packaging.images import Images
     from flyball.pipelines.cache import StepCache
     from flyball.pipelines.errands import Errands
+    from flyball.pipelines.told import Reasons
     from flyball.registry.approvals import Approvals
     from flyball.registry.card import ModelCards
     from flyball.registry.comments import Comments
@@ -118,6 +119,7 @@ SERVICES = {
     "monitoring": "flyball.monitoring.monitoring:Monitoring",
     "projects": "flyball.access.projects:Projects",
     "quality": "flyball.data.quality:Quality",
+    "reasons": "flyball.pipelines.told:Reasons",
     "registered_models": "flyball.registry.registered_models:RegisteredModels",
     "registry": "flyball.registry.versions:Registry",
     "run_inputs": "flyball.tracking.inputs:RunInputs",
@@ -476,6 +478,13 @@ class Workspace:
         from flyball.data.quality import Quality
 
         return self._room("quality", Quality)
+
+    @property
+    def reasons(self) -> Reasons:
+        """Why steps of pipelines ran, and what they printed."""
+        from flyball.pipelines.told import Reasons
+
+        return self._room("reasons", Reasons)
 
     @property
     def registered_models(self) -> RegisteredModels:

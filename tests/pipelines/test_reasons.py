@@ -53,6 +53,8 @@ def test_one_step_is_asked_of_and_its_log_read(project: Project) -> None:
     [buckets] = why_steps(project.workspace, run.id, "buckets")
     assert buckets.reason == "it has not run before"
     assert log_of(project.workspace, buckets.run) == "sorting 2 ages\n"
+    assert project.workspace.reasons.why(run.id, "buckets") == [buckets]
+    assert project.workspace.reasons.log(run.id, "buckets", tail=5) == "ages\n"
     with pytest.raises(InvalidInput, match=r"has no step 'bucket'.*Did you mean 'buckets'"):
         why_steps(project.workspace, run.id, "bucket")
     project.workspace.close()

@@ -58,4 +58,21 @@ def logs(workspace: Any, run: str, step: str, search: str, as_json: bool) -> Non
         click.echo("No line matches." if search else "The steps printed nothing.", err=True)
 
 
-COMMANDS = (why, logs)
+@click.command()
+@click.argument("run")
+@workspace_options
+def cancel(workspace: Any, run: str, as_json: bool) -> None:
+    """Ask a RUN that is under way to stop; its process learns of it within seconds."""
+    found = workspace.tracking.get_run(run)
+    if found.tags.get("errand") == run:
+        workspace.errands.cancel(run)
+    else:
+        workspace.tracking.finish_run(run, "cancelled")
+    found = workspace.tracking.get_run(run)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(f"{run} is {'being stopped' if found.state == 'running' else found.state}.")
+
+
+COMMANDS = (why, logs, cancel)
