@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from flyball.session import log_table as log_table
     from flyball.session import log_text as log_text
     from flyball.session import predict as predict
+    from flyball.session import projects as projects
     from flyball.session import reproduce as reproduce
     from flyball.session import run as run
     from flyball.session import runs as runs
@@ -140,6 +141,7 @@ _NAMES = {
     "predict": "flyball.session:predict",
     "explain": "flyball.session:explain",
     "connect": "flyball.session:connect",
+    "projects": "flyball.session:projects",
     # loops
     "Loop": "flyball.loops.loop:Loop",
     "loop": "flyball.loops.loop:loop",

@@ -39,6 +39,8 @@ COMMANDS = {
     "openlineage": ("flyball.cli.openlineage:openlineage", "Lineage events: tell other tools, and learn from them."),
     "import": ("flyball.cli.import_:import_", "Copy what another system holds into the workspace."),
     "export": ("flyball.cli.import_:export", "Copy what the workspace holds to another system."),
+    "projects": ("flyball.cli.projects:projects", "Projects of a workspace: make, list, archive, delete."),
+    "search": ("flyball.cli.projects:search", "Find what has a name, in all projects that you may enter."),
     "plugins": ("flyball.cli.plugins:plugins", "The plug-ins of each kind."),
     "backup": ("flyball.cli.backup:backup", "Copies of the workspace: create, list, verify, restore, prune."),
     "db": ("flyball.cli.db:db", "The metadata database: state and upgrade."),
@@ -52,7 +54,7 @@ def help_text() -> str:
     lines = [f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items()]
     return "\n".join(
         [
-            "Usage: flyball [--version] [--help] COMMAND [ARGS]...",
+            "Usage: flyball [--version] [--help] [--project NAME] COMMAND [ARGS]...",
             "",
             "  Takes a model round the whole loop, and keeps taking it round.",
             "",
