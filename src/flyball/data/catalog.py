@@ -91,6 +91,8 @@ class Catalog:
         limit = max(1, min(limit, 1000))
         self._catch_up()
         with self._database.reading() as connection:
+            if self._database.frozen and position(connection, _FOLLOWER) is None:
+                return []  # it was never filled, and cannot be any more
             rows = _store.search(connection, phrases, list(kinds), owner, 10_000 if tag else limit)
         found = [_hit(row.entry, row.notes or EntryNotes(), row.score, phrases) for row in rows]
         return [hit for hit in found if _has_tag(hit.tags, tag)][:limit]
@@ -324,7 +326,7 @@ class Catalog:
     def _catch_up(self) -> None:
         """Looks again at what changed since the last time."""
         kinds = sorted({room for shelf in self._shelves.values() for room in shelf.rooms})
-        if not kinds:
+        if not kinds or self._database.frozen:
             return
         with self._database.reading() as connection:
             seen = position(connection, _FOLLOWER)
