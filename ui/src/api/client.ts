@@ -51,6 +51,8 @@ export interface Asked<G> {
   queryFn: (context: { signal: AbortSignal }) => Promise<G>;
   enabled?: boolean;
   staleTime?: number;
+  /** How often it is asked again by itself, in milliseconds. */
+  refetchInterval?(found: G | undefined): number | false;
 }
 
 /** A read, to be asked for by `useAsked` or together with others by `useAll`. */
@@ -68,7 +70,9 @@ export function askBlob<G>(digest: string): Asked<G> {
   };
 }
 
-export const useAsked = <G>(asked: Asked<G>): UseQueryResult<G> => useQuery(asked) as UseQueryResult<G>;
+export function useAsked<G>({ refetchInterval, ...asked }: Asked<G>): UseQueryResult<G> {
+  return useQuery({ ...asked, ...(refetchInterval ? { refetchInterval: (query: { state: { data: unknown } }) => refetchInterval(query.state.data as G | undefined) } : {}) }) as UseQueryResult<G>;
+}
 
 type Given<T> = { [K in keyof T]: T[K] extends Asked<infer G> ? G : never };
 

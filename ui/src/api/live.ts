@@ -10,6 +10,8 @@ const TOUCHED: Record<string, string[]> = {
   tracking: ["tracking", "run_search", "experiments", "trash"],
   registry: ["registry", "registered_models", "model_versions", "model_cards", "lifecycle", "approvals", "comments", "signatures", "catalog"],
   deployment: ["deployments", "registry", "loops", "lifecycle"],
+  pipelines: ["errands", "tracking", "run_search", "step_cache", "reasons", "quality"],
+  automl: ["automl"],
   loops: ["loops", "simulations"],
   monitoring: ["monitoring", "simulations"],
   alerts: ["alerts"],

@@ -14,6 +14,21 @@ export interface Access {
   until: string | null;
 }
 
+export interface Account {
+  name: string;
+  kind: "service" | "user";
+  created: string;
+  full_name: string;
+  email: string;
+  admin: boolean;
+  auditor: boolean;
+  disabled: boolean;
+  has_password: boolean;
+  single_sign_on: boolean;
+  groups: string[];
+  seen: string | null;
+}
+
 export interface Agreement {
   items: number;
   annotators: number;
@@ -101,6 +116,58 @@ export interface Attribution {
   cells: CellPart[];
 }
 
+export interface AuditCheck {
+  rows: number;
+  last: number;
+  hash: string;
+  signed: number;
+  unknown_keys: string[];
+  broken: BrokenRow | null;
+}
+
+export interface AuditExport {
+  lines: string[];
+  last: number;
+  is_all: boolean;
+  head: Seal | null;
+  public_key: string;
+}
+
+export interface AuditRow {
+  id: number;
+  at: string;
+  who: string;
+  kind: string;
+  token: string;
+  project: string;
+  verb: string;
+  action: string;
+  subject: string;
+  event: number | null;
+  facts: Record<string, unknown>;
+  previous: string;
+  hash: string;
+}
+
+export interface AutomlCandidate {
+  search: string;
+  number: number;
+  family: string;
+  state: "failed" | "finished" | "running" | "stopped" | "waiting";
+  params: Record<string, unknown>;
+  members: Record<string, number>;
+  rungs: Rung[];
+  score: number | null;
+  holdout: number | null;
+  fit_seconds: number | null;
+  predict_ms: number | null;
+  size: number | null;
+  code: string;
+  run: string;
+  predictions: string;
+  error: string;
+}
+
 export interface Badge {
   state: "failed" | "passed" | "warned";
   at: string;
@@ -121,6 +188,23 @@ export interface Bins {
   sum: number;
   sum_squares: number;
   buckets: number[];
+}
+
+export interface BrokenRow {
+  id: number;
+  what: "changed" | "cut off" | "event changed" | "event inserted" | "event removed" | "inserted" | "removed" | "rewritten";
+  why: string;
+}
+
+export interface BuiltImage {
+  digest: string;
+  name: string;
+  tag: string;
+  platform: string;
+  models: string[];
+  size: number;
+  pushed: string[];
+  built: string;
 }
 
 export interface BulkChange {
@@ -144,18 +228,6 @@ export interface CachedStep {
   seconds: number;
   made: string | null;
   created: string | null;
-}
-
-export interface Candidate {
-  retrain: string[];
-  cooldown: string;
-  trainings: number;
-  waits: number;
-  quality: number | null;
-  gain: number | null;
-  seconds: number | null;
-  is_present: boolean;
-  is_best: boolean;
 }
 
 export interface CardSection {
@@ -218,6 +290,12 @@ export interface CheckSpec {
   column: string;
   params: Record<string, unknown>;
   severity: "fail" | "warn";
+}
+
+export interface CodeChange {
+  file: string;
+  name: string;
+  diff: string;
 }
 
 export interface CodeDifference {
@@ -448,6 +526,14 @@ export interface Deprecation {
   instead: string;
 }
 
+export interface Descriptor {
+  media_type: string;
+  digest: string;
+  size: number;
+  annotations: Record<string, string>;
+  artifact_type: string;
+}
+
 export interface Dimension {
   kind: "choice" | "integer" | "number";
   low: number;
@@ -500,6 +586,33 @@ export interface Environment {
   processor: string;
   cores: number;
   variables: Record<string, string>;
+}
+
+export interface Errand {
+  id: string;
+  kind: "backfill" | "clean" | "profile" | "run";
+  about: string;
+  state: "cancelled" | "failed" | "finished" | "paused" | "pending" | "running";
+  created: string;
+  wish: "cancel" | "go" | "pause";
+  code: string;
+  source_root: string;
+  params: Record<string, unknown>;
+  only: string[];
+  again_from: string[];
+  use_cache: boolean;
+  snapshot: string;
+  start: string | null;
+  end: string | null;
+  every: string;
+  again: boolean;
+  by: string;
+  attempt: number;
+  job: string;
+  done: string;
+  result: Record<string, unknown>;
+  error: string;
+  ended: string | null;
 }
 
 export interface Error {
@@ -662,6 +775,14 @@ export interface Forgetting {
   profile: string;
 }
 
+export interface Found {
+  project: string;
+  ref: string;
+  kind: string;
+  title: string;
+  note: string;
+}
+
 export interface Freeze {
   cron: string;
   lasts_seconds: number;
@@ -701,6 +822,13 @@ export interface GroundTruth {
   value: unknown;
   known_at: string;
   revised: number;
+}
+
+export interface Group {
+  name: string;
+  description: string;
+  created: string;
+  accounts: string[];
 }
 
 export interface GroupCounts {
@@ -744,6 +872,20 @@ export interface Hit {
   tags: Record<string, string>;
   score: number;
   columns: string[];
+}
+
+export interface Image {
+  name: string;
+  tag: string;
+  digest: string;
+  folder: string;
+  platform: string;
+  layers: Layer[];
+  size: number;
+  python: string;
+  models: string[];
+  attached: string[];
+  differs: string[];
 }
 
 export interface Importance {
@@ -805,6 +947,12 @@ export interface LabelSet {
   lease_seconds: number;
   description: string;
   instructions: string;
+}
+
+export interface Layer {
+  kind: string;
+  descriptor: Descriptor;
+  diff_id: string;
 }
 
 export interface Leaderboard {
@@ -882,6 +1030,18 @@ export interface LoopState {
   last_decision: Decision | null;
 }
 
+export interface LoopsCandidate {
+  retrain: string[];
+  cooldown: string;
+  trainings: number;
+  waits: number;
+  quality: number | null;
+  gain: number | null;
+  seconds: number | null;
+  is_present: boolean;
+  is_best: boolean;
+}
+
 export interface Materialization {
   view: string;
   version: number;
@@ -900,6 +1060,15 @@ export interface MediaKind {
   suffixes: string[];
   width: [number, number] | null;
   height: [number, number] | null;
+}
+
+export interface Member {
+  project: string;
+  kind: "account" | "group";
+  name: string;
+  role: "contributor" | "maintainer" | "none" | "owner" | "viewer";
+  since: string;
+  by: string;
 }
 
 export interface Merged {
@@ -1070,6 +1239,11 @@ export interface NewRecord {
   keep_outputs: boolean;
 }
 
+export interface NewToken {
+  token: Token;
+  secret: string;
+}
+
 export interface Objective {
   metric: string;
   direction: "maximize" | "minimize";
@@ -1186,6 +1360,24 @@ export interface Progress {
   annotators: Record<string, number>;
 }
 
+export interface Project {
+  name: string;
+  id: string;
+  title: string;
+  description: string;
+  state: "active" | "archived" | "deleted" | "removing";
+  role: "contributor" | "maintainer" | "none" | "owner" | "viewer";
+  store: string;
+  residency: string;
+  most_bytes: number | null;
+  stored_bytes: number | null;
+  created: string | null;
+  created_by: string;
+  gone_after: string | null;
+  trouble: string;
+  model_url: string;
+}
+
 export interface Push {
   id: number;
   view: string;
@@ -1259,6 +1451,18 @@ export interface RegistryStanding {
 export interface Report {
   step: number;
   value: number;
+}
+
+export interface Result {
+  winner: number;
+  family: string;
+  score: number;
+  holdout: number | null;
+  baseline: number | null;
+  stopped: string;
+  package: ModelPackage | null;
+  importance: Importance | null;
+  file: string;
 }
 
 export interface Retirement {
@@ -1402,6 +1606,15 @@ export interface RunRecord {
   user: string;
 }
 
+export interface Rung {
+  rung: number;
+  rows: number;
+  folds: number;
+  score: number;
+  spread: number | null;
+  seconds: number;
+}
+
 export interface SavedView {
   name: string;
   kind: "experiments" | "runs";
@@ -1424,6 +1637,40 @@ export interface Scorer {
   version: number;
   definition: string;
   created: string;
+}
+
+export interface Seal {
+  id: number;
+  hash: string;
+  at: number;
+  key: string;
+  signature: string;
+}
+
+export interface Search {
+  name: string;
+  wanted: Wanted;
+  state: "cancelled" | "failed" | "finished" | "queued" | "running";
+  place: "here" | "worker";
+  created: string;
+  task: "classification" | "forecasting" | "regression" | "";
+  metric: string;
+  direction: "maximize" | "minimize" | "";
+  snapshot: string;
+  rows: number;
+  held: number;
+  columns: number;
+  notes: string[];
+  spent: number;
+  attempt: number;
+  beat: string;
+  ended: string | null;
+  job: string;
+  is_cancelled: boolean;
+  candidates: number;
+  best: number | null;
+  error: string;
+  result: Result | null;
 }
 
 export interface SeenDataset {
@@ -1575,6 +1822,25 @@ export interface Statement {
   source: string;
 }
 
+export interface StepReason {
+  step: string;
+  run: string;
+  state: string;
+  cache: string;
+  reason: string;
+  compared_with: string;
+  changes: CodeChange[];
+}
+
+export interface Store {
+  name: string;
+  database: string;
+  objects: string;
+  s3_endpoint: string;
+  s3_region: string;
+  residency: string;
+}
+
 export interface Study {
   name: string;
   target: string;
@@ -1595,6 +1861,22 @@ export interface TableProfile {
   flags: PiiFlag[];
   sample: number;
   snapshot: string;
+}
+
+export interface Token {
+  id: string;
+  account: string;
+  kind: "session" | "token" | "worker";
+  name: string;
+  scope: "read" | "write";
+  role: "contributor" | "maintainer" | "none" | "owner" | "viewer";
+  created: string;
+  created_by: string;
+  project: string;
+  run: string;
+  expires: string | null;
+  revoked: string | null;
+  used: string | null;
 }
 
 export interface Trace {
@@ -1736,6 +2018,21 @@ export interface ViewVersion {
   is_latest: boolean;
 }
 
+export interface Wanted {
+  dataset: string;
+  label: string;
+  budget: number;
+  metric: string;
+  task: "classification" | "forecasting" | "regression" | "";
+  time: string;
+  groups: string[];
+  horizon: number;
+  jobs: number;
+  families: string[];
+  library: string;
+  seed: number;
+}
+
 export interface WeakSlice {
   where: Record<string, string>;
   n: number;
@@ -1774,6 +2071,18 @@ export interface WebhookTest {
   error: string;
 }
 
+export interface Whoami {
+  name: string;
+  kind: string;
+  project: string;
+  role: "contributor" | "maintainer" | "none" | "owner" | "viewer";
+  projects: Record<string, string>;
+  full_name: string;
+  admin: boolean;
+  auditor: boolean;
+  proven: boolean;
+}
+
 export interface Word {
   by: string;
   word: "approve" | "reject";
@@ -1790,6 +2099,9 @@ export interface WouldHave {
 
 // Asked with GET.
 export interface Reads {
+  "accounts/get": { takes: { name: string }; gives: Account };
+  "accounts/list": { takes: { kind?: "service" | "user" | null; limit?: number; after?: string }; gives: Account[] };
+  "accounts/whoami": { takes: Record<string, never>; gives: Whoami };
   "alerts/get": { takes: { id: string }; gives: Alert };
   "alerts/list": { takes: { state?: string; subject?: string; limit?: number; before?: string }; gives: Alert[] };
   "alerts/list_deliveries": { takes: { id: string }; gives: Delivery[] };
@@ -1797,6 +2109,14 @@ export interface Reads {
   "approvals/list": { takes: { ref?: string; state?: "approved" | "rejected" | "requested" | "withdrawn" | null; limit?: number; before?: string }; gives: Approval[] };
   "assessments/get": { takes: { trace: string; assessment: string }; gives: Assessment };
   "assessments/list": { takes: { trace: string }; gives: Assessment[] };
+  "audit/export": { takes: { after?: number; limit?: number; format?: "jsonl" | "syslog" }; gives: AuditExport };
+  "audit/list": { takes: { after?: number; before?: number; who?: string; action?: string; subject?: string; since?: string | null; until?: string | null; limit?: number; newest_first?: boolean }; gives: AuditRow[] };
+  "audit/show": { takes: { id: number }; gives: AuditRow };
+  "audit/verify": { takes: { public_keys?: string[] }; gives: AuditCheck };
+  "automl/file": { takes: { name: string }; gives: string };
+  "automl/get": { takes: { name: string }; gives: Search };
+  "automl/leaderboard": { takes: { name: string; limit?: number }; gives: AutomlCandidate[] };
+  "automl/list": { takes: { limit?: number; after?: string; state?: string }; gives: Search[] };
   "catalog/column_lineage": { takes: { ref: string; column?: string; upstream?: boolean; depth?: number }; gives: ColumnEdge[] };
   "catalog/get": { takes: { ref: string }; gives: CatalogEntry };
   "catalog/lineage": { takes: { ref: string; upstream?: boolean; depth?: number }; gives: Edge[] };
@@ -1818,6 +2138,8 @@ export interface Reads {
   "deployments/history": { takes: { name: string; limit?: number; before?: number }; gives: Revision[] };
   "deployments/list": { takes: { limit?: number; after?: string }; gives: Deployment[] };
   "deployments/list_rollouts": { takes: { name?: string; limit?: number; before?: string }; gives: Rollout[] };
+  "errands/get": { takes: { errand: string }; gives: Errand };
+  "errands/list": { takes: { about?: string; kind?: string; state?: string; limit?: number; before?: string }; gives: Errand[] };
   "evaluation_sets/get": { takes: { set: string }; gives: EvaluationSet };
   "evaluation_sets/records": { takes: { set: string; limit?: number; page_token?: string }; gives: RecordPage };
   "evaluation_sets/search": { takes: { filter?: string; experiments?: string[] | null; order_by?: string[] | null; limit?: number; page_token?: string; native?: boolean }; gives: SetPage };
@@ -1839,6 +2161,9 @@ export interface Reads {
   "features_online/freshness": { takes: { view: string }; gives: FeaturesFreshness };
   "files/get": { takes: { folder: string; name: string }; gives: File };
   "files/list": { takes: { folder: string; prefix?: string; limit?: number; after?: string }; gives: File[] };
+  "groups/list": { takes: { limit?: number; after?: string }; gives: Group[] };
+  "images/get": { takes: { digest: string }; gives: BuiltImage };
+  "images/list": { takes: { name?: string; model?: string; limit?: number; before?: string | null }; gives: BuiltImage[] };
   "labels/agreement": { takes: { name: string }; gives: Agreement };
   "labels/annotator_quality": { takes: { name: string }; gives: Record<string, number> };
   "labels/current": { takes: { name: string; rule?: "consensus" | "last" | "majority" | null; limit?: number; after?: string }; gives: CurrentLabel[] };
@@ -1860,6 +2185,7 @@ export interface Reads {
   "loops/history": { takes: { name: string; limit?: number; before?: number; newest_first?: boolean }; gives: Decision[] };
   "loops/list": { takes: { limit?: number; after?: string }; gives: LoopState[] };
   "loops/list_trainings": { takes: { name: string; limit?: number; before?: string }; gives: Training[] };
+  "members/list": { takes: { project?: string }; gives: Member[] };
   "model_cards/card": { takes: { ref: string }; gives: string };
   "model_cards/get": { takes: { ref: string }; gives: ModelCard };
   "model_cards/list_sections": { takes: { ref: string }; gives: OwnSection[] };
@@ -1872,11 +2198,17 @@ export interface Reads {
   "monitoring/list_windows": { takes: { deployment: string; limit?: number; before?: string }; gives: MonitoringWindow[] };
   "monitoring/revision_count": { takes: { deployment: string }; gives: number };
   "monitoring/truth_of": { takes: { deployment: string; ids: string[] }; gives: Record<string, unknown> };
+  "projects/get": { takes: { name: string }; gives: Project };
+  "projects/list": { takes: { state?: string }; gives: Project[] };
+  "projects/list_stores": { takes: Record<string, never>; gives: Store[] };
+  "projects/search": { takes: { words: string; limit?: number }; gives: Found[] };
   "quality/get_profile": { takes: { dataset: string; snapshot: string }; gives: TableProfile };
   "quality/get_profiles": { takes: { dataset: string; snapshots: string[] }; gives: TableProfile[] };
   "quality/list_reports": { takes: { dataset: string; limit?: number; before?: number }; gives: QualityReport[] };
   "quality/pending_forgettings": { takes: { dataset: string }; gives: Forgetting[] };
   "quality/pii_classes": { takes: { dataset: string }; gives: PiiClasses };
+  "reasons/log": { takes: { run: string; step: string; tail?: number }; gives: string };
+  "reasons/why": { takes: { run: string; step?: string }; gives: StepReason[] };
   "registered_models/get": { takes: { name: string }; gives: RegisteredModel };
   "registered_models/latest_versions": { takes: { names: string[] }; gives: Record<string, ModelVersion[]> };
   "registered_models/search": { takes: { filter?: string; order_by?: string[] | null; limit?: number; page_token?: string; native?: boolean }; gives: ModelPage };
@@ -1902,7 +2234,7 @@ export interface Reads {
   "scorers/versions": { takes: { experiment: string; name: string }; gives: Scorer[] };
   "signatures/list": { takes: { ref: string }; gives: VersionSignature[] };
   "simulations/schedule": { takes: { loop?: string; count?: number }; gives: Planned[] };
-  "simulations/search": { takes: { name: string; cooldowns?: string[] | null; metric?: string }; gives: Candidate[] };
+  "simulations/search": { takes: { name: string; cooldowns?: string[] | null; metric?: string }; gives: LoopsCandidate[] };
   "simulations/simulate": { takes: { name: string; on?: string[] | null; cooldown?: string; max_trainings_per_week?: number; metric?: string }; gives: Simulation };
   "simulations/story": { takes: { name: string; limit?: number }; gives: Sentence[] };
   "step_cache/latest": { takes: { pipeline: string; step: string }; gives: CachedStep | null };
@@ -1912,6 +2244,7 @@ export interface Reads {
   "studies/get": { takes: { name: string }; gives: Study };
   "studies/list": { takes: { limit?: number; after?: string }; gives: Study[] };
   "studies/trials": { takes: { study: string; limit?: number; after?: number }; gives: Trial[] };
+  "tokens/list": { takes: { account?: string; all?: boolean; past?: boolean; limit?: number }; gives: Token[] };
   "traces/correlate": { takes: { first: string; second: string; filter?: string; experiments?: string[] | null; native?: boolean }; gives: TrackingCorrelation };
   "traces/count": { takes: { filter?: string; experiments?: string[] | null }; gives: number };
   "traces/get": { takes: { trace: string }; gives: Trace };
@@ -1934,6 +2267,10 @@ export interface Reads {
 
 // Asked with POST.
 export interface Posts {
+  "accounts/create": { takes: { name: string; kind?: "service" | "user"; full_name?: string; email?: string; password?: string; admin?: boolean; auditor?: boolean; role?: "contributor" | "maintainer" | "none" | "owner" | "viewer"; project?: string }; gives: Account };
+  "accounts/delete": { takes: { name: string }; gives: null };
+  "accounts/set_password": { takes: { name: string; password: string; current?: string }; gives: null };
+  "accounts/update": { takes: { name: string; full_name?: string | null; email?: string | null; admin?: boolean | null; auditor?: boolean | null; disabled?: boolean | null }; gives: Account };
   "alerts/acknowledge": { takes: { id: string; by?: string }; gives: Alert };
   "alerts/assign": { takes: { id: string; to: string; by?: string }; gives: Alert };
   "alerts/end_silence": { takes: { id: string }; gives: null };
@@ -1947,6 +2284,16 @@ export interface Posts {
   "assessments/create": { takes: { trace: string; name: string; value?: unknown; kind?: "expectation" | "feedback" | "issue"; source?: string; source_type?: string; rationale?: string | null; metadata?: Record<string, string> | null; error?: Record<string, string> | null; span?: string; run?: string; overrides?: string; created?: string | null; id?: string }; gives: Assessment };
   "assessments/delete": { takes: { trace: string; assessment: string }; gives: null };
   "assessments/update": { takes: { trace: string; assessment: string; name?: string | null; value?: unknown; error?: Record<string, string> | null; rationale?: string | null; metadata?: Record<string, string> | null; kind?: "expectation" | "feedback" | "issue" | null; keep_value?: boolean }; gives: Assessment };
+  "automl/assign": { takes: { name: string; job: string }; gives: Search };
+  "automl/beat": { takes: { name: string; holder: string; spent: number }; gives: boolean };
+  "automl/begin": { takes: { name: string; holder: string }; gives: Search };
+  "automl/cancel": { takes: { name: string }; gives: Search };
+  "automl/delete": { takes: { name: string }; gives: null };
+  "automl/describe": { takes: { name: string; holder: string; task: "classification" | "forecasting" | "regression"; metric: string; direction: "maximize" | "minimize"; snapshot: string; rows: number; held: number; columns: number; notes: string[] }; gives: Search };
+  "automl/finish": { takes: { name: string; holder: string; spent: number; result?: Result | null; error?: string }; gives: Search };
+  "automl/give_up": { takes: { name: string; error: string }; gives: Search };
+  "automl/put_candidate": { takes: { candidate: AutomlCandidate; holder: string }; gives: AutomlCandidate };
+  "automl/start": { takes: { name: string; wanted: Wanted; place?: "here" | "worker" }; gives: Search };
   "catalog/describe": { takes: { ref: string; description?: string | null; licence?: string | null; pii?: string | null; fresh_within?: string | null; links?: Record<string, string> | null; columns?: Record<string, string> | null; column_pii?: Record<string, string> | null }; gives: CatalogEntry };
   "catalog/grant_access": { takes: { access: string; by?: string; note?: string; until?: string }; gives: Access };
   "catalog/own": { takes: { ref: string; owner: string }; gives: CatalogEntry };
@@ -1980,6 +2327,13 @@ export interface Posts {
   "deployments/resume": { takes: { name: string }; gives: Rollout };
   "deployments/roll_back": { takes: { name: string; reason?: string; version?: number }; gives: Deployment };
   "deployments/start_rollout": { takes: { name: string; version: number; spec: RolloutSpec; reason?: string }; gives: Rollout };
+  "errands/back_fill": { takes: { pipeline: string; start: string; end: string; every?: string; params?: Record<string, unknown> | null; again?: boolean; like?: string }; gives: Errand };
+  "errands/cancel": { takes: { errand: string }; gives: Errand };
+  "errands/clean": { takes: { dataset: string; snapshot?: string }; gives: Errand };
+  "errands/pause": { takes: { errand: string }; gives: Errand };
+  "errands/profile": { takes: { dataset: string; snapshot?: string }; gives: Errand };
+  "errands/resume": { takes: { errand: string }; gives: Errand };
+  "errands/run": { takes: { pipeline: string; params?: Record<string, unknown> | null; only?: string[] | null; again_from?: string[] | null; use_cache?: boolean; like?: string }; gives: Errand };
   "evaluation_sets/add_to_experiments": { takes: { set: string; experiments: string[] }; gives: EvaluationSet };
   "evaluation_sets/create": { takes: { name: string; experiments?: string[] | null; tags?: Record<string, string> | null; id?: string }; gives: EvaluationSet };
   "evaluation_sets/delete": { takes: { set: string }; gives: null };
@@ -2011,6 +2365,12 @@ export interface Posts {
   "features_online/push": { takes: { view: string; rows: Record<string, unknown>[] }; gives: PushReport };
   "files/delete": { takes: { folder: string; prefix?: string }; gives: number };
   "files/put": { takes: { folder: string; name: string; digest: string; size: number }; gives: File };
+  "groups/add": { takes: { name: string; account: string }; gives: Group };
+  "groups/create": { takes: { name: string; description?: string }; gives: Group };
+  "groups/delete": { takes: { name: string }; gives: null };
+  "groups/remove": { takes: { name: string; account: string }; gives: Group };
+  "images/record": { takes: { image: Image }; gives: BuiltImage };
+  "images/record_push": { takes: { digest: string; reference: string }; gives: BuiltImage | null };
   "labels/add_items": { takes: { name: string; items: NewItem[] }; gives: number };
   "labels/add_labels": { takes: { name: string; labels: NewLabel[] }; gives: number };
   "labels/ask_more": { takes: { name: string; keys: string[]; needed: number }; gives: number };
@@ -2043,6 +2403,8 @@ export interface Posts {
   "loops/remove": { takes: { name: string }; gives: null };
   "loops/resume": { takes: { name: string }; gives: Loop };
   "loops/trigger": { takes: { name: string; reason?: string }; gives: Training };
+  "members/remove": { takes: { name: string; kind?: "account" | "group"; project?: string }; gives: null };
+  "members/set": { takes: { name: string; role: "contributor" | "maintainer" | "none" | "owner" | "viewer"; kind?: "account" | "group"; project?: string }; gives: Member };
   "model_cards/delete_section": { takes: { ref: string; heading: string; by: string }; gives: null };
   "model_cards/write_section": { takes: { ref: string; heading: string; text: string; by: string }; gives: OwnSection };
   "model_versions/create": { takes: { model: string; source?: string; package?: ModelPackage | null; run?: string; logged_model?: string; description?: string; tags?: Record<string, string> | null; run_link?: string; user?: string }; gives: ModelVersion };
@@ -2052,6 +2414,15 @@ export interface Posts {
   "model_versions/set_tag": { takes: { model: string; version: number; key: string; value: string }; gives: null };
   "monitoring/add_ground_truth": { takes: { deployment: string; ids: string[]; values: unknown[]; known_at?: string }; gives: number };
   "monitoring/record_window": { takes: { window: MonitoringWindow }; gives: MonitoringWindow };
+  "projects/add_store": { takes: { name: string; database?: string; objects?: string; s3_endpoint?: string; s3_region?: string; residency?: string }; gives: Store };
+  "projects/archive": { takes: { name: string }; gives: Project };
+  "projects/create": { takes: { name: string; title?: string; description?: string; owner?: string; store?: string; residency?: string; most_bytes?: number | null }; gives: Project };
+  "projects/delete": { takes: { name: string; confirm: string; grace_days?: number }; gives: Project };
+  "projects/purge": { takes: Record<string, never>; gives: string[] };
+  "projects/remove_store": { takes: { name: string }; gives: null };
+  "projects/restore": { takes: { name: string }; gives: Project };
+  "projects/unarchive": { takes: { name: string }; gives: Project };
+  "projects/update": { takes: { name: string; title?: string | null; description?: string | null; residency?: string | null; most_bytes?: number | null }; gives: Project };
   "quality/begin_forgetting": { takes: { forgetting: Forgetting }; gives: Forgetting };
   "quality/declare_pii": { takes: { dataset: string; column: string; kind: string }; gives: PiiClasses };
   "quality/end_forgetting": { takes: { dataset: string; counts: Record<string, number>; models: string[] }; gives: number };
@@ -2088,6 +2459,8 @@ export interface Posts {
   "studies/delete": { takes: { name: string }; gives: null };
   "studies/end_trial": { takes: { study: string; number: number; state: "failed" | "finished" | "pruned" | "running"; values?: number[] | null; error?: string }; gives: Trial };
   "studies/report": { takes: { study: string; number: number; reports: Report[] }; gives: null };
+  "tokens/create": { takes: { name: string; account?: string; scope?: "read" | "write"; role?: "contributor" | "maintainer" | "none" | "owner" | "viewer"; project?: string; days?: number }; gives: NewToken };
+  "tokens/revoke": { takes: { id: string }; gives: Token };
   "traces/delete": { takes: { experiment?: string; traces?: string[] | null; before?: string | null; most?: number | null }; gives: number };
   "traces/delete_tag": { takes: { trace: string; key: string }; gives: null };
   "traces/end": { takes: { trace: string; state?: "error" | "in_progress" | "ok" | "unspecified"; ended?: string | null; tags?: Record<string, string> | null; metadata?: Record<string, string> | null; name?: string | null; session?: string | null; tokens?: Record<string, number> | null; cost?: Record<string, number> | null }; gives: Trace };

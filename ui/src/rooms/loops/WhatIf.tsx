@@ -4,7 +4,7 @@ import { Button, Group, NumberInput, Text, Textarea, TextInput } from "@mantine/
 import { useState } from "react";
 import { useView } from "../../address";
 import { ask, useAll } from "../../api/client";
-import type { Candidate, Loop, Simulation, Training, WouldHave } from "../../api/types";
+import type { LoopsCandidate as Candidate, Loop, Simulation, Training, WouldHave } from "../../api/types";
 import { Scatter } from "../../charts/Scatter";
 import { linear } from "../../charts/scale";
 import { useWidth } from "../../charts/size";
@@ -58,11 +58,12 @@ function Decided({ loop, trainings, on, cooldown, most }: Policy & { loop: Loop;
   const options = [...lines.map((line) => `--on ${quoted(line)}`), cooldown ? `--cooldown ${cooldown}` : "", most ? `--max-per-week ${most}` : ""].filter(Boolean).join(" ");
   return (
     <Panel title="What it would have done">
-      <Loaded from={from}>{({ found }) => (
-        <>
+      <Loaded from={from}>{({ found }) => {
+        const each = found.seconds_each || coreSeconds(trainings);
+        return (<>
           <div className="figures figures-top">
             <Figure label="Trainings" under={`${found.trainings} were started by triggers`}>{found.would_have.length}</Figure>
-            <Figure label="Training time" under={found.seconds_each === null ? "no training has ended yet" : `${lasted(found.seconds_each)} each`}>{found.seconds_each === null ? "–" : saved(found)}</Figure>
+            <Figure label="Training time" under={each ? `${lasted(each)} each` : "no training has ended yet"}>{each ? saved(found, each) : "–"}</Figure>
             <Figure label={found.metric || "quality"} under={found.quality === null ? "" : `${value(found.quality)} was recorded`} tone={tone(found)}>{found.quality_would_have === null ? "–" : value(found.quality_would_have)}</Figure>
             <Figure label="Let wait" under="fired, but something stood against it">{found.waits.length}</Figure>
           </div>
@@ -72,14 +73,20 @@ function Decided({ loop, trainings, on, cooldown, most }: Policy & { loop: Loop;
             { title: "when", cell: (w) => day(w.at) }, { title: "trigger", cell: (w) => w.trigger }, { title: "because", cell: (w) => w.reason, wide: true }, { title: "but waited for", cell: (w) => w.waited_for || "–" },
           ]} />
           <Twin>{`flyball loops simulate ${loop.name}${options ? ` ${options}` : ""}`}</Twin>
-        </>
-      )}</Loaded>
+        </>);
+      }}</Loaded>
     </Panel>
   );
 }
 
-function saved({ seconds_each, trainings, would_have }: Simulation): string {
-  const seconds = (seconds_each ?? 0) * (trainings - would_have.length);
+/** What a training takes of a processor, on average: in virtual time it takes no time by the clock. */
+function coreSeconds(trainings: Training[]): number {
+  const known = trainings.flatMap((t) => (t.core_seconds === null || t.kind !== "train" ? [] : [t.core_seconds]));
+  return known.length ? known.reduce((sum, one) => sum + one, 0) / known.length : 0;
+}
+
+function saved({ trainings, would_have }: Simulation, each: number): string {
+  const seconds = each * (trainings - would_have.length);
   return seconds === 0 ? "the same" : `${lasted(Math.abs(seconds))} ${seconds > 0 ? "less" : "more"}`;
 }
 
@@ -115,7 +122,9 @@ function Lanes({ of, trainings }: { of: Simulation; trainings: Training[] }) {
 }
 
 function Policies({ loop, prices, onPrice, onTake }: { loop: Loop; prices: Prices; onPrice: (prices: { worth?: string; cost?: string }) => void; onTake: (one: Candidate) => void }) {
-  const from = useAll({ found: ask("simulations/search", { name: loop.name }), now: ask("simulations/simulate", { name: loop.name }) });
+  const [isAsked, setAsked] = useState(prices.worth > 0 || prices.cost > 0);
+  const from = useAll({ found: ask("simulations/search", { name: loop.name }, isAsked), now: ask("simulations/simulate", { name: loop.name }, isAsked) });
+  if (!isAsked) return <Panel title="Which policy pays"><Text size="sm" c="dimmed" mb="sm">Each number in the triggers and each cool-down is tried from a quarter to four times what it is. That takes some seconds.</Text><Button onClick={() => setAsked(true)}>Try policies</Button></Panel>;
   return (
     <Panel title="Which policy pays">
       <Loaded from={from}>{({ found, now }) => {

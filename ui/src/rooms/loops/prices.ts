@@ -1,6 +1,6 @@
 // What a policy pays: the worth of the quality it brings, less the cost of its trainings.
 
-import type { Candidate, TriggerSpec } from "../../api/types";
+import type { LoopsCandidate as Candidate, TriggerSpec } from "../../api/types";
 
 export interface Prices {
   /** What a hundredth of the metric is worth in a week. */

@@ -2,10 +2,12 @@ import { Badge, Text } from "@mantine/core";
 import type { ViewProps } from "../../App";
 import { href } from "../../address";
 import { ask, useAll, useAsked } from "../../api/client";
-import type { Run } from "../../api/types";
-import { between, count, lasted, plain, short } from "../../format";
-import { Empty, Head, Link, Loaded, Panel, State, Twin, When } from "../../parts/basics";
+import type { LoopState, Planned, Run } from "../../api/types";
+import { between, call, count, lasted, plain, short } from "../../format";
+import { Code, Empty, Head, Link, Loaded, Panel, State, Twin, When } from "../../parts/basics";
 import { Table } from "../../parts/table";
+import { Talk } from "../../parts/talk";
+import { Asked, BackFill, RunAgain, Stop } from "./Errands";
 import { Steps } from "./Steps";
 
 export default function Pipelines({ parts }: ViewProps) {
@@ -41,24 +43,49 @@ function PipelineList() {
 
 function Pipeline({ name }: { name: string }) {
   const quoted = `'${name.replaceAll("'", "''")}'`;
-  const from = useAll({ runs: ask("run_search/search", { filter: `attributes.kind = 'pipeline' AND tags.pipeline = ${quoted}`, limit: 200 }) });
+  const from = useAll({
+    runs: ask("run_search/search", { filter: `attributes.kind = 'pipeline' AND tags.pipeline = ${quoted}`, limit: 200 }), planned: ask("simulations/schedule", { count: 3 }), loops: ask("loops/list", { limit: 500 }),
+  });
   const newest = from.data?.runs.runs[0];
-  const steps = useAsked(ask("tracking/list_runs", { parent: newest?.id ?? "", limit: 500 }, newest !== undefined)).data;
+  const steps = useAsked({ ...ask("tracking/list_runs", { parent: newest?.id ?? "", limit: 500 }, newest !== undefined), refetchInterval: () => (newest?.state === "running" ? 2000 : false) }).data;
+  const names = [...new Set((steps ?? []).map((step) => step.name).reverse())];
   return (
     <>
-      <Head title={name} trail={[["Pipelines", "#/pipelines"]]} under="Run it again: steps that nothing changed for come from the cache." />
-      <Loaded from={from}>{({ runs: { runs } }) => runs.length ? (
+      <Head title={name} trail={[["Pipelines", "#/pipelines"]]} under="Run it again: steps that nothing changed for come from the cache." actions={newest ? (
+        <>
+          {newest.state === "running" ? <Stop run={newest} /> : null}
+          {newest.code ? <><BackFill pipeline={name} run={newest} /><RunAgain key={`${newest.id} ${names.length}`} pipeline={name} run={newest} steps={names} /></> : null}
+        </>
+      ) : null} />
+      <Loaded from={from}>{({ runs: { runs }, planned, loops }) => runs.length ? (
         <div className="stack">
+          <Asked about={name} />
           <Panel title="The last run" aside={<><State of={runs[0]!.state} /><Link to={href(["runs", runs[0]!.id])}>{short(runs[0]!.id)}</Link></>}>{steps ? <Steps run={runs[0]!} steps={[...steps].reverse()} /> : null}</Panel>
+          <Schedule name={name} planned={planned} loops={loops} />
           <Panel title="Runs">
             <Table rows={runs} id={(r) => r.id} first={25} columns={[
               { title: "run", cell: (r) => <Link to={href(["runs", r.id])}>{short(r.id)}</Link> }, { title: "state", cell: (r) => <State of={r.state} /> }, { title: "started", cell: (r) => <When at={r.started} /> },
-              { title: "params", wide: true, cell: (r) => Object.entries(r.params).map(([k, v]) => `${k}=${plain(v)}`).join(", ") }, { title: "took", number: true, cell: (r) => (r.ended ? lasted(between(r.started, r.ended)) : "–") },
+              { title: "params", wide: true, cell: (r) => [r.tags.window ?? "", ...Object.entries(r.params).map(([k, v]) => `${k}=${plain(v)}`)].filter(Boolean).join(", ") }, { title: "took", number: true, cell: (r) => (r.ended && r.ended !== r.started ? lasted(between(r.started, r.ended)) : "–") },
             ]} />
           </Panel>
+          <Talk about={`pipelines:/${name}`} />
           <Twin>{`flyball run ${name}`}</Twin>
         </div>
       ) : <Empty command={`flyball run ${name}`}>No run of this pipeline yet.</Empty>}</Loaded>
     </>
+  );
+}
+
+function Schedule({ name, planned, loops }: { name: string; planned: Planned[]; loops: LoopState[] }) {
+  const mine = loops.filter(({ loop }) => loop.pipeline === name);
+  const times = planned.filter((one) => one.pipeline === name);
+  return (
+    <Panel title="Schedule" aside={mine.map(({ loop }) => <Link key={loop.name} to={href(["loops", loop.name])}>{`loop ${loop.name}`}</Link>)}>
+      <Table rows={times} id={(one) => `${one.loop} ${one.at} ${one.cron}`} empty={<Empty command={'fb.loop(\n    "my-model", my_pipeline,\n    retrain=[fb.on.schedule("0 3 * * 1")],\n)'}>No schedule starts it. A loop in the project does, by a cron expression in UTC:</Empty>} columns={[
+        { title: "next", cell: (one) => <When at={one.at} /> }, { title: "loop", cell: (one) => <Link to={href(["loops", one.loop])}>{one.loop}</Link> }, { title: "schedule", cell: (one) => <Code>{one.cron}</Code> }, { title: "but waits", cell: (one) => one.waits_because || "–", wide: true },
+      ]} />
+      {mine.flatMap(({ loop }) => loop.retrain.filter((t) => t.trigger !== "schedule").map((t) => <Text key={`${loop.name} ${t.trigger}`} size="sm" c="dimmed">{loop.name} also runs it on {call(t.trigger, t.params)}.</Text>))}
+      <Twin>flyball loops schedule</Twin>
+    </Panel>
   );
 }

@@ -25,3 +25,25 @@ export function stepsOf(runs: readonly Run[], kept: Record<string, CachedStep | 
 }
 
 export const CACHE_WORD: Record<string, string> = { hit: "from the cache", miss: "ran", off: "runs always" };
+
+export interface Span {
+  name: string;
+  state: string;
+  start: number;
+  end: number;
+  isHit: boolean;
+}
+
+/** From when to when each step ran, in seconds since the first began. Where the clock stood still, each begins when those before it ended. */
+export function spansOf(steps: readonly StepShown[], now: number): Span[] {
+  const times = steps.map(({ run }) => Date.parse(run.started));
+  const first = Math.min(...times), stood = steps.length > 1 && times.every((at) => at === first) && steps.every(({ run }) => run.ended !== null && Date.parse(run.ended) === first);
+  const made = new Map<string, Span>();
+  return steps.map(({ run, seconds, after, cache }, i) => {
+    const isHit = cache === "hit";
+    const start = stood ? Math.max(0, ...after.map((name) => made.get(name)?.end ?? 0)) : (times[i]! - first) / 1000;
+    const span = { name: run.name, state: run.state, start, end: start + (isHit && stood ? 0 : seconds ?? Math.max(0, (now - times[i]!) / 1000)), isHit };
+    made.set(run.name, span);
+    return span;
+  });
+}

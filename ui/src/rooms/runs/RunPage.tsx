@@ -9,6 +9,7 @@ import { Act } from "../../parts/act";
 import { Code, Empty, Facts, Head, Link, Loaded, Panel, Ref, State, Twin, When } from "../../parts/basics";
 import { Talk } from "../../parts/talk";
 import { Table } from "../../parts/table";
+import { Stop } from "../pipelines/Errands";
 import { Steps } from "../pipelines/Steps";
 import { isLog } from "./artifact";
 import { Artifacts } from "./Artifacts";
@@ -68,7 +69,7 @@ export function RunPage({ id }: { id: string }) {
 
 function Actions({ run }: { run: Run }) {
   if (run.deleted) return <Act verb="tracking/restore_run" takes={{ run: run.id }} twin={`flyball runs restore ${run.id}`}>Restore</Act>;
-  return run.state === "running" ? null : <Act verb="tracking/delete_run" takes={{ run: run.id }} twin={`flyball runs delete ${run.id}`} question="Put this run into the trash? It can be restored.">Put into the trash</Act>;
+  return run.state === "running" ? <Stop run={run} /> : <Act verb="tracking/delete_run" takes={{ run: run.id }} twin={`flyball runs delete ${run.id}`} question="Put this run into the trash? It can be restored.">Put into the trash</Act>;
 }
 
 function Overview({ run, inner, keys, made, used }: { run: Run; inner: Run[]; keys: string[]; made: [string, number][]; used: [string, string][] }) {
