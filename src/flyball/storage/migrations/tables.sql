@@ -1165,6 +1165,17 @@ CREATE TABLE errands (
 	CONSTRAINT pk_errands PRIMARY KEY (id)
 );
 
+CREATE TABLE idempotency_keys (
+	who VARCHAR(200) NOT NULL, 
+	"key" VARCHAR(255) NOT NULL, 
+	verb VARCHAR(200) NOT NULL, 
+	asked VARCHAR(64) NOT NULL, 
+	at FLOAT NOT NULL, 
+	answer TEXT NOT NULL, 
+	error TEXT NOT NULL, 
+	CONSTRAINT pk_idempotency_keys PRIMARY KEY (who, "key")
+);
+
 CREATE TABLE images (
 	digest VARCHAR(80) NOT NULL, 
 	name VARCHAR(128) NOT NULL, 
@@ -1289,6 +1300,8 @@ CREATE INDEX ix_events_subject ON events (subject, id);
 CREATE INDEX ix_external_runs_started ON external_runs (started);
 
 CREATE INDEX ix_feature_pushes_view ON feature_pushes ("view", id);
+
+CREATE INDEX ix_idempotency_keys_at ON idempotency_keys (at);
 
 CREATE INDEX ix_images_name ON images (name, built);
 

@@ -173,6 +173,20 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_errands_state"), ["state"], unique=False)
 
     op.create_table(
+        "idempotency_keys",
+        sa.Column("who", sa.String(length=200), nullable=False),
+        sa.Column("key", sa.String(length=255), nullable=False),
+        sa.Column("verb", sa.String(length=200), nullable=False),
+        sa.Column("asked", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.Float(precision=53), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("who", "key", name=op.f("pk_idempotency_keys")),
+    )
+    with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
+        batch_op.create_index("ix_idempotency_keys_at", ["at"], unique=False)
+
+    op.create_table(
         "images",
         sa.Column("digest", sa.String(length=80), nullable=False),
         sa.Column("name", sa.String(length=128), nullable=False),
@@ -274,6 +288,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_images_name")
 
     op.drop_table("images")
+    with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
+        batch_op.drop_index("ix_idempotency_keys_at")
+
+    op.drop_table("idempotency_keys")
     with op.batch_alter_table("errands", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_errands_state"))
         batch_op.drop_index("ix_errands_about")
