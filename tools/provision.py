@@ -121,6 +121,12 @@ def _unpack_chromium(package: Path) -> None:
     launcher.chmod(0o755)
 
 
+def find_on_path(*names: str) -> Path | None:
+    """The first of the executables, where all of them are there."""
+    found = [shutil.which(name) for name in names]
+    return Path(found[0]) if found[0] and all(found) else None
+
+
 POSTGRES = Program(
     name="PostgreSQL",
     debian=("postgresql",),
@@ -138,7 +144,11 @@ CHROMIUM = Program(
 S3 = Program(name="S3 (Ceph radosgw)", debian=("radosgw", "ceph-mon", "ceph-osd"), find=find_ceph)
 REDIS = Program(name="Redis", debian=("redis-server",), find=find_redis)
 JAVA = Program(name="Java 17", debian=("openjdk-17-jre-headless",), find=find_java)
-PROGRAMS = (POSTGRES, CHROMIUM, S3, REDIS, JAVA)
+IMAGE_REGISTRY = Program(
+    name="a registry of images", debian=("docker-registry",), find=lambda: find_on_path("docker-registry")
+)
+PODMAN = Program(name="Podman", debian=("podman", "runc"), find=lambda: find_on_path("podman", "runc"))
+PROGRAMS = (POSTGRES, CHROMIUM, S3, REDIS, JAVA, IMAGE_REGISTRY, PODMAN)
 
 
 class Unavailable(Exception):

@@ -76,9 +76,9 @@ def build(
         click.echo(f"Warning: the model was made with another version: {words}", err=True)
     kinds = {
         kind: sum(one.descriptor.size for one in made.layers if one.kind == kind)
-        for kind in ("base", "packages", "model")
+        for kind in ("base", "packages", "libraries", "flyball", "model")
     }
-    facts = {kind: _size(size) for kind, size in kinds.items()}
+    facts = {kind: _size(size) for kind, size in kinds.items() if size}
     print_facts({"image": f"{folder}:{made.tag}", "digest": made.digest, **facts, "attached": made.attached})
     if pushed is not None:
         _say_pushed(pushed)

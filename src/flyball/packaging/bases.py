@@ -6,12 +6,14 @@ package manager. Any other is pulled from a registry.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +58,15 @@ def own_python() -> Iterator[tuple[str, Path]]:
         )
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     library = Path(sysconfig.get_path("stdlib"))
-    for path in sorted(library.rglob("*")):
-        name = path.relative_to(library).as_posix()
-        if path.is_file() and not _WITHOUT.match(name):
-            yield f"{PYTHON_HOME}/lib/{version}/{name}", path
+    for parent, folders, names in os.walk(library):
+        start = Path(parent).relative_to(library).as_posix()
+        above = "" if start == "." else f"{start}/"
+        # Not even looked into: what is installed for this Python is a hundred times what it is itself.
+        folders[:] = sorted(each for each in folders if not _WITHOUT.match(f"{above}{each}/"))
+        for name in sorted(names):
+            path = Path(parent) / name
+            if not _WITHOUT.match(f"{above}{name}") and path.is_file():
+                yield f"{PYTHON_HOME}/lib/{version}/{above}{name}", path
     yield f"{PYTHON_HOME}/bin/{version}", Path(sys.executable).resolve()
 
 
@@ -82,6 +89,13 @@ def libraries(objects: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
+@lru_cache(maxsize=1)
+def own_libraries() -> dict[str, Path]:
+    """The shared libraries of a base that is made here."""
+    opened = [path for place, path in own_python() if ".so" in path.name or place.startswith(f"{PYTHON_HOME}/bin/")]
+    return {**libraries(opened), **_always()}
+
+
 def base_entries(python: Sequence[tuple[str, Path]], compiled: Iterable[tuple[str, Path]]) -> Iterator[Entry]:
     """The entries of a base that is made here."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -90,8 +104,7 @@ def base_entries(python: Sequence[tuple[str, Path]], compiled: Iterable[tuple[st
         yield Entry(path=place, content=path, mode=0o755 if is_program else 0o644)
     for place, path in compiled:
         yield Entry(path=place, content=path)
-    opened = [path for place, path in python if ".so" in path.name or place.startswith(f"{PYTHON_HOME}/bin/")]
-    for place, path in sorted({**libraries(opened), **_always()}.items()):
+    for place, path in sorted(own_libraries().items()):
         yield Entry(path=unlinked(place), content=path, mode=0o755)
     for link in ("lib", "lib64", "bin", "sbin"):
         if (Path("/") / link).is_symlink():

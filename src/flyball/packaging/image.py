@@ -1,6 +1,6 @@
 """Container images of model versions and deployments, made without Docker.
 
-An image has three layers: the base (Python), the packages (Flyball and what the models need) and the models. A new version
+An image has four layers: the base (Python), the packages that the models need, Flyball itself, and the models. A new version
 changes the last one alone. The same content gives the same digest, wherever and whenever it is built.
 """
 
@@ -10,6 +10,7 @@ import ast
 import importlib.metadata
 import importlib.util
 import platform as machine
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -59,7 +60,7 @@ class Image:
         name: Of the deployment or model in it.
         digest: SHA-256 of its manifest; the same content has the same.
         folder: The OCI layout that holds it.
-        layers: Base, packages and models; a pulled base may have several.
+        layers: Base, packages, Flyball and models; a pulled base may have several.
         size: Bytes of all layers, compressed.
         python: Version of its Python.
         attached: What refers to it: its bill of materials, its signature.
@@ -122,18 +123,20 @@ def build_image(
     manifest = manifest_of(services, what)
     layout = Layout(folder)
     packer = Packer(Path(services.cache) / "images")
+    packer.clear()
     platform = plan.platform or here()
     base, base_layers = _base(plan, platform, layout, packer, shown)
     names = needed(manifest, services.blobs, native=plan.native, more=plan.distributions)
     if _fits(base, platform):
         held = closure(names)
-        packages = _packages(held, base, packer, shown)
+        packages = (_packages(held, packer, shown), *(() if base.config else _libraries(held, packer)))
     else:
         held = [replace(each, files={}) for each in closure(names)]
-        packages = from_index(held, base.python, platform, packer, PACKAGES, shown)
+        packages = (from_index(held, base.python, platform, packer, PACKAGES, shown),)
+    own = _own(packer, compiled=_fits(base, platform))
     models = packer.pack("model", _model_entries(manifest, services.blobs, carries_state=bool(plan.base)))
-    layers = (*base_layers, packages, models)
-    for layer in (packages, models):
+    layers = (*base_layers, *packages, own, models)
+    for layer in (*packages, own, models):
         layout.adopt(packer.path(layer), layer.descriptor.digest)
     image = layout.put_json(_image_manifest(layout, manifest, layers, base), MANIFEST)
     attached = _attached(services, layout, image, manifest, held, base, plan)
@@ -212,19 +215,20 @@ def needed(manifest: Manifest, blobs: Blobs, *, native: bool = False, more: Sequ
 
 def _imported(arm: Arm, blobs: Blobs) -> Iterator[str]:
     """Distributions that a model's own Python files import."""
-    owners = importlib.metadata.packages_distributions()
+    modules: set[str] = set()
     for name, digest in arm.package.files.items():
         if not name.endswith(".py"):
             continue
         for node in ast.walk(ast.parse(blobs.get(digest))):
             if isinstance(node, ast.Import):
-                modules = [alias.name for alias in node.names]
+                modules.update(alias.name.partition(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and not node.level:
-                modules = [node.module or ""]
-            else:
-                continue
-            for module in modules:
-                yield from owners.get(module.partition(".")[0], ())
+                modules.add((node.module or "").partition(".")[0])
+    modules -= {*sys.stdlib_module_names, "flyball", *SERVING}
+    if modules:  # to ask which distribution has a module takes half a second
+        owners = importlib.metadata.packages_distributions()
+        for module in sorted(modules):
+            yield from owners.get(module, ())
 
 
 def _base(
@@ -276,26 +280,50 @@ def _fits(base: Base, platform: str) -> bool:
     return platform == here() and (not base.python or tuple(base.python.split(".")[:2]) == mine)
 
 
-def _packages(held: Sequence[Installed], base: Base, packer: Packer, shown: Shown) -> Layer:
+def _packages(held: Sequence[Installed], packer: Packer, shown: Shown) -> Layer:
     files = [(f"{PACKAGES}/{name}", path) for each in held for name, path in sorted(each.files.items())]
-    files += [(f"{PACKAGES}/{name}", path) for name, path in own_files()]
-    key = fingerprint(files, "packages", base.python, *(f"{each.name}=={each.version}" for each in held))
+    key = fingerprint(files, "packages", *(f"{each.name}=={each.version}" for each in held))
     layer = packer.known(key)
-    if layer is not None:
-        return layer
-    shown(f"packing {len(held)} distributions")
+    if layer is None:
+        shown(f"packing {len(held)} distributions")
+        layer = _with_compiled("packages", files, [], packer, key)
+    return layer
+
+
+def _libraries(held: Sequence[Installed], packer: Packer) -> tuple[Layer, ...]:
+    """What packages open of this machine and a base that was made here has not got; a layer of its own where there is any."""
+    files = [(name, path) for each in held for name, path in sorted(each.files.items()) if ".so" in path.name]
+    key = fingerprint(files, "libraries")
+    layer = packer.known(key)
+    if layer is None:
+        opened = bases.libraries(path for _, path in files)
+        lacking = {place: path for place, path in opened.items() if place not in bases.own_libraries()}
+        entries = [
+            Entry(path=bases.unlinked(place), content=path, mode=0o755) for place, path in sorted(lacking.items())
+        ]
+        layer = packer.pack("libraries" if lacking else "nothing", entries, key)
+    return (layer,) if layer.kind == "libraries" else ()
+
+
+def _own(packer: Packer, *, compiled: bool) -> Layer:
+    """Flyball itself, by itself: it changes at other times than the packages, which are far larger."""
+    files = [(f"{PACKAGES}/{name}", path) for name, path in own_files()]
+    key = fingerprint(files, "flyball", __version__, str(compiled))
+    name, text = own_metadata()
+    entries = [Entry(path=f"{PACKAGES}/{name}", content=text)]
+    if compiled:
+        return packer.known(key) or _with_compiled("flyball", files, entries, packer, key)
+    entries += [Entry(path=place, content=path) for place, path in files]
+    return packer.known(key) or packer.pack("flyball", entries, key)
+
+
+def _with_compiled(
+    kind: str, files: Sequence[tuple[str, Path]], entries: Sequence[Entry], packer: Packer, key: str
+) -> Layer:
     with tempfile.TemporaryDirectory(prefix="flyball-image-") as temporary:
-        compiled = list(compile_files(files, Path(temporary)))
-        name, text = own_metadata()
-        entries = [Entry(path=place, content=path) for place, path in (*files, *compiled)]
-        if not base.config:
-            opened = [path for _, path in files if ".so" in path.name]
-            entries += [
-                Entry(path=bases.unlinked(place), content=path, mode=0o755)
-                for place, path in bases.libraries(opened).items()
-            ]
-        entries.append(Entry(path=f"{PACKAGES}/{name}", content=text))
-        return packer.pack("packages", entries, key)
+        compiled = compile_files(files, Path(temporary))
+        both = [Entry(path=place, content=path) for place, path in (*files, *compiled)]
+        return packer.pack(kind, [*both, *entries], key)
 
 
 def _model_entries(manifest: Manifest, blobs: Blobs, *, carries_state: bool) -> Iterator[Entry]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
 import tarfile
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +48,7 @@ class Layer:
     """A layer that is packed.
 
     Attributes:
-        kind: `base`, `packages` or `model`.
+        kind: `base`, `packages`, `libraries` (that packages open), `flyball` or `model`.
         diff_id: SHA-256 of the layer before it was compressed.
     """
 
@@ -76,7 +78,18 @@ class Packer:
             return None
         layer = from_json(note.read_bytes(), Layer)
         path = self.path(layer)
-        return layer if path.is_file() and path.stat().st_size == layer.descriptor.size else None
+        if not path.is_file() or path.stat().st_size != layer.descriptor.size:
+            return None
+        for used in (note, path):
+            os.utime(used)
+        return layer
+
+    def clear(self, *, older_than: float = 30 * 86_400) -> None:
+        """Removes layers that nobody has used for so many seconds."""
+        before = time.time() - older_than
+        for path in self._folder.glob("*") if self._folder.is_dir() else ():
+            if path.stat().st_mtime < before:
+                path.unlink(missing_ok=True)
 
     def pack(self, kind: str, entries: Iterable[Entry], key: str = "") -> Layer:
         """Packs entries as a layer; under a key it is found again.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from flyball.errors import InvalidInput, WorkFailed
-from flyball.packaging.distributions import Installed, own_files, own_metadata
+from flyball.packaging.distributions import Installed
 from flyball.packaging.layers import Entry, Layer, Packer
 
 _PROCESSORS = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
@@ -37,8 +37,7 @@ def from_index(
         )
     short = ".".join(python.split(".")[:2])
     wanted = [f"{each.name}=={each.version}" for each in held]
-    own = hashlib.sha256(b"".join(path.read_bytes() for _, path in own_files())).hexdigest()
-    key = hashlib.sha256("\n".join([*wanted, short, platform, own]).encode()).hexdigest()
+    key = hashlib.sha256("\n".join([*wanted, short, platform]).encode()).hexdigest()
     known = packer.known(key)
     if known is not None:
         return known
@@ -53,9 +52,7 @@ def from_index(
         done = subprocess.run([*command, *platforms, *wanted], capture_output=True, text=True, check=False)
         if done.returncode:
             raise WorkFailed(f"The wheels could not be had: {done.stderr.strip()[-500:]}")
-        name, text = own_metadata()
-        entries = [Entry(path=f"{folder}/{place}", content=path) for place, path in own_files()]
-        entries.append(Entry(path=f"{folder}/{name}", content=text))
+        entries = []
         root = Path(temporary)
         for path in sorted(root.rglob("*")):
             place = path.relative_to(root).as_posix()
