@@ -1155,6 +1155,14 @@ CREATE TABLE automl_searches (
 	CONSTRAINT pk_automl_searches PRIMARY KEY (name)
 );
 
+CREATE TABLE budgets (
+	name VARCHAR(128) NOT NULL, 
+	budget TEXT NOT NULL, 
+	"by" VARCHAR(250) NOT NULL, 
+	at BIGINT NOT NULL, 
+	CONSTRAINT pk_budgets PRIMARY KEY (name)
+);
+
 CREATE TABLE errands (
 	id VARCHAR(40) NOT NULL, 
 	kind VARCHAR(20) NOT NULL, 
@@ -1188,6 +1196,33 @@ CREATE TABLE images (
 	CONSTRAINT pk_images PRIMARY KEY (digest)
 );
 
+CREATE TABLE maturity_checks (
+	id INTEGER NOT NULL, 
+	loop VARCHAR(128) NOT NULL, 
+	test VARCHAR(40) NOT NULL, 
+	at BIGINT NOT NULL, 
+	"by" VARCHAR(250) NOT NULL, 
+	kind VARCHAR(20) NOT NULL, 
+	evidence TEXT NOT NULL, 
+	CONSTRAINT pk_maturity_checks PRIMARY KEY (id)
+);
+
+CREATE TABLE policies (
+	name VARCHAR(128) NOT NULL, 
+	policy TEXT NOT NULL, 
+	"by" VARCHAR(250) NOT NULL, 
+	at BIGINT NOT NULL, 
+	CONSTRAINT pk_policies PRIMARY KEY (name)
+);
+
+CREATE TABLE prices (
+	id INTEGER NOT NULL, 
+	at BIGINT NOT NULL, 
+	"by" VARCHAR(250) NOT NULL, 
+	prices TEXT NOT NULL, 
+	CONSTRAINT pk_prices PRIMARY KEY (id)
+);
+
 CREATE TABLE project_stores (
 	name VARCHAR(128) NOT NULL, 
 	"database" TEXT NOT NULL, 
@@ -1198,6 +1233,40 @@ CREATE TABLE project_stores (
 	created BIGINT NOT NULL, 
 	created_by VARCHAR(128) NOT NULL, 
 	CONSTRAINT pk_project_stores PRIMARY KEY (name)
+);
+
+CREATE TABLE secrets (
+	name VARCHAR(128) NOT NULL, 
+	version INTEGER NOT NULL, 
+	"key" VARCHAR(64) NOT NULL, 
+	wrapped TEXT NOT NULL, 
+	sealed TEXT NOT NULL, 
+	"by" VARCHAR(250) NOT NULL, 
+	created BIGINT NOT NULL, 
+	changed BIGINT NOT NULL, 
+	CONSTRAINT pk_secrets PRIMARY KEY (name)
+);
+
+CREATE TABLE storage_samples (
+	day INTEGER NOT NULL, 
+	bytes BIGINT NOT NULL, 
+	CONSTRAINT pk_storage_samples PRIMARY KEY (day)
+);
+
+CREATE TABLE usage (
+	id INTEGER NOT NULL, 
+	at BIGINT NOT NULL, 
+	run VARCHAR(128) NOT NULL, 
+	parent VARCHAR(128) NOT NULL, 
+	pipeline VARCHAR(200) NOT NULL, 
+	step VARCHAR(200) NOT NULL, 
+	loop VARCHAR(128) NOT NULL, 
+	who VARCHAR(250) NOT NULL, 
+	wall_seconds FLOAT NOT NULL, 
+	core_seconds FLOAT NOT NULL, 
+	memory_byte_seconds FLOAT NOT NULL, 
+	accelerator_seconds FLOAT NOT NULL, 
+	CONSTRAINT pk_usage PRIMARY KEY (id)
 );
 
 CREATE TABLE access_group_accounts (
@@ -1331,6 +1400,8 @@ CREATE INDEX ix_loop_decisions_loop ON loop_decisions (loop, id);
 
 CREATE INDEX ix_loop_trainings_loop ON loop_trainings (loop, id);
 
+CREATE INDEX ix_maturity_checks_loop ON maturity_checks (loop, test, id);
+
 CREATE INDEX ix_metric_latest_value ON metric_latest ("key", value, run);
 
 CREATE INDEX ix_model_alias_changes_model ON model_alias_changes (model, id);
@@ -1372,6 +1443,12 @@ CREATE INDEX ix_trace_links_trace ON trace_links (trace, kind);
 CREATE INDEX ix_traces_experiment ON traces (experiment, started, id);
 
 CREATE INDEX ix_traces_session ON traces (session);
+
+CREATE INDEX ix_usage_at ON usage (at);
+
+CREATE INDEX ix_usage_loop ON usage (loop, at);
+
+CREATE INDEX ix_usage_run ON usage (run);
 
 CREATE INDEX ix_webhook_deliveries_state ON webhook_deliveries (state, next_try);
 

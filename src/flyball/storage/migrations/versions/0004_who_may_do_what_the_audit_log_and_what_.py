@@ -159,6 +159,14 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_automl_searches_state"), ["state"], unique=False)
 
     op.create_table(
+        "budgets",
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("budget", sa.Text(), nullable=False),
+        sa.Column("by", sa.String(length=250), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_budgets")),
+    )
+    op.create_table(
         "errands",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
@@ -202,6 +210,36 @@ def upgrade() -> None:
         batch_op.create_index("ix_images_name", ["name", "built"], unique=False)
 
     op.create_table(
+        "maturity_checks",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("loop", sa.String(length=128), nullable=False),
+        sa.Column("test", sa.String(length=40), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("by", sa.String(length=250), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_maturity_checks")),
+    )
+    with op.batch_alter_table("maturity_checks", schema=None) as batch_op:
+        batch_op.create_index("ix_maturity_checks_loop", ["loop", "test", "id"], unique=False)
+
+    op.create_table(
+        "policies",
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("policy", sa.Text(), nullable=False),
+        sa.Column("by", sa.String(length=250), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_policies")),
+    )
+    op.create_table(
+        "prices",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("by", sa.String(length=250), nullable=False),
+        sa.Column("prices", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_prices")),
+    )
+    op.create_table(
         "project_stores",
         sa.Column("name", sa.String(length=128), nullable=False),
         sa.Column("database", sa.Text(), nullable=False),
@@ -213,6 +251,45 @@ def upgrade() -> None:
         sa.Column("created_by", sa.String(length=128), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_project_stores")),
     )
+    op.create_table(
+        "secrets",
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("wrapped", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("by", sa.String(length=250), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_secrets")),
+    )
+    op.create_table(
+        "storage_samples",
+        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("day", name=op.f("pk_storage_samples")),
+    )
+    op.create_table(
+        "usage",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("run", sa.String(length=128), nullable=False),
+        sa.Column("parent", sa.String(length=128), nullable=False),
+        sa.Column("pipeline", sa.String(length=200), nullable=False),
+        sa.Column("step", sa.String(length=200), nullable=False),
+        sa.Column("loop", sa.String(length=128), nullable=False),
+        sa.Column("who", sa.String(length=250), nullable=False),
+        sa.Column("wall_seconds", sa.Float(precision=53), nullable=False),
+        sa.Column("core_seconds", sa.Float(precision=53), nullable=False),
+        sa.Column("memory_byte_seconds", sa.Float(precision=53), nullable=False),
+        sa.Column("accelerator_seconds", sa.Float(precision=53), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_usage")),
+    )
+    with op.batch_alter_table("usage", schema=None) as batch_op:
+        batch_op.create_index("ix_usage_at", ["at"], unique=False)
+        batch_op.create_index("ix_usage_loop", ["loop", "at"], unique=False)
+        batch_op.create_index("ix_usage_run", ["run"], unique=False)
+
     op.create_table(
         "access_group_accounts",
         sa.Column("group", sa.String(length=128), nullable=False),
@@ -283,7 +360,21 @@ def downgrade() -> None:
         batch_op.drop_index("ix_access_group_accounts_account")
 
     op.drop_table("access_group_accounts")
+    with op.batch_alter_table("usage", schema=None) as batch_op:
+        batch_op.drop_index("ix_usage_run")
+        batch_op.drop_index("ix_usage_loop")
+        batch_op.drop_index("ix_usage_at")
+
+    op.drop_table("usage")
+    op.drop_table("storage_samples")
+    op.drop_table("secrets")
     op.drop_table("project_stores")
+    op.drop_table("prices")
+    op.drop_table("policies")
+    with op.batch_alter_table("maturity_checks", schema=None) as batch_op:
+        batch_op.drop_index("ix_maturity_checks_loop")
+
+    op.drop_table("maturity_checks")
     with op.batch_alter_table("images", schema=None) as batch_op:
         batch_op.drop_index("ix_images_name")
 
@@ -297,6 +388,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_errands_about")
 
     op.drop_table("errands")
+    op.drop_table("budgets")
     with op.batch_alter_table("automl_searches", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_automl_searches_state"))
         batch_op.drop_index(batch_op.f("ix_automl_searches_created"))
