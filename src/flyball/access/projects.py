@@ -20,7 +20,7 @@ from flyball.access import _store
 from flyball.access.stores import Store, Stores
 from flyball.clock import Clock
 from flyball.errors import AlreadyExists, Conflict, FlyballError, InvalidInput, NotFound, PermissionDenied, did_you_mean
-from flyball.principals import ROLES, Principal, Role, acting, need_admin
+from flyball.principals import ROLES, Role, acting, need_admin
 from flyball.refs import new_id
 from flyball.settings import HOME, PROJECTS, Settings, check_project
 from flyball.storage.database import Database
@@ -166,7 +166,7 @@ class Projects:
 
     @read(role="none")
     def list(self, state: str = "") -> list[Project]:
-        """The projects that one may enter, `default` first; all of them for who looks after the instance.
+        """The projects that one may enter, `default` first; for who looks after the instance the names of all others as well.
 
         Args:
             state: Only those that are `active`, `archived` or `deleted`; by default all but the deleted ones.
@@ -175,7 +175,7 @@ class Projects:
             roles = self._roles(connection)
             rows = connection.execute(table.select()).all()
         found = [self._home(roles), *(_project(row, roles.get(row.name, "none")) for row in rows)]
-        seen = [one for one in found if one.role != "none" or _sees_all(acting())]
+        seen = [one for one in found if one.role != "none" or acting().admin]
         wanted = (state,) if state else ("active", "archived")
         return [one for one in seen if one.state in wanted]
 
@@ -190,7 +190,7 @@ class Projects:
             roles = self._roles(connection)
             row = None if name == HOME else connection.execute(table.select(name)).first()
         found = self._home(roles) if name == HOME else None if row is None else _project(row, roles.get(name, "none"))
-        if found is None or found.state == "removing" or (found.role == "none" and not _sees_all(acting())):
+        if found is None or found.state == "removing" or (found.role == "none" and not acting().admin):
             raise missing(name, [one.name for one in self.list()])
         return found
 
@@ -285,7 +285,7 @@ class Projects:
         """
         found: list[Found] = []
         for project in self.list("active") + self.list("archived"):
-            if not project.trouble and len(found) < 1000:
+            if project.role != "none" and not project.trouble and len(found) < 1000:
                 found += self._look(project.name, words, max(1, min(limit, 100)))
         return found
 
@@ -380,14 +380,14 @@ class Projects:
 
     def _roles(self, connection: sa.Connection) -> dict[str, Role]:
         principal = acting()
-        if principal.admin:
-            names = [HOME, *connection.execute(sa.select(table.projects.c.name)).scalars()]
+        names = [HOME, *connection.execute(sa.select(table.projects.c.name)).scalars()]
+        if principal.kind == "system" or not principal.proven:  # the platform itself, and who owns this machine
             return dict.fromkeys(names, "owner")
-        found: dict[str, Role] = {}
+        found: dict[str, Role] = dict.fromkeys(names, "viewer" if principal.auditor else "none")
         for project, role in _store.roles_of(connection, principal.name):
             if ROLES.index(_role(role)) > ROLES.index(found.get(project, "none")):
                 found[project] = _role(role)
-        if principal.project not in found:
+        if ROLES.index(principal.role) > ROLES.index(found.get(principal.project, "none")):
             found[principal.project] = principal.role
         query = sa.select(_store.tokens.c.project).where(_store.tokens.c.id == principal.token)
         only = connection.execute(query).scalar() if principal.token else ""
@@ -473,10 +473,6 @@ def _online(online: str, folder: Path, schema: str) -> str:
 def _project(row: sa.Row[Any], role: Role) -> Project:
     known = {key: value for key, value in row._mapping.items() if key != "state_before"}
     return Project(**{**known, "store": row.store or "", "role": role})
-
-
-def _sees_all(principal: Principal) -> bool:
-    return principal.admin or principal.auditor
 
 
 def _role(text: str) -> Role:

@@ -38,8 +38,8 @@ def main() -> int:
         threading.Thread(target=_follow_parent, args=(stop,), name="parent", daemon=True).start()
     holder = f"{socket.gethostname()}-{os.getpid()}"
     pause = 0.02 if settings.clock == "virtual" else 0.5
-    executor = LocalExecutor(settings.workspace / "jobs")
     with Workspace(settings) as workspace:
+        executor = LocalExecutor(workspace.settings.workspace / "jobs")
         if settings.openlineage:
             threading.Thread(target=tell_openlineage, args=(workspace, stop), name="openlineage", daemon=True).start()
         controller = Controller(workspace, executor, holder, pause=pause)
@@ -47,7 +47,7 @@ def main() -> int:
             sources = Sources(workspace, may_look=lambda: controller.is_acting)
             threading.Thread(target=sources.run, args=(stop,), name="sources", daemon=True).start()
         controller.run(stop)
-    executor.close()
+        executor.close()
     return 0
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -151,7 +152,11 @@ class Supervisor:
     def stop(self) -> None:
         """Stops all children: asks all, waits for the grace time, then kills what is left."""
         self._is_stopped = True
-        alive = [kept.process for kept in self._kept if kept.process is not None]
+        self._end([kept.process for kept in self._kept if kept.process is not None])
+        for kept in self._kept:
+            kept.process = None
+
+    def _end(self, alive: Sequence[subprocess.Popen[bytes]]) -> None:
         for process in alive:
             _signal(process, signal.SIGTERM)
         deadline = time.monotonic() + self._grace
@@ -164,8 +169,24 @@ class Supervisor:
             _signal(process, signal.SIGKILL)  # what it left behind in its group
             if process.stdin is not None:
                 process.stdin.close()
-        for kept in self._kept:
-            kept.process = None
+
+    def add(self, child: Child) -> None:
+        """Takes one more child on, and starts it with the next check.
+
+        Raises:
+            InvalidInput: there is one of that name.
+        """
+        if any(kept.child.name == child.name for kept in self._kept):
+            raise InvalidInput(f"Two children have the same name: {child.name}.")
+        self._logs.mkdir(parents=True, exist_ok=True)
+        self._kept.append(_Kept(child, pause=self._first_pause, next_start=time.monotonic() + child.delay))
+
+    def remove(self, name: str) -> None:
+        """Stops a child, first kindly, and forgets it; never waits."""
+        gone = [kept for kept in self._kept if kept.child.name == name]
+        self._kept = [kept for kept in self._kept if kept.child.name != name]
+        for process in (kept.process for kept in gone if kept.process is not None):
+            threading.Thread(target=self._end, args=([process],), name=f"stop-{name}", daemon=True).start()
 
     def states(self) -> tuple[ChildState, ...]:
         """How each child stands."""

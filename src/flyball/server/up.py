@@ -16,7 +16,7 @@ from typing import IO, Self
 from flyball.errors import Conflict, InvalidInput, WorkFailed
 from flyball.server.hosts import check_host
 from flyball.server.supervisor import Child, Supervisor
-from flyball.settings import Settings, as_environment
+from flyball.settings import HOME, PROJECTS, Settings, as_environment
 
 _READY_SECONDS = 60.0
 # Three starts at once on few cores are three late ones, and it is the server that people wait for.
@@ -46,11 +46,11 @@ class Up:
             raise
 
     def _prepare(self, settings: Settings, say: Callable[[str], None]) -> Supervisor:
-        port = settings.port or _free_port(settings.host)
-        model_port = port + 1 if settings.port else _free_port(settings.host)
+        port = settings.port or free_port(settings.host)
+        model_port = port + 1 if settings.port else free_port(settings.host)
         for wanted in (port, model_port):
             _check_port(settings.host, wanted)
-        self.settings = replace(settings, port=port, url="")
+        self.settings = replace(settings, port=port, url="", project=HOME)  # one server for all projects
         self.url = f"http://{settings.host}:{port}"
         self.model_url = f"http://{settings.host}:{model_port}"
         return Supervisor(self._children(model_port), settings.workspace / "logs", say=say)
@@ -71,7 +71,11 @@ class Up:
 
     def watch(self, stop: Callable[[], bool]) -> None:
         """Keeps the children going until told to stop."""
+        has_keeper = False
         while not stop():
+            if not has_keeper and (self.settings.workspace / PROJECTS).is_dir():
+                has_keeper = True  # with the first project somebody has to look after projects
+                self._supervisor.add(self._keeper())
             self._supervisor.check()
             time.sleep(0.2)
 
@@ -98,6 +102,12 @@ class Up:
             # One request is small: threads inside it cost more than they bring, and other requests want the cores.
             Child("model-server", tuple(model_server), {"OMP_NUM_THREADS": "1", **environment}, _DELAY),
         ]
+
+    def _keeper(self) -> Child:
+        environment = {**os.environ, **as_environment(self.settings)}
+        environment.pop("FLYBALL_URL", None)
+        command = (sys.executable, "-m", "flyball.server.project_keeper", "--with-parent")
+        return Child("projects", command, environment)
 
     def _wait_until_ready(self) -> None:
         import urllib3  # the server begins meanwhile
@@ -148,7 +158,8 @@ def _address(workspace: Path) -> str:
         return ""
 
 
-def _free_port(host: str) -> int:
+def free_port(host: str) -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
