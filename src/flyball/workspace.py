@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from flyball.features.views import Features
     from flyball.governance.audit import Audit
     from flyball.governance.audit_keys import AuditKey
+    from flyball.governance.maturity import Maturity
     from flyball.governance.openlineage import Emitter
     from flyball.labels.labels import Labels
     from flyball.lineage import Lineage
@@ -64,8 +65,10 @@ if TYPE_CHECKING:
     from flyball.registry.versions import Registry
     from flyball.storage.database import Database
     from flyball.storage.event_log import EventLog
+    from flyball.storage.idempotency import Once
     from flyball.storage.object_store import ObjectStore
     from flyball.storage.objects import Blobs
+    from flyball.storage.trouble import Reserve
     from flyball.storage.virtual_clock import VirtualClock
     from flyball.telemetry import Telemetry
     from flyball.tracking.assessments import Assessments
@@ -114,6 +117,7 @@ SERVICES = {
     "logged_models": "flyball.tracking.logged_models:LoggedModels",
     "loops": "flyball.loops.loops:Loops",
     "members": "flyball.access.members:Members",
+    "maturity": "flyball.governance.maturity:Maturity",
     "model_cards": "flyball.registry.card:ModelCards",
     "model_versions": "flyball.registry.model_versions:ModelVersions",
     "monitoring": "flyball.monitoring.monitoring:Monitoring",
@@ -194,6 +198,19 @@ class Workspace:
     def database(self) -> Database:
         """The metadata database, brought to this release's tables."""
         return self._once("database", self._open_database)
+
+    @property
+    def once(self) -> Once:
+        """Does changes once that are asked for again."""
+        from flyball.storage.idempotency import Once
+
+        return self._once("once", lambda: Once(self.database))
+
+    @property
+    def _reserve(self) -> Reserve:
+        from flyball.storage.trouble import Reserve
+
+        return Reserve(self.settings.workspace, self.settings.disk_reserve_mib << 20)
 
     @property
     def store(self) -> ObjectStore:
@@ -431,6 +448,13 @@ class Workspace:
         return self._room("loops", Loops)
 
     @property
+    def maturity(self) -> Maturity:
+        """How ready loops are."""
+        from flyball.governance.maturity import Maturity
+
+        return self._once("maturity", lambda: Maturity(self))
+
+    @property
     def model_cards(self) -> ModelCards:
         """All that is known of a version on one page."""
         from flyball.registry.card import ModelCards
@@ -649,6 +673,10 @@ class Workspace:
         real, home = SystemClock(), self.home
         return home._once(name, lambda: kind(home.database, home.events, real, forget=home.authority.forget))
 
+    def is_made(self, name: str) -> bool:
+        """Whether a service was asked for already, so that to ask again opens nothing."""
+        return name in self._made
+
     def _once(self, name: str, make: Callable[[], T]) -> T:
         if name not in self._made:
             with self._lock:
@@ -699,6 +727,7 @@ class Workspace:
             make(database)  # whoever made the project has asked for it
         prepare(database)
         database.frozen = self._frozen
+        database.reserve = self._reserve if database.dialect.name == "sqlite" else None
         key = self._audit_key
         database.audit = AuditChain(database.dialect, project=self.settings.name, sign=key.sign, keep=key.keep)
         return database
@@ -745,7 +774,7 @@ class Workspace:
 
         if "://" not in self.settings.objects:
             self._check_folder()
-            return LocalObjects(Path(self.settings.objects), durable=self._durable)
+            return LocalObjects(Path(self.settings.objects), durable=self._durable, reserve=self._reserve)
         settings = self.settings
         return open_objects(settings.objects, s3_endpoint=settings.s3_endpoint, s3_region=settings.s3_region)
 

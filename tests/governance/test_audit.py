@@ -91,7 +91,7 @@ _CALLS: list[tuple[str, str, Callable[[Workspace], object]]] = [
     ("comments.add", "models:/churn", lambda w: w.comments.add("models:/churn", "Looks good.", "ada")),
     ("data.declare", "datasets:/people", lambda w: w.data.declare(_people())),
     ("quality.declare_pii", "datasets:/people", lambda w: w.quality.declare_pii("people", "mail", "mail")),
-    ("scorers.register", "", lambda w: w.scorers.register("0", "polite", "{}")),
+    ("scorers.register", "", lambda w: w.scorers.register("two", "polite", "{}")),
     ("files.put", "", lambda w: w.files.put("notes", "a.txt", w.blobs.put(b"x"), 1)),
 ]
 

@@ -14,9 +14,12 @@ _EXIT = {"identical": 0, "equal": 0, "different": 1}
 @click.command()
 @click.argument("version")
 @click.option("--tolerance", default=1e-9, show_default=True, help="Largest difference of two equal predictions.")
+@click.option(
+    "--record", is_flag=True, help="Record the outcome as a check of the loop's maturity, if it is the same model."
+)
 @workspace_options
 @click.pass_context
-def reproduce(ctx: click.Context, workspace: Any, version: str, tolerance: float, as_json: bool) -> None:
+def reproduce(ctx: click.Context, workspace: Any, version: str, tolerance: float, record: bool, as_json: bool) -> None:
     """Train VERSION (models:/NAME@champion) again and prove that the same model comes of it.
 
     From its own code, on its own data, in a clean process. Where another model comes of it, trains again under other
@@ -29,6 +32,9 @@ def reproduce(ctx: click.Context, workspace: Any, version: str, tolerance: float
             click.echo(f"  … {text}", err=True)
 
     found = train_again(workspace, version, tolerance=tolerance, on_progress=say)
+    if record and found.outcome != "different":
+        loop, said = found.version.removeprefix("models:/").partition("/")[0], f"{found.version} is {found.outcome}"
+        workspace.maturity.record_check(loop, "infrastructure.1", f"{said}: runs {', '.join(found.runs)}")
     if as_json:
         print_json(found)
     else:

@@ -1,0 +1,1 @@
+"""How ready a loop is for years with nobody watching: levels of maturity, and the ML Test Score, from facts."""
