@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from starlette.testclient import TestClient
 
 from flyball.server.app import create_app
 from flyball.workspace import Workspace
+from tests.server.conftest import client_of
 
 RUN = {"experiment": "late"}
 
@@ -81,8 +83,9 @@ def test_a_length_that_is_none_is_refused(http: TestClient, length: str) -> None
     assert answer.status_code == 413
 
 
-def test_a_body_without_an_end_is_cut_off(http: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flyball.server.app._MAX_BODY", 1 << 20)
+def test_a_body_without_an_end_is_cut_off(workspace: Workspace) -> None:
+    workspace.settings = replace(workspace.settings, max_body_mib=1)
+    http = client_of(workspace)
 
     def pieces() -> Iterator[bytes]:
         for _ in range(100):

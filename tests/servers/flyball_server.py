@@ -8,12 +8,24 @@ from contextlib import contextmanager
 
 import pytest
 
+from flyball.access.local import LocalOwner
 from flyball.client import RemoteWorkspace
 from flyball.server.app import create_app
 from flyball.server.main import make_server
 from flyball.settings import load_settings
 from flyball.workspace import Workspace
 from tests.servers.processes import free_port
+
+
+def owner(workspace: Workspace) -> dict[str, str]:
+    """Headers of a program that shows the token of the workspace's owner, as one must that is on no connection."""
+    return {"authorization": f"Bearer {LocalOwner.of(workspace.settings.workspace).token}"}
+
+
+@pytest.fixture
+def shown(workspace: Workspace) -> dict[str, str]:
+    """The same headers."""
+    return owner(workspace)
 
 
 @contextmanager

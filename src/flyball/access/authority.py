@@ -106,7 +106,7 @@ class Authority:
 
     def find(self, token: str) -> Known | None:
         """Whom it stands for; None if it is no good token. Asks the database."""
-        self._look()
+        self.look()
         key = digest(token.encode())
         found = self._known.get(key)
         if found is not None and not found.run:
@@ -120,6 +120,19 @@ class Authority:
                 if generation == self.generation:  # else it may have been revoked while it was read
                     self._known[key] = found
         return found
+
+    def is_good(self, known: Known, principal: Principal) -> bool:
+        """Whether who was let in before would be let in again, with the same role. Asks the database."""
+        table = _store.tokens
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(table).where(table.c.id == known.token)).first() if known.token else None
+            if known.token and (row is None or row.revoked is not None):
+                return False
+            account = (
+                None if row is None else self._of_worker(connection, row) if row.run else self._of(connection, row)
+            )
+        found = self.account(known.account) if row is None else account
+        return found is not None and found.within(principal.project).role == principal.role
 
     def forget(self) -> None:
         """Forgets everybody: somebody may do less than before."""
@@ -135,7 +148,8 @@ class Authority:
                 return None
             return self._of_account(connection, row)
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Forgets everybody if somebody may do less by now; looks at most twice a second."""
         now = time.monotonic()
         if now - self._looked <= _LOOK_EVERY:
             return

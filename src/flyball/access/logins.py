@@ -100,6 +100,12 @@ class Logins:
             LoginNeeded: name or password is wrong; which of them is not said.
             Overloaded: too many have been wrong.
         """
+        self.check_password(name, password, address)
+        with self._database.transaction() as connection:
+            return self._open(connection, name, way="password", address=address)
+
+    def check_password(self, name: str, password: str, address: str) -> None:
+        """Makes sure that this is the password of that account; raises what `with_password` does."""
         keys = (f"account:{name[:128]}", f"address:{address[:100]}")
         self._brakes.check(*keys)
         with self._database.reading() as connection:
@@ -109,7 +115,7 @@ class Logins:
         with self._database.transaction() as connection:
             if right:
                 self._brakes.succeeded(connection, name)
-                return self._open(connection, name, way="password", address=address)
+                return
             self._brakes.failed(connection, *keys)
             known = name if row is not None else "?"  # what is typed as a name by mistake is often a password
             self._events.append(connection, "access.login_failed", f"accounts:/{known}", address=address[:100])

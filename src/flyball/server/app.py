@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -13,12 +12,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flyball.errors import FlyballError, InvalidInput, NotFound
 from flyball.serialization import to_json
 from flyball.server.artifact_view import artifact_routes
+from flyball.server.door import Door
+from flyball.server.guard import Guard
+from flyball.server.hosts import LOOPBACK, names_of
 from flyball.server.later import later_routes
+from flyball.server.login_routes import login_routes
 from flyball.server.objects_api import object_routes
 from flyball.server.openapi import describe_api
 from flyball.server.page import built_page, page_routes
@@ -31,38 +33,19 @@ from flyball.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
-_MAX_BODY = 256 << 20
-_TOO_LARGE = f"The body is larger than {_MAX_BODY >> 20} MiB."
-# Bodies that are written to disk while they come, and so may be of any size.
-_STREAMED = (
-    "/blobs/",
-    "/api/2.0/mlflow-artifacts/",
-    "/ajax-api/2.0/mlflow-artifacts/",
-    "/ajax-api/2.0/mlflow/upload-artifact",
-)
-HEADERS = [
-    (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-]
-"""What every answer says to a browser."""
-
 _PROTOCOLS = "flyball.server.protocols"
 _LATER = (
     ("label_studio:label_studio_routes", "/api/labels/{name}/label-studio"),
     ("openlineage:openlineage_routes", "/api/v1/lineage", "/api/v1/lineage/batch"),
     ("prometheus:prometheus_routes", "/metrics"),
 )
-_TOLD = frozenset({b"host", b"origin", b"content-length"})
-_MOST_KNOWN = 100
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 ReadyCheck = Callable[[], str]
 """Gives an empty text when a part is ready, else why it is not."""
 
 
 def create_app(
-    workspace: Workspace, *, ready: Sequence[ReadyCheck] = (), hosts: frozenset[str] = _LOOPBACK,
+    workspace: Workspace, *, ready: Sequence[ReadyCheck] = (), hosts: frozenset[str] = LOOPBACK,
     stopping: Callable[[], bool] = lambda: False, model_server: str = "",
 ) -> Starlette:  # fmt: skip
     """The application that serves a workspace, with all its projects.
@@ -73,21 +56,23 @@ def create_app(
         model_server: Address of the model server beside this one, for the page to try models out; empty if there is none.
         hosts: Names in the Host header that are answered; a foreign one is a page that rebound its name to us.
     """
-    app = _application(workspace, ready=ready, stopping=stopping, model_server=lambda: model_server)
+    guard = Guard(workspace)
+    ways_in = login_routes(workspace, guard)
+    app = _application(workspace, ready=ready, stopping=stopping, model_server=lambda: model_server, more=ways_in)
 
     def of_project(project: Workspace) -> Starlette:
         name = project.settings.project
         return _application(project, stopping=stopping, model_server=lambda: workspace.projects.model_url(name))
 
     app.add_middleware(ByProject, workspace=workspace, make_app=of_project)
-    app.add_middleware(_Door, hosts=hosts)
+    app.add_middleware(Door, guard=guard, hosts=hosts | names_of(workspace.settings))
     app.add_middleware(ProjectPrefix)
     return app
 
 
 def _application(
     workspace: Workspace, *, ready: Sequence[ReadyCheck] = (), stopping: Callable[[], bool],
-    model_server: Callable[[], str],
+    model_server: Callable[[], str], more: Sequence[Route] = (),
 ) -> Starlette:  # fmt: skip
     """What stands behind the door, for one project."""
     description: list[bytes] = []
@@ -122,6 +107,7 @@ def _application(
         *artifact_routes(workspace),
         *serving_routes(model_server),
         *(route for made_by, *paths in _LATER for route in later_routes(workspace, f"{_PROTOCOLS}.{made_by}", *paths)),
+        *more,
         *page_routes(built_page()),
     ]
     app = Starlette(
@@ -130,75 +116,6 @@ def _application(
     )
     app.add_middleware(MlflowProtocol, workspace=workspace)
     return app
-
-
-class _Door:
-    """Refuses foreign hosts, cross-site changes and bodies without end, before any route is looked at."""
-
-    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
-        self._app = app
-        self._hosts = hosts
-        self._known: set[bytes] = set()  # hosts as they were written, with their ports
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        refusal = self._refusal(scope)
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                given = list(message.get("headers", []))
-                named = {name for name, _ in given}
-                message["headers"] = [*given, *(header for header in HEADERS if header[0] not in named)]
-            await send(message)
-
-        scope["admitted"] = refusal is None
-        if refusal is not None:
-            await refusal(scope, receive, send_with_headers)
-        elif scope["path"].startswith(_STREAMED):
-            await self._app(scope, receive, send_with_headers)
-        else:
-            await self._app(scope, _limited(receive), send_with_headers)
-
-    def _refusal(self, scope: Scope) -> Response | None:
-        told = {name: value for name, value in scope["headers"] if name in _TOLD}
-        host = told.get(b"host", b"")
-        if host not in self._known:
-            name = host.decode("latin-1")
-            if _host_name(name) not in self._hosts:
-                return error_response(InvalidInput(f"This server does not answer to the name '{name[:80]}'."))
-            if len(self._known) < _MOST_KNOWN:
-                self._known.add(host)
-        origin = told.get(b"origin")
-        unsafe = scope["method"] not in ("GET", "HEAD", "OPTIONS")
-        if unsafe and origin is not None and urlsplit(origin.decode("latin-1")).netloc != host.decode("latin-1"):
-            return json_response(
-                {"code": "permission_denied", "message": "A page of another site may not change things here."}, 403
-            )
-        length = told.get(b"content-length", b"0")
-        if not length.isdigit() or (int(length) > _MAX_BODY and not scope["path"].startswith(_STREAMED)):
-            return json_response({"code": "invalid_input", "message": _TOO_LARGE}, 413)
-        return None
-
-
-def _limited(receive: Receive) -> Receive:
-    """Counts what is received: a body that comes in pieces does not say its length beforehand."""
-    received = 0
-
-    async def receive_and_count() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > _MAX_BODY:
-            raise HTTPException(413, _TOO_LARGE)
-        return message
-
-    return receive_and_count
-
-
-def _host_name(host: str) -> str:
-    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
 
 
 def _database_ready(workspace: Workspace) -> str:
@@ -214,7 +131,10 @@ async def _events(
 ) -> AsyncIterator[bytes]:
     """Events as they come. A browser hears named ones only by asking for each kind, and all of those without a name at once."""
     yield b"retry: 2000\n\n"
+    admission = request.scope["admitted"]
     while not stopping() and not await request.is_disconnected():
+        if not await run_in_threadpool(admission.is_good):
+            return  # whoever lost the right hears no more
         found = await run_in_threadpool(workspace.events.list, after=after, limit=200)
         for event in found:
             after = event.id

@@ -14,8 +14,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from flyball.errors import FlyballError
-from flyball.server.app import HEADERS, ReadyCheck, create_app
-from flyball.server.hosts import check_host
+from flyball.server.app import ReadyCheck, create_app
+from flyball.server.door import headers_of
+from flyball.server.hosts import check_address
 from flyball.server.protocols.mlflow import QUICK
 from flyball.server.quick import quick_protocol
 from flyball.server.ready import controller_ready, model_server_ready
@@ -33,7 +34,7 @@ def main() -> int:
     settings = load_settings()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        check_host(settings.host)
+        check_address(settings)
     except FlyballError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -69,13 +70,20 @@ def make_server(workspace: Workspace, app: ASGIApp, *, host: str, port: int, gra
     Args:
         grace: Seconds in which it answers what it was asked before it stops.
     """
+    settings = workspace.settings
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
         log_level="warning",
         access_log=False,
-        http=quick_protocol(workspace, QUICK, HEADERS),
+        http=quick_protocol(workspace, QUICK, headers_of(settings)),
+        ssl_certfile=settings.tls_cert or None,
+        ssl_keyfile=settings.tls_key or None,
+        # What somebody writes of where they come from is believed of the proxy alone.
+        proxy_headers=bool(settings.behind_proxy),
+        forwarded_allow_ips=[name.strip() for name in settings.proxies.split(",") if name.strip()],
+        server_header=False,
         timeout_graceful_shutdown=grace,
     )
     return uvicorn.Server(config)

@@ -10,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flyball.errors import FlyballError
+from flyball.server.peers import Peer
+from flyball.settings import HOME
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import H11Protocol as HttpProtocol
 
+    from flyball.server.guard import Admission
     from flyball.tracking.ingest import Batch
     from flyball.workspace import Workspace
 else:
@@ -56,7 +59,7 @@ class _QuickProtocol(HttpProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._heads: dict[
-            bytes, tuple[bytes, bytes, Reader]
+            bytes, tuple[bytes, bytes, Reader, Admission]
         ] = {}  # what stands before and after the length, by beginning
         self._is_between = True  # all that was received so far is answered
         self._wanted = self._fed = 0  # bytes of the request that goes the long way, if that is known; bytes received
@@ -71,6 +74,11 @@ class _QuickProtocol(HttpProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._answer: tuple[object, bytes] = (None, b"")
 
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        # Whose program it is does not change while a connection lasts, and takes long to find out.
+        self.app_state = {**self.app_state, "peer": Peer(self.client, self.server)}
+
     def data_received(self, data: bytes) -> None:
         if self._is_writing:
             self._waiting += data
@@ -84,8 +92,9 @@ class _QuickProtocol(HttpProtocol):
     def on_response_complete(self) -> None:
         if self._wanted and self._fed == self._wanted:
             self._is_between = True
-            if self._candidate and self.scope.get("admitted"):  # by our own door
-                self._learn(self._candidate)
+            admission: Admission | None = cast("Any", self.scope).get("admitted")  # by our own door
+            if self._candidate and admission is not None and self.scope.get("project", HOME) == HOME:
+                self._learn(self._candidate, admission)
         self._candidate, self._wanted = b"", 0
         super().on_response_complete()
 
@@ -115,22 +124,25 @@ class _QuickProtocol(HttpProtocol):
         self._fed += len(data)
         super().data_received(data)
 
-    def _learn(self, head: bytes) -> None:
+    def _learn(self, head: bytes, admission: Admission) -> None:
         length = _LENGTH.search(head)
         assert length is not None
         if len(self._heads) < _MOST_HEADS:
             line = head[: head.find(b"\n") + 1]
-            self._heads[line] = head[: length.start(1)], head[length.end(1) :], self.beginnings[line]
+            self._heads[line] = head[: length.start(1)], head[length.end(1) :], self.beginnings[line], admission
 
     def _begin(self, data: bytes) -> bool:
         """Takes the beginning of a request whose head is known; False if it is not."""
         known = self._heads.get(data[: data.find(b"\n") + 1])
         if known is None:
             return False
-        before, after, _ = known
+        before, after, _, admission = known
         end = data.find(_END) + len(_END)
         digits = data[len(before) : end - len(after)]
         if not (data.startswith(before) and data.endswith(after, 0, end) and 0 < len(digits) < 7 and digits.isdigit()):
+            return False
+        if not admission.is_current():  # the door is asked again, and may think otherwise by now
+            del self._heads[data[: data.find(b"\n") + 1]]
             return False
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()

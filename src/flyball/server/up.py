@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from flyball.errors import Conflict, InvalidInput, WorkFailed
-from flyball.server.hosts import check_host
+from flyball.server.hosts import check_address
 from flyball.server.supervisor import Child, Supervisor
 from flyball.settings import HOME, PROJECTS, Settings, as_environment
 
@@ -36,7 +36,7 @@ class Up:
     """
 
     def __init__(self, settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> None:
-        check_host(settings.host)
+        check_address(settings)
         settings.workspace.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(settings.workspace)
         try:

@@ -30,9 +30,11 @@ async def post(http: httpx2.AsyncClient, path: str, body: dict[str, Any]) -> dic
 
 
 @pytest.mark.anyio
-async def test_logging_and_files_do_not_hold_up_other_requests(app: Starlette, no_blocking_calls: BlockBuster) -> None:
+async def test_logging_and_files_do_not_hold_up_other_requests(
+    app: Starlette, shown: dict[str, str], no_blocking_calls: BlockBuster
+) -> None:
     transport = httpx2.ASGITransport(app)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http:
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost", headers=shown) as http:
         experiment = (await post(http, "experiments/create", {"name": "first"}))["experiment_id"]
         made = await post(http, "runs/create", {"experiment_id": experiment, "start_time": 1})
         run = made["run"]["info"]["run_id"]

@@ -19,6 +19,7 @@ from flyball.errors import InvalidInput
 from flyball.labels.formats.label_studio import SOURCE, read_annotation, read_task
 from flyball.labels.labels import Labels
 from flyball.labels.task import Label, NewLabel
+from flyball.principals import Principal, acting_as
 from flyball.serialization import from_json
 from flyball.server.routes import json_response
 from flyball.workspace import Workspace
@@ -27,6 +28,8 @@ _WRITTEN = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED")
 _DELETED = ("ANNOTATION_DELETED", "ANNOTATIONS_DELETED")
 _MANY = "ANNOTATIONS_CREATED"
 _PAGE = 10_000
+
+_LABEL_STUDIO = Principal(name="label-studio", kind="service", role="contributor", proven=False)
 
 
 def label_studio_routes(workspace: Workspace) -> list[Route]:
@@ -37,7 +40,8 @@ def label_studio_routes(workspace: Workspace) -> list[Route]:
         secret = request.headers.get("x-flyball-secret") or request.headers.get("authorization", "").partition(" ")[2]
         await run_in_threadpool(workspace.labels.check_secret, name, secret)
         body = from_json(await request.body(), object)
-        return json_response({"labels": await run_in_threadpool(take, workspace.labels, name, body)})
+        with acting_as(_LABEL_STUDIO):
+            return json_response({"labels": await run_in_threadpool(take, workspace.labels, name, body)})
 
     return [Route("/api/labels/{name}/label-studio", hook, methods=["POST"])]
 
