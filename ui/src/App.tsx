@@ -1,5 +1,6 @@
 import { lazy, Suspense, type ComponentType } from "react";
 import { usePlace } from "./address";
+import { useLoginNeeded } from "./api/client";
 import { Empty, Guard, Head, Waiting } from "./parts/basics";
 import { Home } from "./rooms/Home";
 import { Shell } from "./shell/Shell";
@@ -8,6 +9,8 @@ export interface ViewProps {
   /** What stands in the address after the room's name. */
   parts: string[];
 }
+
+const Login = lazy(() => import("./shell/Login"));
 
 type View = ComponentType<ViewProps>;
 
@@ -28,13 +31,16 @@ const VIEWS: Record<string, View> = {
   alerts: later(() => import("./rooms/alerts/Alerts")),
   governance: later(() => import("./rooms/governance/Governance")),
   events: later(() => import("./rooms/governance/Events")),
+  device: later(() => import("./shell/Device")),
   api: later(() => import("./rooms/api/Api")),
 };
 
 export function App() {
   const { parts } = usePlace();
+  const isLoginNeeded = useLoginNeeded();
   const [room = "home", ...rest] = parts;
   const Shown = room === "home" ? Home : Object.hasOwn(VIEWS, room) ? VIEWS[room] : undefined;
+  if (isLoginNeeded) return <Suspense fallback={<Waiting />}><Login /></Suspense>;
   return (
     <Shell room={room}>
       <Guard key={parts.join("/")}>

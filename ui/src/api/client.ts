@@ -1,6 +1,7 @@
 // The one way to the server: verbs by name, typed by what the server says of itself.
 
 import { useQueries, useQuery, type UseQueryResult } from "@tanstack/react-query";
+import { useSyncExternalStore } from "react";
 import type { Posts, Reads } from "./types";
 
 export class ApiError extends Error {
@@ -9,9 +10,24 @@ export class ApiError extends Error {
   }
 }
 
+let isLoginNeeded = false;
+const waiting = new Set<() => void>();
+
+function askForLogin(): void {
+  isLoginNeeded = true;
+  waiting.forEach((tell) => tell());
+}
+
+/** Whether the server wants to know who asks before it answers anything. */
+export const useLoginNeeded = (): boolean => useSyncExternalStore((tell) => {
+  waiting.add(tell);
+  return () => waiting.delete(tell);
+}, () => isLoginNeeded);
+
 async function taken(answer: Response): Promise<unknown> {
   const body = await answer.json().catch(() => null);
   if (answer.ok) return body;
+  if (answer.status === 401 && body?.code === "login_needed") askForLogin();
   throw new ApiError(
     body?.message ?? body?.error ?? `The server answered ${answer.status}, which is not one of its own answers.`,
     body?.hint ?? "", body?.code ?? "error", answer.status,

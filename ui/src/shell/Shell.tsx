@@ -15,6 +15,8 @@ import { moment } from "../format";
 import icon from "../icon.svg";
 import { useClock } from "../parts/now";
 
+import { Who } from "./Who";
+
 const Search = lazy(() => import("./Search"));
 
 type Room = [key: string, name: string, icon: typeof IconHome];
@@ -63,7 +65,7 @@ export function Shell({ room, children }: { room: string; children: ReactNode })
         <UnstyledButton className="search" onClick={() => setSearching(true)} title="Search" aria-keyshortcuts="Control+K">
           <IconSearch size={15} aria-hidden /><span className="search-words">Search runs, models, data …</span><Kbd size="xs">Ctrl K</Kbd>
         </UnstyledButton>
-        <Group gap="sm" ml="auto" wrap="nowrap"><Clock /><Live /><Colours /></Group>
+        <Group gap="sm" ml="auto" wrap="nowrap"><Clock /><Live /><Colours /><Who /></Group>
       </AppShell.Header>
       <AppShell.Navbar className="side" aria-label="Rooms">
         <ScrollArea type="auto" offsetScrollbars={false}>

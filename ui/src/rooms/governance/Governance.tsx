@@ -1,31 +1,37 @@
 import { Button, Tabs, TextInput } from "@mantine/core";
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 import type { ViewProps } from "../../App";
 import { href, useView } from "../../address";
 import { ask, useAll } from "../../api/client";
-import { Act } from "../../parts/act";
-import { Empty, Head, Link, Loaded, Panel, Ref, State, Twin, When } from "../../parts/basics";
+import { Empty, Head, Link, Loaded, Panel, State, When } from "../../parts/basics";
 import { Table } from "../../parts/table";
 import { Origin } from "../models/VersionPage";
-import { EventLog } from "./Events";
+import { Access } from "./Access";
+import { Audit } from "./Audit";
+import { Projects } from "./Projects";
+import { Tokens } from "./Tokens";
+
+const TABS: [string, string, () => ReactNode][] = [
+  ["decisions", "Approvals", () => <Decisions />], ["audit", "Audit log", () => <Audit />], ["access", "Access", () => <Access />], ["tokens", "Tokens", () => <Tokens />], ["projects", "Projects", () => <Projects />],
+  ["lineage", "Lineage", () => <Followed />], ["life", "Deprecated", () => <Ending />],
+];
 
 export default function Governance(_: ViewProps) {
-  const [view, setView] = useView({ tab: "decisions", ref: "" });
+  const [view, setView] = useView({ tab: "decisions" });
   return (
     <>
       <Head title="Governance" under="Who decided what, where everything comes from, who may use it." />
       <Tabs value={view.tab} onChange={(tab) => setView({ tab: tab ?? "decisions" })} keepMounted={false} className="tabs">
-        <Tabs.List>{[["decisions", "Approvals"], ["audit", "Audit log"], ["lineage", "Lineage"], ["access", "Access"], ["life", "Deprecated"]].map(([key, name]) => <Tabs.Tab key={key} value={key!}>{name}</Tabs.Tab>)}</Tabs.List>
-        <div className="tab">
-          <Tabs.Panel value="decisions"><Decisions /></Tabs.Panel>
-          <Tabs.Panel value="audit"><EventLog /></Tabs.Panel>
-          <Tabs.Panel value="lineage"><Anything about={view.ref} onChange={(ref) => setView({ ref })} /></Tabs.Panel>
-          <Tabs.Panel value="access"><Wishes /></Tabs.Panel>
-          <Tabs.Panel value="life"><Ending /></Tabs.Panel>
-        </div>
+        <Tabs.List>{TABS.map(([key, name]) => <Tabs.Tab key={key} value={key}>{name}</Tabs.Tab>)}</Tabs.List>
+        <div className="tab">{TABS.map(([key, , shown]) => <Tabs.Panel key={key} value={key}>{key === view.tab ? shown() : null}</Tabs.Panel>)}</div>
       </Tabs>
     </>
   );
+}
+
+function Followed() {
+  const [view, setView] = useView({ ref: "" });
+  return <Anything about={view.ref} onChange={(ref) => setView({ ref })} />;
 }
 
 function Decisions() {
@@ -52,21 +58,6 @@ function Anything({ about, onChange }: { about: string; onChange: (ref: string) 
       }}><TextInput className="grow" label="Follow" placeholder="models:/churn/3, runs:/01m7…, snapshots:/flights/93bb…" value={text} onChange={(e) => setText(e.currentTarget.value)} /><Button type="submit">Follow</Button></form>
       {about ? <Origin key={about} about={about} /> : <Empty command="flyball catalog lineage REF">Name a model's version, a run, a snapshot, a deployment: its whole origin is drawn, and what came of it.</Empty>}
     </>
-  );
-}
-
-function Wishes() {
-  const from = useAll({ wishes: ask("catalog/list_access", { limit: 200 }) });
-  return (
-    <Loaded from={from}>{({ wishes }) => (
-      <Panel title="Wishes to use things">
-        <Table rows={wishes} id={(w) => w.id} first={30} empty={<Empty command="flyball catalog access --help">Nobody has asked for access to anything.</Empty>} columns={[
-          { title: "who", cell: (w) => w.who }, { title: "what", cell: (w) => <Ref to={w.ref} /> }, { title: "as", cell: (w) => w.role }, { title: "state", cell: (w) => <State of={w.state} /> }, { title: "because", cell: (w) => w.reason || "–", wide: true }, { title: "asked", cell: (w) => <When at={w.asked} /> },
-          { title: "", cell: (w) => (w.state === "requested" ? <><Act verb="catalog/grant_access" takes={{ access: w.id }} twin={`flyball catalog access grant ${w.id}`} text={{ name: "note", label: "Note" }} by>Grant</Act> <Act verb="catalog/refuse_access" takes={{ access: w.id }} twin={`flyball catalog access refuse ${w.id}`} text={{ name: "note", label: "Note" }} by>Refuse</Act></> : "") },
-        ]} />
-        <Twin>flyball catalog access list</Twin>
-      </Panel>
-    )}</Loaded>
   );
 }
 

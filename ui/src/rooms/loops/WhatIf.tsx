@@ -11,15 +11,15 @@ import { useWidth } from "../../charts/size";
 import { day, lasted, plural, quoted, span, value } from "../../format";
 import { Command, Empty, Figure, Loaded, Panel, Twin } from "../../parts/basics";
 import { Table } from "../../parts/table";
-import { best, inProject, triggerText, worthOf, type Prices } from "./prices";
+import { best, bestWait, gainOf, inProject, triggerText, worthOf, type Prices } from "./prices";
 
 export function WhatIf({ loop, trainings }: { loop: Loop; trainings: Training[] }) {
-  const [view, setView] = useView({ on: "", cooldown: "", most: "", worth: "", cost: "" });
+  const [view, setView] = useView({ on: "", cooldown: "", most: "", worth: "", cost: "", loss: "" });
   return (
     <div className="stack">
       <Form key={`${view.on} ${view.cooldown} ${view.most}`} loop={loop} on={view.on} cooldown={view.cooldown} most={view.most} onAsk={setView} />
       <Decided loop={loop} trainings={trainings} on={view.on} cooldown={view.cooldown} most={view.most} />
-      <Policies loop={loop} prices={{ worth: Number(view.worth) || 0, cost: Number(view.cost) || 0 }} onPrice={setView} onTake={(one) => setView({ on: one.retrain.join("\n"), cooldown: one.cooldown })} />
+      <Policies loop={loop} prices={{ worth: Number(view.worth) || 0, cost: Number(view.cost) || 0, loss: Number(view.loss) || 0 }} onPrice={setView} onTake={(one) => setView({ on: one.retrain.join("\n"), cooldown: one.cooldown })} />
     </div>
   );
 }
@@ -121,7 +121,7 @@ function Lanes({ of, trainings }: { of: Simulation; trainings: Training[] }) {
   );
 }
 
-function Policies({ loop, prices, onPrice, onTake }: { loop: Loop; prices: Prices; onPrice: (prices: { worth?: string; cost?: string }) => void; onTake: (one: Candidate) => void }) {
+function Policies({ loop, prices, onPrice, onTake }: { loop: Loop; prices: Prices; onPrice: (prices: { worth?: string; cost?: string; loss?: string }) => void; onTake: (one: Candidate) => void }) {
   const [isAsked, setAsked] = useState(prices.worth > 0 || prices.cost > 0);
   const from = useAll({ found: ask("simulations/search", { name: loop.name }, isAsked), now: ask("simulations/simulate", { name: loop.name }, isAsked) });
   if (!isAsked) return <Panel title="Which policy pays"><Text size="sm" c="dimmed" mb="sm">Each number in the triggers and each cool-down is tried from a quarter to four times what it is. That takes some seconds.</Text><Button onClick={() => setAsked(true)}>Try policies</Button></Panel>;
@@ -129,26 +129,32 @@ function Policies({ loop, prices, onPrice, onTake }: { loop: Loop; prices: Price
     <Panel title="Which policy pays">
       <Loaded from={from}>{({ found, now }) => {
         const weeks = (Date.parse(now.end) - Date.parse(now.start)) / 604_800_000;
-        const chosen = best(found, prices, weeks);
+        const present = found.find((one) => one.is_present);
+        const isKnown = found.some((one) => one.gain !== null);
+        const isWorth = prices.worth > 0 && (isKnown || prices.loss > 0);
+        const chosen = isWorth ? best(found, prices, weeks) : undefined;
+        const gain = (one: Candidate) => gainOf(one, present, prices, weeks);
         const shown = found.filter((one) => one.is_best || one.is_present || one === chosen);
         return (
           <>
             <div className="toolbar">
               <NumberInput label={`What 0.01 of ${now.metric || "quality"} is worth a week`} min={0} value={prices.worth || ""} onChange={(worth) => onPrice({ worth: String(worth) })} w={250} />
               <NumberInput label="What a training costs" min={0} value={prices.cost || ""} onChange={(cost) => onPrice({ cost: String(cost) })} w={180} />
+              {isKnown ? null : <NumberInput label={`Assumed loss of ${now.metric || "quality"} a day`} min={0} step={0.0001} value={prices.loss || ""} onChange={(loss) => onPrice({ loss: String(loss) })} w={220} />}
             </div>
-            {chosen && prices.worth ? (
+            {isKnown ? null : <Text size="sm" mb="sm">What is recorded does not tell how fast a model ages here. Assume a loss, and policies are compared by it.</Text>}
+            {chosen ? (
               <div className="note good-note">
-                <Text size="sm" fw={550}>{chosen.is_present ? "The applied policy pays best." : `This would have paid ${value(worthOf(chosen, prices, weeks))} in ${value(weeks)} weeks; the applied one ${value(worthOf(found.find((one) => one.is_present)!, prices, weeks))}.`}</Text>
+                <Text size="sm" fw={550}>{chosen.is_present ? "The applied policy pays best." : `This would have paid ${value(worthOf(chosen, present, prices, weeks))} in ${value(weeks)} weeks; the applied one ${present ? value(worthOf(present, present, prices, weeks)) : "–"}.`}</Text>
+                {!isKnown && prices.cost ? <Text size="sm">With that loss a training pays about every {value(bestWait(prices))} days.</Text> : null}
                 {chosen.is_present ? null : <><Text size="xs" c="dimmed" mt={4} mb={4}>In the project</Text><Command>{inProject(chosen)}</Command></>}
               </div>
             ) : <Text size="sm" c="dimmed" mb="sm">Say what quality is worth and what a training costs, in any one unit, and the policy that pays best is named.</Text>}
-            {found.some((one) => one.gain !== null) ? (
-              <Scatter xName="trainings" yName={`gain in ${now.metric}`} dots={found.filter((one) => one.gain !== null).map((one) => ({ x: one.trainings, y: one.gain!, colour: one === chosen && prices.worth ? "#d9580d" : one.is_present ? "#6b4fd8" : one.is_best ? "#0b7f8a" : "#9aa5b1", label: `${one.retrain.join(" ")}, cool-down ${one.cooldown}`, to: "" }))} />
-            ) : null}
-            <div className="legend"><span><i className="swatch" style={{ background: "#0b7f8a" }} />none beats it</span><span><i className="swatch" style={{ background: "#6b4fd8" }} />applied</span><span><i className="swatch" style={{ background: "#9aa5b1" }} />beaten</span></div>
+            {isKnown || prices.loss ? (<>
+              <Scatter xName="trainings" yName={`gain in ${now.metric}`} dots={found.map((one) => ({ x: one.trainings, y: gain(one) ?? 0, colour: one === chosen ? "#d9580d" : one.is_present ? "#6b4fd8" : one.is_best ? "#0b7f8a" : "#9aa5b1", label: `${one.retrain.join(" ")}, cool-down ${one.cooldown}`, to: "" }))} />
+            <div className="legend"><span><i className="swatch" style={{ background: "#0b7f8a" }} />none beats it</span><span><i className="swatch" style={{ background: "#6b4fd8" }} />applied</span><span><i className="swatch" style={{ background: "#9aa5b1" }} />beaten</span></div></>) : null}
             <Table rows={shown} id={(one) => `${one.retrain.join()} ${one.cooldown}`} first={12} columns={[
-              { title: "trainings", number: true, cell: (one) => one.trainings }, { title: "gain", number: true, cell: (one) => (one.gain === null ? "–" : value(one.gain)) }, { title: "train on", cell: (one) => <span className="mono small">{one.retrain.join("\n")}</span>, wide: true }, { title: "cool-down", cell: (one) => one.cooldown },
+              { title: "trainings", number: true, cell: (one) => one.trainings }, { title: "gain", number: true, cell: (one) => value(gain(one)) }, { title: "train on", cell: (one) => <span className="mono small">{one.retrain.join("\n")}</span>, wide: true }, { title: "cool-down", cell: (one) => one.cooldown },
               { title: "", cell: (one) => (one.is_present ? "applied" : one.is_best ? "none beats it" : "") }, { title: "try", cell: (one) => <button type="button" className="linkish" onClick={() => onTake(one)}>simulate it</button> },
             ]} />
             <Text size="xs" c="dimmed" mt={6}>{plural(found.length, "policy", "policies")} were tried around the applied one. Gain is what quality would probably have been above what was recorded.</Text>
