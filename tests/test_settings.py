@@ -65,7 +65,9 @@ def test_a_flag_that_was_not_given_and_an_empty_variable_do_not_count(project: P
 def test_every_setting_has_a_variable(name: str, tmp_path: Path) -> None:
     choices = {"clock": "virtual", "log_level": "debug", "webhook_networks": "any", "project": "risk"}
     addresses = dict.fromkeys(("url", "behind_proxy", "oidc_issuer"), "https://team")
-    numbers = dict.fromkeys(("port", "session_hours", "rate_limit", "request_seconds", "max_body_mib"), "9")
+    numbers = dict.fromkeys(
+        ("port", "session_hours", "rate_limit", "request_seconds", "max_body_mib", "disk_reserve_mib"), "9"
+    )
     example = {"auth": "on", **addresses, **numbers, **choices}.get(name, "/some/where")
     found = load_settings(environment={f"FLYBALL_{name.upper()}": example}, start=tmp_path)
     assert str(getattr(found, name)) == example

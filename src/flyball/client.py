@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,8 +13,10 @@ from urllib.parse import quote
 
 import urllib3
 
+from flyball.access.credentials import token_for
 from flyball.clock import Clock, SystemClock
 from flyball.errors import FlyballError, InvalidInput, NotFound, ServerUnreachable, TimedOut
+from flyball.refs import new_id
 from flyball.serialization import convert, error_from_plain, from_json, pack, to_json, to_plain, unpack_as
 from flyball.settings import PROJECTS, Settings
 from flyball.storage.object_store import ObjectStat
@@ -30,7 +33,7 @@ class RemoteWorkspace:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.http = Connection(address_of(settings), settings.token)
+        self.http = Connection(address_of(settings), token_for(settings.url, settings.token, settings.workspace))
         self.store = RemoteObjects(self.http)
         self.cache = settings.folder / "cache"
         self.blobs = Blobs(self.store, self.cache / "blobs")
@@ -111,7 +114,9 @@ class RemoteService:
         if verb.by_query and sum(len(name) + len(value) for name, value in fields) < _LONGEST_QUERY:
             answer = self._http.request("GET", path, fields=fields)
         else:
-            answer = self._http.request("POST", path, body=to_json(arguments))
+            # With a key a change is done once, however often the network makes us ask.
+            key = {"idempotency-key": new_id()} if verb.effect == "change" else None
+            answer = self._http.request("POST", path, body=to_json(arguments), headers=key)
         return from_json(answer, verb.returns)
 
 
@@ -126,7 +131,7 @@ class Connection:
     def __init__(self, url: str, token: str = "") -> None:
         self.url = url.rstrip("/")
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
-        # A change is not repeated by itself: only what never reached the server is.
+        # What never reached the server is asked again here, and what may be repeated in `_again`.
         self._pool = urllib3.PoolManager(
             retries=urllib3.Retry(connect=2, read=0, redirect=0, backoff_factor=0.2), maxsize=8, blocksize=_PIECE
         )
@@ -184,7 +189,8 @@ class Connection:
         }
         query = "" if not fields else "?" + "&".join(f"{quote(k)}={quote(v, safe='')}" for k, v in fields)
         limit = urllib3.Timeout(connect=5.0, read=timeout)
-        try:
+
+        def ask() -> urllib3.BaseHTTPResponse:
             return self._pool.request(
                 method,
                 f"{self.url}{path}{query}",
@@ -193,6 +199,9 @@ class Connection:
                 timeout=limit,
                 preload_content=preload_content,
             )
+
+        try:
+            return _again(ask) if method == "GET" or "idempotency-key" in sent else ask()
         except urllib3.exceptions.LocationValueError as error:
             raise InvalidInput(f"'{self.url}' is no address.", hint="Write it as http://host:port.") from error
         except urllib3.exceptions.HTTPError as error:
@@ -277,6 +286,24 @@ def open_workspace(settings: Settings) -> Workspace | RemoteWorkspace:
     from flyball.workspace import Workspace
 
     return Workspace(settings)
+
+
+def _again(ask: Callable[[], urllib3.BaseHTTPResponse]) -> urllib3.BaseHTTPResponse:
+    """Asks what may be asked again until an answer came: a connection breaks, and a server that was killed is soon back."""
+    was_cut = False
+    for pause in _PAUSES:
+        try:
+            return ask()
+        except urllib3.exceptions.HTTPError as error:
+            reason = getattr(error, "reason", error)
+            was_cut = was_cut or isinstance(reason, urllib3.exceptions.ProtocolError)
+            if not was_cut or isinstance(reason, urllib3.exceptions.ReadTimeoutError):
+                raise
+            time.sleep(pause)
+    return ask()
+
+
+_PAUSES = (0.1, 0.3, 0.9, 2.0, 4.0)
 
 
 def _query(arguments: dict[str, object]) -> list[tuple[str, str]]:

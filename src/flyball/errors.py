@@ -16,6 +16,8 @@
     ├── LeaseLost           another holder took the lease over        exit 1   HTTP 409
     ├── Overloaded          try again later                           exit 1   HTTP 429
     ├── Corrupt             stored bytes are not what was stored      exit 1   HTTP 500
+    ├── StorageFailed       a disk fails or takes nothing             exit 1   HTTP 503
+    │   └── NoSpace         it is full, or nearly                     exit 1   HTTP 507
     └── ServerUnreachable   no server answered at the address         exit 5   HTTP 503
 
 Each carries a stable `code` for programs, a message that says what was found, a `hint` that says the mend,
@@ -142,6 +144,18 @@ class Corrupt(FlyballError):
     """Stored bytes are not the bytes that were stored."""
 
     code = "corrupt"
+
+
+class StorageFailed(FlyballError):
+    """A disk or store fails, or takes nothing; nothing was written."""
+
+    code = "storage_failed"
+
+
+class NoSpace(StorageFailed):
+    """A disk is full, or nearly; nothing was written."""
+
+    code = "no_space"
 
 
 class ServerUnreachable(FlyballError):

@@ -72,6 +72,7 @@ class Settings:
         oidc_groups: Name of the claim that holds somebody's groups.
         oidc_roles: What groups there may do here, such as `ml-team=default:contributor, ops=default:owner, root=admin`.
         executor: Where the steps of pipelines run: `local`, this machine, or the name of another executor.
+        disk_reserve_mib: How much of the workspace's disk stays free, in MiB: nothing is written while less is; 0 for none.
         home: The settings of the workspace that holds the project, where these are already those of the project's own
             database, objects and folder; nobody sets it.
     """
@@ -114,6 +115,7 @@ class Settings:
     oidc_groups: str = "groups"
     oidc_roles: str = ""
     executor: str = "local"
+    disk_reserve_mib: int = 256
     home: Settings | None = None
 
     @property
@@ -128,6 +130,7 @@ class Settings:
 
 
 _NUMBERS = {"port": (0, 65_535), "session_hours": (1, 8760), "rate_limit": (0, 10**6), "request_seconds": (1, 86_400),
+            "disk_reserve_mib": (0, 10**9),
             "max_body_mib": (1, 65_536)}  # fmt: skip
 _CHOICES = {"clock": ClockKind, "log_level": LogLevel, "webhook_networks": Networks, "auth": Auth}
 SETTABLE = tuple(field.name for field in fields(Settings) if field.name not in ("root", "home"))

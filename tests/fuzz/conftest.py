@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from flyball.server.app import create_app
 from flyball.testing import workspace
 from tests.fuzz.planted import plant
+from tests.server.conftest import client_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +32,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> 
     shutil.copyfile(sqlite_template, folder / ".flyball" / "flyball.db")
     with workspace(folder) as made:
         names = plant(made)
-        yield Planted(
-            http=TestClient(create_app(made), base_url="http://localhost", raise_server_exceptions=False), names=names
-        )
+        yield Planted(http=client_of(made), names=names)
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from flyball.errors import FlyballError, InvalidInput, did_you_mean
+from flyball.principals import acting
 from flyball.serialization import convert, error_to_plain, from_json, to_json
+from flyball.storage.trouble import disk_told
 from flyball.verbs import Parameter, Verb, verbs_of
 from flyball.workspace import SERVICES, Workspace, service_class
 
@@ -32,8 +34,13 @@ STATUS = {
     "checks_failed": 422,
     "overloaded": 429,
     "server_unreachable": 503,
+    "storage_failed": 503,
+    "no_space": 507,
     "timed_out": 504,
 }
+
+# What these rooms answer may hold what is told once and kept as a hash alone.
+_ANSWER_SECRETS = frozenset({"accounts", "groups", "members", "projects", "secrets", "tokens"})
 
 
 def verb_routes(workspace: Workspace) -> list[Route]:
@@ -70,14 +77,28 @@ def _endpoint(workspace: Workspace, room: str) -> Any:
         posted = request.method == "POST"
         if not posted and verb.effect != "read":
             raise HTTPException(405, headers={"Allow": "POST"})
-        arguments = _from_body(await request.body(), verb) if posted else _from_query(request, verb)
+        body = await request.body() if posted else b""
+        arguments = _from_body(body, verb) if posted else _from_query(request, verb)
+        key = request.headers.get("idempotency-key")
+        if key is not None and verb.effect == "change":
+            return await run_in_threadpool(_once, workspace, room, verb, arguments, key, body)
         return json_response(await run_in_threadpool(_call, workspace, room, verb, arguments))
 
     return endpoint
 
 
 def _call(workspace: Workspace, room: str, verb: Verb, arguments: dict[str, object]) -> object:
-    return getattr(getattr(workspace, room), verb.name)(**arguments)
+    with disk_told("what was asked for"):
+        return getattr(getattr(workspace, room), verb.name)(**arguments)
+
+
+def _once(workspace: Workspace, room: str, verb: Verb, arguments: dict[str, object], key: str, body: bytes) -> Response:
+    """Does a change that came with a key, or gives the answer of the time when it was done."""
+    name = f"{room}.{verb.name}"
+    do = workspace.once.do_untold if room in _ANSWER_SECRETS else workspace.once.do
+    answer = do(key, acting().name, name, body, lambda: _call(workspace, room, verb, arguments))
+    headers = {"idempotency-replayed": "true"} if answer.is_repeated else None
+    return Response(answer.body, 200, headers, media_type="application/json")
 
 
 def _from_query(request: Request, verb: Verb) -> dict[str, object]:

@@ -15,7 +15,10 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from flyball.errors import Conflict, InvalidInput, LeaseLost
+from flyball.storage.as_one import joined
+from flyball.storage.database_trouble import is_broken, of_database
 from flyball.storage.tables import metadata
+from flyball.storage.trouble import Reserve, freeing
 
 leases = sa.Table(
     "leases",
@@ -139,6 +142,7 @@ class Database:
 
     Attributes:
         frozen: Why nothing may be written; empty where it may.
+        reserve: The part of the disk that stays free; None where the database is on another machine's.
     """
 
     def __init__(self, url: str, *, connections: int = 8) -> None:
@@ -153,6 +157,7 @@ class Database:
         self.url = parsed
         self.engine = self.dialect.engine(parsed, connections)
         self.frozen = ""
+        self.reserve: Reserve | None = None
         self.audit: Audit | None = None  # whoever wires a workspace says where its changes are written down
         self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
 
@@ -163,11 +168,25 @@ class Database:
         Raises:
             InvalidInput: a value cannot be kept.
             Conflict: nothing may be written.
+            NoSpace: the disk is full, or nearly.
+            StorageFailed: the disk is read-only, or fails.
+            ServerUnreachable: the database server does not answer.
         """
-        self._refuse_frozen()
+        one = joined(self)
+        with _unkeepable_refused(), self._trouble_told():
+            if one is not None:
+                with one.part(self._begun) as connection:
+                    yield connection
+                return
+            with self._begun() as connection:
+                yield connection
+
+    @contextmanager
+    def _begun(self) -> Iterator[sa.Connection]:
+        self._refuse_writes()
         connected = self.engine.connect().execution_options(flyball_writes=True)
         trail: Any = None
-        with _unkeepable_refused(), connected as connection, connection.begin():
+        with connected as connection, connection.begin():
             if self.audit is not None:
                 trail = self.audit.begin(connection)
             yield connection
@@ -178,13 +197,17 @@ class Database:
 
     def held(self) -> HeldConnection:
         """A connection for one thread that writes again and again."""
-        self._refuse_frozen()
+        self._refuse_writes()
         return HeldConnection(self)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that only reads."""
-        with _unkeepable_refused(), self.engine.connect() as connection, connection.begin():
+        one = joined(self)
+        if one is not None and one.connection is not None:  # it must see what was written just before
+            yield one.connection
+            return
+        with _unkeepable_refused(), self._trouble_told(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     def rows(self, statement: sa.Executable) -> list[sa.Row[Any]]:
@@ -205,6 +228,7 @@ class Database:
         """
         with (
             _unkeepable_refused(),
+            self._trouble_told(),
             closing(self.engine.raw_connection()) as connection,
         ):  # which ends what a driver has begun
             try:
@@ -229,7 +253,7 @@ class Database:
     def lease(self, name: str, holder: str, ttl: timedelta) -> Lease | None:
         """Takes or renews a lease by the database's clock; None while another holder has it."""
         now, seconds = self.dialect.now, ttl.total_seconds()
-        with self.transaction() as connection:
+        with freeing(), self.transaction() as connection:
             taken = self.insert(leases).values(name=name, holder=holder, token=1, expires=now + seconds)
             taken = taken.on_conflict_do_update(
                 index_elements=["name"],
@@ -265,9 +289,24 @@ class Database:
         """Closes every connection."""
         self.engine.dispose()
 
-    def _refuse_frozen(self) -> None:
+    def _refuse_writes(self) -> None:
         if self.frozen:
             raise Conflict(self.frozen)
+        if self.reserve is not None:
+            self.reserve.check()
+
+    @contextmanager
+    def _trouble_told(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            told = of_database(error)
+            if told is None:
+                raise
+            if is_broken(told):
+                # After a failed sync nobody knows what the disk holds: what comes next reads it anew.
+                self.engine.dispose()
+            raise told from error
 
 
 def plain_rows(connection: sa.Connection, statement: sa.Select[Any]) -> list[tuple[Any, ...]]:

@@ -18,6 +18,7 @@ from typing import BinaryIO
 from flyball.errors import Conflict, NotFound
 from flyball.refs import new_id
 from flyball.storage.object_store import FRESH_FOR, ObjectStat, check_key, check_prefix, is_key
+from flyball.storage.trouble import Reserve, disk_told
 
 _FRESH = ".fresh"
 _TOGETHER = 16
@@ -29,10 +30,12 @@ class LocalObjects:
     Args:
         folder: Root folder; made at the first put.
         durable: Whether a put waits until the disk has it. Only tests turn it off.
+        reserve: The part of the disk that stays free; None for nothing.
     """
 
-    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+    def __init__(self, folder: Path, *, durable: bool = True, reserve: Reserve | None = None) -> None:
         self.folder = folder
+        self.reserve = reserve
         self._durable = durable
 
     def put(self, key: str, data: bytes | Path, *, if_absent: bool = False) -> bool:
@@ -52,11 +55,16 @@ class LocalObjects:
 
     def _put(self, key: str, data: bytes | Path, if_absent: bool, settle: Callable[[Path, Path], None]) -> bool:
         """Writes an object; `settle` is told the file, and the nearest folder above it that was there before."""
+        with disk_told(f"the object '{key}'"):
+            return self._put_now(key, data, if_absent, settle)
+
+    def _put_now(self, key: str, data: bytes | Path, if_absent: bool, settle: Callable[[Path, Path], None]) -> bool:
         target = self._path(key)
         if if_absent and target.is_file():
             settle(target, target.parent)  # the one who put it may not be that far yet
             _freshen(target)
             return False
+        self.check_space()
         first = self._make_folder(target)
         fresh = self.folder / _FRESH / new_id()
         fresh.parent.mkdir(parents=True, exist_ok=True)
@@ -99,8 +107,22 @@ class LocalObjects:
             self._sync(_folders(target, first))
         return True
 
+    def check_space(self) -> None:
+        """Refuses to write where the disk is nearly full.
+
+        Raises:
+            NoSpace: it is.
+        """
+        if self.reserve is not None:
+            self.reserve.check()
+
     def copied(self, path: Path) -> Path:
         """A copy of a file on the store's own disk, for `adopt`; without copying bytes where the file system can."""
+        with disk_told(f"a copy of {path}"):
+            self.check_space()
+            return self._copied(path)
+
+    def _copied(self, path: Path) -> Path:
         fresh = self.folder / _FRESH / new_id()
         fresh.parent.mkdir(parents=True, exist_ok=True)
         try:
