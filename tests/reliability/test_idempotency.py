@@ -201,7 +201,8 @@ def test_a_key_is_kept_apart_from_others_of_its_change(database: Database) -> No
 
 
 def test_a_token_is_told_once_and_kept_nowhere(http: TestClient, workspace: Workspace) -> None:
-    body = {"name": "ci"}
+    workspace.accounts.create("bot", kind="service")
+    body = {"name": "ci", "account": "bot"}
     first = http.post("/api/tokens/create", json=body, headers={"Idempotency-Key": "k"})
     second = http.post("/api/tokens/create", json=body, headers={"Idempotency-Key": "k"})
     assert (first.status_code, second.status_code) == (200, 409)
