@@ -16,16 +16,18 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flyball.access.open_projects import Held
-from flyball.access.projects import missing
 from flyball.errors import Conflict, FlyballError, NotFound
 from flyball.principals import acting
+from flyball.server.protocols.mlflow import wire
+from flyball.server.route_roles import is_mlflow, need_of
 from flyball.server.routes import error_response
-from flyball.settings import HOME, PROJECTS, check_project
+from flyball.settings import HOME, PROJECTS
 from flyball.workspace import Workspace
 
 _PREFIX = re.compile(rf"/{PROJECTS}/([^/]+)(/.*)?", re.DOTALL)
 _REMEMBERED = 0.5  # seconds for which another process may go on in a project that was archived or deleted here
 _MOST = 1000
+_OTHERS = "/api/labels/"  # other programs come here, with what a set of labels has told them alone
 _UNSAFE = frozenset({"PUT", "PATCH", "DELETE"})
 
 
@@ -35,9 +37,10 @@ def split_project(path: str) -> tuple[str, str]:
     return (found[1], found[2] or "") if found else (HOME, path)
 
 
-def no_such_project(name: str) -> Response:
+def no_such_project(name: str, path: str) -> Response:
     """What is answered where there is no such project, and where one may not enter it: nobody can tell one from the other."""
-    return error_response(missing(name, []))
+    error = NotFound(f"There is no project '{name[:60]}'.", hint="`flyball whoami` lists those you may enter.")
+    return wire.error_response(str(error), "ENDPOINT_NOT_FOUND") if is_mlflow(path) else error_response(error)
 
 
 class ProjectPrefix:
@@ -77,36 +80,41 @@ class ByProject:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         name = scope.get("project", HOME)
-        if scope["type"] != "http" or name == HOME:
-            if scope.get("project_root"):
-                await _with_slash(HOME)(scope, receive, send)
-            else:
-                await self._app(scope, receive, send)
-            return
-        held = await self._entered(name)
+        if scope.get("project_root"):
+            # Addresses on the page count from where it stands.
+            await RedirectResponse(f"{name}/", 307)(scope, receive, send)
+        elif scope["type"] != "http" or name == HOME or _is_the_same_everywhere(scope):
+            await self._app(scope, receive, send)
+        else:
+            await self._enter(name, scope, receive, send)
+
+    async def _enter(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
+        held = await self._entered(name, scope["path"])
         if isinstance(held, Response):
             await held(scope, receive, send)
             return
         try:
-            answer = _refusal(held.value, scope)
-            await (answer or self._app_of(held.value))(scope, receive, send)
+            frozen = held.value.database.frozen
+            if frozen and scope["method"] in _UNSAFE:  # files are changed without a transaction
+                await error_response(Conflict(frozen))(scope, receive, send)
+            else:
+                await self._app_of(held.value)(scope, receive, send)
         finally:
             held.release()
 
-    async def _entered(self, name: str) -> Held[Workspace] | Response:
-        principal = acting()
-        if principal.role == "none" and not (principal.admin or principal.auditor):
-            return no_such_project(name)
+    async def _entered(self, name: str, path: str) -> Held[Workspace] | Response:
+        if acting().role == "none" and not path.startswith(_OTHERS):
+            return no_such_project(name, path)
         try:
-            stamp = await self._stamp(check_project(name))
+            stamp = await self._stamp(name)
             if not stamp:
-                return no_such_project(name)
+                return no_such_project(name, path)
             held = self._workspace.opened.take_open(name, stamp)
             return held if held is not None else await run_in_threadpool(self._open, name, stamp)
         except NotFound:
-            return no_such_project(name)
+            return no_such_project(name, path)
         except FlyballError as error:
-            return error_response(error) if error.code != "invalid_input" else no_such_project(name)
+            return error_response(error)
 
     async def _stamp(self, name: str) -> str:
         """What stands for the project's present state; empty if there is none. Remembered for a moment."""
@@ -139,15 +147,6 @@ class ByProject:
         return found
 
 
-def _refusal(workspace: Workspace, scope: Scope) -> Response | None:
-    """What is answered instead of the application: files of an archived project are not changed either."""
-    if scope.get("project_root"):
-        return _with_slash(workspace.settings.project)
-    if scope["method"] in _UNSAFE and workspace.database.frozen:
-        return error_response(Conflict(workspace.database.frozen))
-    return None
-
-
-def _with_slash(name: str) -> Response:
-    # Addresses on the page count from where it stands.
-    return RedirectResponse(f"{name}/", 307)
+def _is_the_same_everywhere(scope: Scope) -> bool:
+    """Whether it is open to all, as the page's files are: it tells nothing, not even whether there is such a project."""
+    return need_of(scope["method"], scope["path"]) == "open" and not scope["path"].startswith(_OTHERS)
