@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from flyball.access.credentials import token_for
 from flyball.client import Connection, RemoteObjects, RemoteWorkspace, address_of, open_workspace
 from flyball.clock import parse_time
 from flyball.data.datasets import Dataset
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from flyball.access.projects import Project
+    from flyball.automl.run import AutoMlResult
     from flyball.data.checkout import Checkout
     from flyball.data.diff import DataDiff
     from flyball.evaluation.explanation import Explanation
@@ -452,6 +454,23 @@ def tune(
     return search(target, metric, services=services, **settings)
 
 
+def automl(table: Any, label: str, **settings: Any) -> AutoMlResult:
+    """Searches the model that predicts a column of a table best: `fb.automl(rows, "late", time_budget=120)`.
+
+    Args:
+        table: A table (pandas, Polars, Arrow), a dataset, its name, or a file.
+        label: Column that shall be predicted.
+        **settings: `time_budget`, `metric`, `task`, `time`, `groups`, `horizon`, `jobs`, `families`, `name`, `library`, `seed`:
+            see `flyball.automl.run.automl`.
+    """
+    from flyball.automl.run import automl as search
+    from flyball.run_services import RunServices
+
+    here = connect()
+    services = RunServices(workspace=here, project_root=here.root, source_root=here.root)
+    return search(table, label, services=services, **settings)
+
+
 def reproduce(ref: str, *, tolerance: float = 1e-9) -> Reproduction:
     """Trains a version again, from its own code on its own data, and says whether the same model comes of it.
 
@@ -637,7 +656,7 @@ class _Impatient(Connection):
 class _SendersWorkspace(RemoteWorkspace):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.http = _Impatient(address_of(settings), settings.token)
+        self.http = _Impatient(address_of(settings), token_for(settings.url, settings.token, settings.workspace))
         self.store = RemoteObjects(self.http)
         self.blobs = Blobs(self.store, self.cache / "blobs")
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from flyball.features.views import Features
     from flyball.governance.audit import Audit
     from flyball.governance.audit_keys import AuditKey
+    from flyball.governance.cost import Cost
     from flyball.governance.maturity import Maturity
     from flyball.governance.openlineage import Emitter
     from flyball.labels.labels import Labels
@@ -98,6 +99,7 @@ SERVICES = {
     "catalog": "flyball.data.catalog:Catalog",
     "clock": "flyball.storage.virtual_clock:VirtualClock",
     "comments": "flyball.registry.comments:Comments",
+    "cost": "flyball.governance.cost:Cost",
     "data": "flyball.data.datasets:Data",
     "data_versions": "flyball.data.versions:DataVersions",
     "deployments": "flyball.deployment.deployments:Deployments",
@@ -331,6 +333,13 @@ class Workspace:
         from flyball.registry.comments import Comments
 
         return self._room("comments", Comments)
+
+    @property
+    def cost(self) -> Cost:
+        """What work takes, and what that costs."""
+        from flyball.governance.cost import Cost
+
+        return self._once("cost", lambda: Cost(self))
 
     @property
     def data(self) -> Data:
@@ -781,7 +790,7 @@ class Workspace:
     def _check_folder(self) -> None:
         folder = self.settings.workspace
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # others on this machine have no business there
         except OSError as error:
             raise InvalidInput(
                 f"The workspace folder {folder} cannot be made: {error.strerror}.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from flyball.access.local import local_token
@@ -45,14 +46,22 @@ def token_for(url: str, given: str, workspace: Path) -> str:
     kept = kept_token(url)
     if kept:
         return kept
-    # Another program on this machine could hold the port; what it would learn is good here alone.
-    return local_token(workspace) if urlsplit(url).hostname in _LOOPBACK else ""
+    # The workspace's own token is shown to its own server alone: any program on this machine may listen on a port.
+    return local_token(workspace) if urlsplit(url).hostname in _LOOPBACK and _is_up(workspace, url) else ""
 
 
 def place_of(url: str) -> str:
     """A server's address as it is kept: without path, in small letters."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+
+
+def _is_up(workspace: Path, url: str) -> bool:
+    try:
+        facts = from_json((workspace / "up.json").read_bytes(), dict[str, Any])
+    except (OSError, InvalidInput):
+        return False
+    return place_of(str(facts.get("url", ""))) == place_of(url)
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -19,6 +19,7 @@ from flyball.errors import Corrupt, InvalidInput
 from flyball.principals import Principal
 
 FILE: Final = "token"
+LOCAL_PREFIX: Final = "fly_local_"
 _TICKET_SECONDS: Final = 3600
 _SESSION_SECONDS: Final = 30 * 86_400
 
@@ -49,7 +50,7 @@ class LocalOwner:
         if path.stat().st_mode & 0o077 and os.name == "posix":
             raise InvalidInput(f"Others may read {path}, which holds a token.", hint=f"Run: chmod 600 {path}")
         token = path.read_text(encoding="ascii", errors="replace").strip()
-        if not token.startswith("fly_local_") or len(token) < 40:
+        if not token.startswith(LOCAL_PREFIX) or len(token) < 40:
             raise Corrupt(f"{path} holds no token.", hint="Remove it: a new one is made at the next start.")
         return cls(token)
 
@@ -107,7 +108,7 @@ def _write(path: Path) -> None:
     fresh = path.with_name(f"{FILE}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(f"fly_local_{secrets.token_hex(32)}\n")
+        file.write(f"{LOCAL_PREFIX}{secrets.token_hex(32)}\n")
         file.flush()
         os.fsync(file.fileno())
     try:

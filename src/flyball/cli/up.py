@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 
 import click
 
+from flyball.access.local import local_token
 from flyball.cli.output import print_json
 from flyball.settings import load_settings
 
@@ -35,9 +37,15 @@ def up(host: str | None, port: int | None, workspace_folder: str | None, with_pa
         threading.Thread(target=_follow_parent, args=(stop,), name="parent", daemon=True).start()
     with Up(settings, say=lambda words: click.echo(words, err=True)) as running:
         if as_json:
-            print_json({"url": running.url, "model_url": running.model_url, "workspace": str(settings.workspace)})
+            facts = {"url": running.url, "model_url": running.model_url, "workspace": str(settings.workspace)}
+            print_json({**facts, "page": running.link})
         else:
             click.echo(f"Flyball is up at {running.url}")
+            once = " (good once, for an hour; `flyball open` gives another)" if settings.auth == "local" else ""
+            click.echo(f"  page {running.link}{once}", err=True)
+            if settings.auth == "local" and not sys.platform.startswith("linux"):
+                token = local_token(settings.workspace)
+                click.echo(f"  other programs show the token, MLflow's as MLFLOW_TRACKING_TOKEN={token}", err=True)
             click.echo(
                 f"  workspace {settings.workspace}, models answer at {running.model_url}, Ctrl-C stops it.", err=True
             )

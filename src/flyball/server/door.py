@@ -189,7 +189,8 @@ class Door:
                 found = await run_in_threadpool(self._guard.find, shown, project, address_of(scope))
             if found is not None:
                 return found
-            raise LoginNeeded("That token or session is not known here, or is over.", hint=self._way_in(shown))
+            if not shown.is_of_another_workspace:
+                raise LoginNeeded("That token or session is not known here, or is over.", hint=self._way_in(shown))
         if self._guard.owner is not None and not shown.is_browser:
             peer = (scope.get("state") or {}).get("peer") or Peer(scope.get("client"), scope.get("server"))
             ours = is_ours(peer, host) if peer.is_known else await run_in_threadpool(is_ours, peer, host)

@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from flyball.access.authority import Authority, Known
-from flyball.access.local import LocalOwner
+from flyball.access.local import LOCAL_PREFIX, LocalOwner
 from flyball.errors import FlyballError
 from flyball.principals import Principal
 from flyball.serialization import digest
@@ -105,6 +105,11 @@ class Shown:
     def is_nothing(self) -> bool:
         """Whether nothing is shown."""
         return not (self.token or self.name or self.cookie)
+
+    @property
+    def is_of_another_workspace(self) -> bool:
+        """Whether it is the token of a workspace of one's own, which need not be this one."""
+        return self.token.startswith(LOCAL_PREFIX)
 
 
 class Guard:

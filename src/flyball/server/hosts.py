@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from flyball.errors import InvalidInput
 from flyball.settings import Settings
 
+LOOPBACK_HOST = "127.0.0.1"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 

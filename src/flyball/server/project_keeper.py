@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from flyball.server.hosts import LOOPBACK_HOST
 from flyball.server.supervisor import Child, Supervisor
 from flyball.server.up import free_port
 from flyball.settings import Settings, as_environment, load_settings
@@ -93,8 +94,8 @@ class ProjectKeeper:
         for part in wanted - running:
             settings, _ = self._home.projects.settings_of(name)
             if part == "model-server":
-                port = self._ports.setdefault(name, free_port(settings.host))
-                self._home.projects.note(name, model_url=f"http://{settings.host}:{port}")
+                port = self._ports.setdefault(name, free_port(LOOPBACK_HOST))
+                self._home.projects.note(name, model_url=f"http://{LOOPBACK_HOST}:{port}")
                 self._supervisor.add(_model_server(settings, f"{name}-{part}", port))
             else:
                 command = (sys.executable, "-m", "flyball.server.controller", "--with-parent")
@@ -129,7 +130,7 @@ def last_written(settings: Settings) -> object | None:
 def _model_server(settings: Settings, name: str, port: int) -> Child:
     command = [
         sys.executable, "-m", "flyball.serving.model_server", "--with-parent", "--objects", settings.objects,
-        "--host", settings.host, "--port", str(port), "--replica", "local-0", "--online", settings.online,
+        "--host", LOOPBACK_HOST, "--port", str(port), "--replica", "local-0", "--online", settings.online,
         "--spool", str(settings.workspace / "predictions"), "--s3-endpoint", settings.s3_endpoint,
         "--s3-region", settings.s3_region, *(["--otlp", settings.otlp] if settings.otlp else []),
     ]  # fmt: skip

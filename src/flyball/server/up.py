@@ -13,8 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Self
 
+from flyball.access.local import LocalOwner
 from flyball.errors import Conflict, InvalidInput, WorkFailed
-from flyball.server.hosts import check_address
+from flyball.server.hosts import LOOPBACK, LOOPBACK_HOST, check_address
 from flyball.server.supervisor import Child, Supervisor
 from flyball.settings import HOME, PROJECTS, Settings, as_environment
 
@@ -37,7 +38,7 @@ class Up:
 
     def __init__(self, settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> None:
         check_address(settings)
-        settings.workspace.mkdir(parents=True, exist_ok=True)
+        settings.workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = _lock(settings.workspace)
         try:
             self._supervisor = self._prepare(settings, say)
@@ -51,8 +52,11 @@ class Up:
         for wanted in (port, model_port):
             _check_port(settings.host, wanted)
         self.settings = replace(settings, port=port, url="", project=HOME)  # one server for all projects
-        self.url = f"http://{settings.host}:{port}"
-        self.model_url = f"http://{settings.host}:{model_port}"
+        scheme = "https" if settings.tls_cert else "http"
+        self.url = f"{scheme}://{settings.host}:{port}"
+        # Model servers ask nobody who they are, so they stand where this machine alone reaches them.
+        self._model_host = settings.host if settings.host in LOOPBACK else LOOPBACK_HOST
+        self.model_url = f"http://{self._model_host}:{model_port}"
         return Supervisor(self._children(model_port), settings.workspace / "logs", say=say)
 
     def __enter__(self) -> Self:
@@ -79,6 +83,11 @@ class Up:
             self._supervisor.check()
             time.sleep(0.2)
 
+    @property
+    def link(self) -> str:
+        """An address that opens the page once, for who sits at this machine; the page's own where people log in."""
+        return page_link(self.settings, self.url)
+
     def close(self) -> None:
         """Stops the children, first kindly."""
         self._supervisor.stop()
@@ -92,7 +101,7 @@ class Up:
         serve = [python, "-m", "flyball.server.main", "--with-parent", "--expect-controller"]
         model_server = [
             python, "-m", "flyball.serving.model_server", "--with-parent", "--objects", self.settings.objects,
-            "--host", self.settings.host, "--port", str(model_port), "--replica", "local-0",
+            "--host", self._model_host, "--port", str(model_port), "--replica", "local-0",
             "--online", self.settings.online, "--spool", str(self.settings.workspace / "predictions"),
             *(["--otlp", self.settings.otlp] if self.settings.otlp else []),
         ]  # fmt: skip
@@ -112,12 +121,14 @@ class Up:
     def _wait_until_ready(self) -> None:
         import urllib3  # the server begins meanwhile
 
+        # We have started it ourselves and tell it nothing: whom its certificate names does not matter here.
+        http = urllib3.PoolManager(cert_reqs="CERT_NONE", assert_hostname=False)
         deadline, waiting = time.monotonic() + _READY_SECONDS, "the server does not answer"
         while time.monotonic() < deadline:
             self._supervisor.check()
             self._tell_why_not()
             try:
-                answer = urllib3.request("GET", f"{self.url}/health", timeout=2.0, retries=False)
+                answer = http.request("GET", f"{self.url}/health", timeout=2.0, retries=False)
                 if answer.status == 200:
                     return
                 waiting = "; ".join(answer.json().get("waiting_for", [])) or waiting
@@ -137,6 +148,13 @@ class Up:
 
             with Workspace(self.settings) as workspace:
                 workspace.database.close()
+
+
+def page_link(settings: Settings, url: str) -> str:
+    """An address that opens the page of a server once; where people log in, the page's own."""
+    if settings.auth != "local":
+        return settings.behind_proxy or url
+    return f"{url}/login/link?ticket={LocalOwner.of(settings.workspace).new_ticket()}"
 
 
 def _lock(workspace: Path) -> IO[str]:
