@@ -46,7 +46,9 @@ TORCH_CLIENT = Program(name="torch beside MLflow's newest client", debian=(), fi
 OPENLINEAGE = Program(name="OpenLineage's client", debian=(), find=partial(find_environment, "openlineage"))
 SPARK = Program(name="Spark", debian=(), find=partial(find_environment, "spark"))
 INFERENCE = Program(name="Triton's and KServe's clients", debian=(), find=partial(find_environment, "inference"))
-SCHEDULERS = Program(name="Argo's and Kubeflow's forms", debian=(), find=partial(find_environment, "schedulers"))
+SCHEDULERS = Program(
+    name="Kubernetes', Argo's and Kubeflow's forms", debian=(), find=partial(find_environment, "schedulers")
+)
 ENVIRONMENTS = {
     "mlflow3": MLFLOW3, "mlflow2": MLFLOW2, "ray": RAY, "spark": SPARK, "openlineage": OPENLINEAGE, "inference": INFERENCE,
     "schedulers": SCHEDULERS,

@@ -148,7 +148,8 @@ IMAGE_REGISTRY = Program(
     name="a registry of images", debian=("docker-registry",), find=lambda: find_on_path("docker-registry")
 )
 PODMAN = Program(name="Podman", debian=("podman", "runc"), find=lambda: find_on_path("podman", "runc"))
-PROGRAMS = (POSTGRES, CHROMIUM, S3, REDIS, JAVA, IMAGE_REGISTRY, PODMAN)
+KUBECTL = Program(name="kubectl", debian=("kubernetes-client",), find=lambda: find_on_path("kubectl"))
+PROGRAMS = (POSTGRES, CHROMIUM, S3, REDIS, JAVA, IMAGE_REGISTRY, PODMAN, KUBECTL)
 
 
 class Unavailable(Exception):

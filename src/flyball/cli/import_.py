@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flyball.cli import export_deployment
 from flyball.cli.output import print_facts, print_json, split_pair, workspace_options
 from flyball.errors import InvalidInput, NotFound, did_you_mean
 
@@ -24,7 +25,7 @@ def import_() -> None:
 
 @click.group()
 def export() -> None:
-    """Copy what the workspace holds to another system."""
+    """Copy what the workspace holds to another system, or write it down for one."""
 
 
 _ONLY = click.option("--experiment", "experiments", multiple=True, help="Only this experiment; can be given again.")
@@ -122,6 +123,11 @@ def export_pipeline(
     else:
         output.write_text(text, encoding="utf-8")
         click.echo(f"{output} is written: {len(plan.steps) or 1} steps.")
+
+
+for written_down in export_deployment.commands():
+    export.add_command(written_down)
+export.add_command(export_deployment.check)
 
 
 def _told(report: Report, as_json: bool) -> int:

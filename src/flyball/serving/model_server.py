@@ -21,6 +21,7 @@ from flyball.errors import FlyballError, InvalidInput
 from flyball.refs import check_name
 from flyball.serialization import to_json
 from flyball.serving.follower import Follower
+from flyball.serving.given_manifests import GivenManifests
 from flyball.serving.inference_api import create_app
 from flyball.storage.layered_objects import LayeredObjects
 from flyball.storage.local_objects import LocalObjects
@@ -55,6 +56,7 @@ def run(
     grpc_port: int | None = None,
     descriptor: int | None = None,
     models: Path | None = None,
+    manifests: Path | None = None,
     announce: Callable[[dict[str, object]], None] | None = None,
 ) -> None:
     """Serves until it is told to stop by SIGTERM or SIGINT; then finishes what runs and writes the log.
@@ -80,6 +82,7 @@ def run(
             has its models. In place of host and port.
         models: Folder with manifests and packages that are served as long as `objects` has none of that name, as a
             container image brings them; it is only read.
+        manifests: Folder whose manifests are followed in place of the store's, as a commit or a mounted volume changes them.
         announce: Called with the addresses and the replica's name once it listens.
 
     Raises:
@@ -94,6 +97,8 @@ def run(
     store = open_objects(objects, s3_endpoint=s3_endpoint, s3_region=s3_region)
     if models is not None:
         store = LayeredObjects(store, LocalObjects(models))
+    if manifests is not None:
+        store = GivenManifests(store, manifests)
     follower = Follower(
         store,
         replica=replica,
@@ -154,6 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m flyball.serving.model_server", description=__doc__)
     parser.add_argument("--objects", required=True, help="folder or s3://bucket/prefix")
     parser.add_argument("--models", type=Path, help="folder with models to serve where the store names no others")
+    parser.add_argument("--manifests", type=Path, help="folder with the manifests to follow, in place of the store's")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8081, help="0 for any free one")
     parser.add_argument("--grpc-port", type=int, help="also speak gRPC here; 0 for any free port")
@@ -201,6 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with_parent=given.with_parent,
             otlp=given.otlp,
             models=given.models,
+            manifests=given.manifests,
             announce=_announce,
         )
     except FlyballError as error:
