@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from flyball.errors import InvalidInput, did_you_mean
 
 KINDS = (
-    "artifacts", "code", "datasets", "deployments", "errands", "evaluations", "external", "features", "jobs", "labels", "loops",
+    "artifacts", "budgets", "code", "datasets", "deployments", "errands", "evaluations", "external", "features", "jobs", "labels", "loops",
     "models", "pipelines", "predictions", "rollouts", "runs", "searches", "snapshots", "windows",
 )  # fmt: skip
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from flyball.pipelines.failures import user_traceback
 from flyball.pipelines.handover import MARK, StepSaid, StepTask, unpack, unpack_named
 from flyball.pipelines.materials import Artifact, save
 from flyball.pipelines.step import Step, parts_of
+from flyball.pipelines.usage import own_usage
 from flyball.run_services import RunServices
 from flyball.serialization import error_to_plain, from_json, to_json
 from flyball.settings import load_settings
@@ -151,7 +153,8 @@ def main() -> int:
             said = run_task(task, workspace)
         except FlyballError as error:
             said = StepSaid(ended=True, error=error_to_plain(error))
-        _say(said)
+        cores, memory = own_usage()
+        _say(replace(said, core_seconds=cores, memory=memory))
         if not os.environ.get(ELSEWHERE):
             remember_libraries(libraries_file(workspace.cache, "steps"))
         return 1 if said.error else 0

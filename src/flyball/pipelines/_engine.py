@@ -34,6 +34,7 @@ from flyball.pipelines.result import StepEvent, StepRecord
 from flyball.pipelines.scope import NotAsked, Scope, missing_before
 from flyball.pipelines.secrets import find_secret
 from flyball.pipelines.step import Step, parts_of
+from flyball.pipelines.usage import UsageMeter
 from flyball.serialization import error_from_plain
 from flyball.tracking.runs import Run
 
@@ -78,6 +79,7 @@ class Engine:
         self._claims = Claims(run, services)
         self._isolated = IsolatedSteps(run, params, services, self._code, self._source_root)
         self._workers = Workers(max_workers)
+        self.usage = UsageMeter(run.id)
         self._calls: list[Call] = []
         self._names: Counter[str] = Counter()
         self._under_way: dict[str, Call] = {}
@@ -307,7 +309,8 @@ class Engine:
         call.run = self._journal.started(call.name, params=_params(facts), tags=tags)
         self._say(StepEvent(name=call.name, state="running", reason=call.reason))
         try:
-            with self._room(call) as lease, self._time_limit(call):
+            gpus = call.step.resources.gpus
+            with self._room(call) as lease, self._time_limit(call), self.usage.step(call.run, call.name, gpus):
                 call.started = time.monotonic()
                 artifacts = call.context.run(self._attempts, call, lease)
             call.seconds = time.monotonic() - call.started
@@ -366,7 +369,9 @@ class Engine:
     def _attempt(self, call: Call, attempt: int, lease: Lease) -> tuple[Artifact, ...]:
         assert call.around is not None
         if self._isolated.wants(call):
+            self.usage.apart(call.run)
             said = self._isolated.run(call, attempt, lease, self._code_of)
+            self.usage.add(call.run, said.core_seconds, said.memory * said.seconds)
             if said.error is not None:
                 raise error_from_plain(said.error)
             call.keep(said.artifacts)

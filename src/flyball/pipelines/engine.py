@@ -101,6 +101,7 @@ def run_pipeline(
         except BaseException as error:  # noqa: BLE001  # the outer rim of a run: whatever ends it is written down
             failed = _ended_by(error, engine, run, pipeline, services)
             raise failed from failed.__cause__
+    _record_usage(engine, run, pipeline, services)
     goes_on = shared and bool(only)
     ended = run if goes_on else _end_run(run, services, "finished")
     if pipeline.on_success is not None and not goes_on:
@@ -129,12 +130,23 @@ def _ended_by(
         engine.stop(Cancelled("The run was stopped from outside."))
     with contextlib.suppress(Exception):  # what went wrong first is what is told
         engine.close()
+    _record_usage(engine, run, pipeline, services)
     failed = pipeline_failure(pipeline.name, run.id, error)
     is_stop = isinstance(failed, Cancelled) or not isinstance(failed, Exception)
     ended = _end_run(run, services, "cancelled" if is_stop else "failed", described(failed))
     if pipeline.on_failure is not None:
         tell(pipeline.on_failure, ended)
     return failed
+
+
+def _record_usage(engine: Engine, run: Run, pipeline: Pipeline[..., Any], services: Any) -> None:
+    cost = getattr(services, "cost", None)
+    if cost is None:
+        return
+    try:
+        cost.record(run.id, pipeline.name, engine.usage.all())
+    except FlyballError:  # what a run costs is no reason for it to fail
+        logger.warning("what a run took could not be noted", exc_info=True, extra={"run": run.id})
 
 
 def _end_run(run: Run, services: Any, state: EndState, error: str = "") -> Run:

@@ -67,9 +67,13 @@ class StepSaid:
     Attributes:
         ended: Whether this is its last word.
         error: Why it failed; None if it did not.
+        core_seconds: Processor time that its process used.
+        memory: The most bytes that it held.
     """
 
     ended: bool = False
+    core_seconds: float = 0.0
+    memory: int = 0
     points: list[MetricPoint] = field(default_factory=list)
     artifacts: tuple[Artifact, ...] = ()
     seconds: float = 0.0
