@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from flyball.registry import gate as gate
     from flyball.session import active_run as active_run
     from flyball.session import autolog as autolog
+    from flyball.session import automl as automl
     from flyball.session import checkout as checkout
     from flyball.session import connect as connect
     from flyball.session import diff as diff
@@ -111,6 +112,7 @@ _NAMES = {
     "rules": "flyball.models.rules:rules",
     "space": "flyball.tuning.space",
     "tune": "flyball.session:tune",
+    "automl": "flyball.session:automl",
     "reproduce": "flyball.session:reproduce",
     "training_set": "flyball.steps:training_set",
     "validate": "flyball.steps:validate",

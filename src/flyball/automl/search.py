@@ -31,7 +31,7 @@ class Wanted:
         time: Column that says when a row's thing happened: candidates are then judged on what came later.
         groups: Columns of which equal values belong together: a group is either learned from or judged on. In forecasting they
             name a series.
-        horizon: How many steps ahead shall be forecast.
+        horizon: How many steps ahead shall be forecast; 0 for a tenth of the steps there are.
         jobs: How many candidates are tried at once.
         families: Which kinds of models are tried; all that are installed by default.
         library: `flyball`, or the name of an adapter: another library that searches.
@@ -45,7 +45,7 @@ class Wanted:
     task: Task | Literal[""] = ""
     time: str = ""
     groups: tuple[str, ...] = ()
-    horizon: int = 1
+    horizon: int = 0
     jobs: int = 1
     families: tuple[str, ...] = ()
     library: str = "flyball"

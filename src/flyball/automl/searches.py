@@ -57,7 +57,7 @@ class AutoMl:
             if replace(known.wanted, budget=wanted.budget, jobs=wanted.jobs) != wanted:
                 raise Conflict(
                     f"There is a search '{name}' already, which searches something else.",
-                    hint="Give this one another name, or delete the other: flyball automl delete.",
+                    hint="Give this one another name, or delete the other: flyball searches delete.",
                 )
             more = wanted.budget > known.wanted.budget
             if known.state in ("cancelled", "failed") or (known.state == "finished" and more):
@@ -137,7 +137,7 @@ class AutoMl:
         """
         with self._database.transaction() as connection:
             if self._held(connection, name).state == "running":
-                raise Conflict(f"The search '{name}' is running.", hint=f"flyball automl cancel {name}")
+                raise Conflict(f"The search '{name}' is running.", hint=f"flyball searches cancel {name}")
             connection.execute(sa.delete(_store.candidates).where(_store.candidates.c.search == name))
             connection.execute(sa.delete(_store.searches).where(_store.searches.c.name == name))
 
@@ -159,7 +159,7 @@ class AutoMl:
             if found.state == "running" and now - found.beat < SILENT and self._holder(connection, name) != holder:
                 raise Conflict(
                     f"The search '{name}' is under way in another process.",
-                    hint="Wait for it, or cancel it: flyball automl cancel.",
+                    hint="Wait for it, or cancel it: flyball searches cancel.",
                 )
             begun = replace(found, state="running", attempt=found.attempt + 1, beat=now)
             self._write(connection, begun, holder=holder)
@@ -180,7 +180,7 @@ class AutoMl:
             self._write(connection, told)
         return told
 
-    @change
+    @change(audited=False)
     def beat(self, name: str, holder: str, spent: float) -> bool:
         """Says that the process is alive; gives whether it shall stop.
 
@@ -192,7 +192,7 @@ class AutoMl:
             self._write(connection, replace(found, beat=self._clock.now(), spent=spent))
         return found.is_cancelled
 
-    @change
+    @change(audited=False)
     def put_candidate(self, candidate: Candidate, holder: str) -> Candidate:
         """Writes down how a candidate stands.
 
@@ -303,8 +303,8 @@ def _check(wanted: Wanted) -> None:
         raise InvalidInput("It is not said which column shall be predicted.", hint="Name it: label='late'.")
     if not 1 <= wanted.budget <= 7 * 86400:
         raise InvalidInput(f"A search cannot take {wanted.budget:g} seconds.", hint="Give between 1 s and 7 days.")
-    if wanted.horizon < 1 or wanted.jobs < 1:
-        raise InvalidInput("A search looks 1 step ahead or more, and tries 1 candidate at once or more.")
+    if wanted.horizon < 0 or wanted.jobs < 1:
+        raise InvalidInput("A search looks 0 steps ahead or more, and tries 1 candidate at once or more.")
     if wanted.task == "forecasting" and not wanted.time:
         raise InvalidInput("A forecast needs a time.", hint="Name the column: time='day'.")
     if wanted.label in (wanted.time, *wanted.groups):

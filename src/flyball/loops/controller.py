@@ -19,6 +19,7 @@ from flyball.executors.base import Executor, TellsEnds
 from flyball.loops.errand_keeper import ErrandKeeper
 from flyball.loops.keeper import LoopKeeper
 from flyball.loops.lease import LEASE
+from flyball.loops.model_searches import ModelSearches
 from flyball.loops.services import Services
 from flyball.refs import Ref
 from flyball.serving.compaction import compact
@@ -56,6 +57,7 @@ class Controller:
         self._pause = pause
         self._errands = ErrandKeeper(workspace, executor)
         self._keepers: dict[str, LoopKeeper] = {}
+        self._model_searches = ModelSearches(workspace, executor)
         self._swept = 0.0
         self._tidied = time.monotonic()
         self._quiet: tuple[datetime, int] | None = None
@@ -135,6 +137,7 @@ class Controller:
                 busy |= keeper.complain(state, error)
         busy |= self._errands.act(lease)
         busy |= self._publish()
+        self._model_searches.attend()
         channels = {state.loop.name: state.loop.channels for state in workspace.loops.list(limit=1000)}
         settings = workspace.settings
         # Where only this machine can hand loops over, whoever does could speak to its neighbours without us.

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from flyball.alerts.alert import Alerts
 from flyball.alerts.webhooks import Webhooks
+from flyball.automl.searches import AutoMl
 from flyball.clock import Clock
 from flyball.data.datasets import Data
 from flyball.deployment.deployments import Deployments
@@ -50,6 +51,8 @@ class Services(Protocol):
     def alerts(self) -> Alerts: ...
     @property
     def approvals(self) -> Approvals: ...
+    @property
+    def automl(self) -> AutoMl: ...
     @property
     def data(self) -> Data: ...
     @property
