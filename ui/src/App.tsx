@@ -22,6 +22,7 @@ const VIEWS: Record<string, View> = {
   runs: later(() => import("./rooms/runs/Runs")),
   compare: later(() => import("./rooms/runs/Compare")),
   pipelines: later(() => import("./rooms/pipelines/Pipelines")),
+  builder: later(() => import("./rooms/builder/Builder")),
   data: later(() => import("./rooms/data/Data")),
   labels: later(() => import("./rooms/labels/Labels")),
   features: later(() => import("./rooms/features/Features")),

@@ -82,7 +82,7 @@ export function useView<T extends Record<string, string>>(defaults: T): [T, (cha
 
 const ROOMS: Record<string, string> = {
   loops: "loops", models: "models", runs: "runs", deployments: "deployments", windows: "monitoring", datasets: "data",
-  snapshots: "data", features: "features", experiments: "runs", labels: "labels",
+  snapshots: "data", features: "features", experiments: "runs", labels: "labels", searches: "builder", pipelines: "pipelines",
 };
 
 /** The address of the thing that a reference such as `models:/churn/3` points at; empty if it has no page. */

@@ -4,7 +4,7 @@ import { ActionIcon, AppShell, Burger, Group, Kbd, ScrollArea, Text, UnstyledBut
 import { useDisclosure } from "@mantine/hooks";
 import {
   IconActivityHeartbeat, IconBell, IconBinaryTree, IconBox, IconChartDots, IconDatabase, IconHome, IconMoon, IconRefresh, IconRocket, IconSearch,
-  IconShieldCheck, IconStack2, IconSun, IconTag, IconTimelineEvent,
+  IconShieldCheck, IconStack2, IconSun, IconTag, IconTimelineEvent, IconWand,
 } from "@tabler/icons-react";
 import { lazy, Suspense, useEffect, useRef, useState, type ReactNode } from "react";
 import { usePlace } from "../address";
@@ -22,7 +22,7 @@ const Search = lazy(() => import("./Search"));
 type Room = [key: string, name: string, icon: typeof IconHome];
 export const ROOMS: [string, Room[]][] = [
   ["", [["home", "Home", IconHome], ["loops", "Loops", IconRefresh], ["alerts", "Alerts", IconBell]]],
-  ["Make", [["runs", "Runs", IconChartDots], ["pipelines", "Pipelines", IconBinaryTree], ["data", "Data", IconDatabase], ["labels", "Labels", IconTag], ["features", "Features", IconStack2]]],
+  ["Make", [["runs", "Runs", IconChartDots], ["pipelines", "Pipelines", IconBinaryTree], ["builder", "Builder", IconWand], ["data", "Data", IconDatabase], ["labels", "Labels", IconTag], ["features", "Features", IconStack2]]],
   ["Serve", [["models", "Models", IconBox], ["deployments", "Deployments", IconRocket], ["monitoring", "Monitoring", IconActivityHeartbeat]]],
   ["Rule", [["governance", "Governance", IconShieldCheck], ["events", "Events", IconTimelineEvent]]],
 ];

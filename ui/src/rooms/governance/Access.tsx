@@ -24,21 +24,21 @@ export function Access() {
           <Panel title={`Members of the project ${me.project}`} aside={<AddMember accounts={accounts ?? []} groups={groups} />}>
             <Table rows={members} id={(m) => `${m.kind} ${m.name}`} first={40} empty={<Empty command="flyball members set NAME contributor">Nobody is a member by name. Whoever looks after the instance may enter.</Empty>} columns={[
               { title: "who", cell: (m) => <>{m.name}{m.kind === "group" ? <span className="soft"> group</span> : null}</> }, { title: "role", cell: (m) => <ChangeRole of={m} /> }, { title: "since", cell: (m) => <When at={m.since} /> }, { title: "by", cell: (m) => m.by || "–" },
-              { title: "", cell: (m) => <Act verb="members/remove" takes={{ name: m.name, kind: m.kind }} twin={`flyball members remove ${m.name}${m.kind === "group" ? " --kind group" : ""}`} question={`Take ${m.name} out of the project?`} button={SMALL}>Remove</Act> },
+              { title: "", cell: (m) => <Act verb="members/remove" takes={{ name: m.name, kind: m.kind }} twin={`flyball members remove ${m.name}${m.kind === "group" ? " --group" : ""}`} question={`Take ${m.name} out of the project?`} button={SMALL}>Remove</Act> },
             ]} />
             <Twin>flyball members list</Twin>
           </Panel>
           <Panel title="Accounts" aside={<NewAccount />}>
-            {error ? <Empty command="flyball accounts list">Only who looks after the instance sees all accounts.</Empty> : (
-              <Table rows={accounts ?? []} id={(a) => a.name} first={40} empty={<Empty command="flyball accounts create NAME">There is no account yet: whoever can reach this workspace is its owner.</Empty>} columns={[
+            {error ? <Empty command="flyball users list">Only who looks after the instance sees all accounts.</Empty> : (
+              <Table rows={accounts ?? []} id={(a) => a.name} first={40} empty={<Empty command="flyball users add NAME">There is no account yet: whoever can reach this workspace is its owner.</Empty>} columns={[
                 { title: "name", cell: (a) => <><strong>{a.name}</strong>{a.full_name ? <span className="soft"> {a.full_name}</span> : null}</>, wide: true }, { title: "kind", cell: (a) => a.kind }, { title: "may", cell: (a) => [a.admin ? "look after the instance" : "", a.auditor ? "read all evidence" : ""].filter(Boolean).join(", ") || "–" },
                 { title: "groups", cell: (a) => a.groups.join(", ") || "–" }, { title: "seen", cell: (a) => <When at={a.seen} relative /> }, { title: "", cell: (a) => <Switched of={a} /> },
               ]} />
             )}
-            <Twin>flyball accounts list</Twin>
+            <Twin>flyball users list</Twin>
           </Panel>
           <Panel title="Groups" aside={<NewGroup />}>
-            <Table rows={groups} id={(g) => g.name} first={40} empty={<Empty command="flyball groups create NAME">No group yet.</Empty>} columns={[
+            <Table rows={groups} id={(g) => g.name} first={40} empty={<Empty command="flyball groups add NAME">No group yet.</Empty>} columns={[
               { title: "group", cell: (g) => <strong>{g.name}</strong> }, { title: "what for", cell: (g) => g.description || "–", wide: true }, { title: "accounts", cell: (g) => g.accounts.join(", ") || "–" }, { title: "", cell: (g) => <InGroup of={g} accounts={accounts ?? []} /> },
             ]} />
           </Panel>
@@ -66,7 +66,7 @@ function AddMember({ accounts, groups }: { accounts: Account[]; groups: Group[] 
   const [name, setName] = useState(""), [role, setRole] = useState<Role>("contributor"), [kind, setKind] = useState<"account" | "group">("account");
   const known = kind === "group" ? groups.map((g) => g.name) : accounts.map((a) => a.name);
   return (
-    <FormAct title="A member of this project" yes="Add" verb="members/set" takes={() => ({ name, role, kind })} twin={`flyball members set ${name || "NAME"} ${role}${kind === "group" ? " --kind group" : ""}`} fields={<>
+    <FormAct title="A member of this project" yes="Add" verb="members/set" takes={() => ({ name, role, kind })} twin={`flyball members set ${name || "NAME"} ${role}${kind === "group" ? " --group" : ""}`} fields={<>
       <Select label="Who" data={[{ value: "account", label: "an account" }, { value: "group", label: "a group" }]} value={kind} allowDeselect={false} onChange={(k) => setKind(k as "account" | "group")} />
       {known.length ? <Select label="Name" required searchable data={known} value={name || null} onChange={(n) => setName(n ?? "")} /> : <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} />}
       <Select label="Role" data={ROLES} value={role} allowDeselect={false} onChange={(r) => setRole(r as Role)} />
@@ -77,7 +77,7 @@ function AddMember({ accounts, groups }: { accounts: Account[]; groups: Group[] 
 function ChangeRole({ of }: { of: Member }) {
   const [role, setRole] = useState<Role>(of.role);
   return (
-    <FormAct title={`The role of ${of.name}`} yes="Change" verb="members/set" takes={() => ({ name: of.name, role, kind: of.kind })} twin={`flyball members set ${of.name} ${role}${of.kind === "group" ? " --kind group" : ""}`} button={SMALL}
+    <FormAct title={`The role of ${of.name}`} yes="Change" verb="members/set" takes={() => ({ name: of.name, role, kind: of.kind })} twin={`flyball members set ${of.name} ${role}${of.kind === "group" ? " --group" : ""}`} button={SMALL}
       fields={<Select label="Role" data={ROLES} value={role} allowDeselect={false} onChange={(r) => setRole(r as Role)} />}>{of.role}</FormAct>
   );
 }
@@ -85,7 +85,7 @@ function ChangeRole({ of }: { of: Member }) {
 function NewAccount() {
   const [name, setName] = useState(""), [fullName, setFullName] = useState(""), [password, setPassword] = useState(""), [kind, setKind] = useState<Account["kind"]>("user"), [role, setRole] = useState<Role>("contributor"), [isAdmin, setAdmin] = useState(false);
   return (
-    <FormAct title="A new account" yes="Make it" verb="accounts/create" takes={() => ({ name, kind, full_name: fullName, password, admin: isAdmin, role })} twin={`flyball accounts create ${name || "NAME"}${kind === "service" ? " --kind service" : ""}${isAdmin ? " --admin" : ""} --role ${role}`} fields={<>
+    <FormAct title="A new account" yes="Make it" verb="accounts/create" takes={() => ({ name, kind, full_name: fullName, password, admin: isAdmin, role })} twin={`flyball ${kind === "service" ? "service-accounts" : "users"} add ${name || "NAME"}${isAdmin ? " --admin" : ""} --role ${role}`} fields={<>
       <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} /><TextInput label="Full name" value={fullName} onChange={(e) => setFullName(e.currentTarget.value)} />
       <Select label="For" data={[{ value: "user", label: "a person" }, { value: "service", label: "a program, which comes with a token" }]} value={kind} allowDeselect={false} onChange={(k) => setKind(k as Account["kind"])} />
       {kind === "user" ? <PasswordInput label="Password" autoComplete="new-password" value={password} onChange={(e) => setPassword(e.currentTarget.value)} /> : null}
@@ -98,15 +98,15 @@ function Switched({ of: { name, disabled } }: { of: Account }) {
   return (
     <>
       {disabled ? <State of="refused">shut out</State> : null}
-      <Act verb="accounts/update" takes={{ name, disabled: !disabled }} twin={`flyball accounts ${disabled ? "enable" : "disable"} ${name}`} question={disabled ? `Let ${name} in again?` : `Shut ${name} out? Sessions and tokens end at once; what they did stays.`} button={SMALL}>{disabled ? "Let in" : "Shut out"}</Act>
-      <Act verb="accounts/delete" takes={{ name }} twin={`flyball accounts delete ${name}`} question={`Delete the account ${name}? What it did stays in the audit log.`} button={SMALL}>Delete</Act>
+      <Act verb="accounts/update" takes={{ name, disabled: !disabled }} twin={`flyball users set ${name} --${disabled ? "enable" : "disable"}`} question={disabled ? `Let ${name} in again?` : `Shut ${name} out? Sessions and tokens end at once; what they did stays.`} button={SMALL}>{disabled ? "Let in" : "Shut out"}</Act>
+      <Act verb="accounts/delete" takes={{ name }} twin={`flyball users remove ${name}`} question={`Delete the account ${name}? What it did stays in the audit log.`} button={SMALL}>Delete</Act>
     </>
   );
 }
 
 function NewGroup() {
   const [name, setName] = useState(""), [description, setDescription] = useState("");
-  return <FormAct title="A new group" yes="Make it" verb="groups/create" takes={() => ({ name, description })} twin={`flyball groups create ${name || "NAME"}`} fields={<><TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} /><TextInput label="What for" value={description} onChange={(e) => setDescription(e.currentTarget.value)} /></>}>New group</FormAct>;
+  return <FormAct title="A new group" yes="Make it" verb="groups/create" takes={() => ({ name, description })} twin={`flyball groups add ${name || "NAME"}`} fields={<><TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} /><TextInput label="What for" value={description} onChange={(e) => setDescription(e.currentTarget.value)} /></>}>New group</FormAct>;
 }
 
 function InGroup({ of, accounts }: { of: Group; accounts: Account[] }) {
@@ -114,9 +114,9 @@ function InGroup({ of, accounts }: { of: Group; accounts: Account[] }) {
   const others = accounts.map((a) => a.name).filter((name) => !of.accounts.includes(name));
   return (
     <>
-      <FormAct title={`Put somebody into ${of.name}`} yes="Add" verb="groups/add" takes={() => ({ name: of.name, account: account ?? "" })} twin={`flyball groups add ${of.name} ${account ?? "ACCOUNT"}`} button={SMALL} fields={<Select label="Account" required searchable data={others} value={account} onChange={setAccount} />}>Add</FormAct>
-      {of.accounts.length ? <FormAct title={`Take somebody out of ${of.name}`} yes="Take out" verb="groups/remove" takes={() => ({ name: of.name, account: gone ?? "" })} twin={`flyball groups remove ${of.name} ${gone ?? "ACCOUNT"}`} button={SMALL} fields={<Select label="Account" required data={of.accounts} value={gone} onChange={setGone} />}>Take out</FormAct> : null}
-      <Act verb="groups/delete" takes={{ name: of.name }} twin={`flyball groups delete ${of.name}`} question={`Delete the group ${of.name} of ${plural(of.accounts.length, "account")}?`} button={SMALL}>Delete</Act>
+      <FormAct title={`Put somebody into ${of.name}`} yes="Add" verb="groups/add" takes={() => ({ name: of.name, account: account ?? "" })} twin={`flyball groups join ${of.name} ${account ?? "ACCOUNT"}`} button={SMALL} fields={<Select label="Account" required searchable data={others} value={account} onChange={setAccount} />}>Add</FormAct>
+      {of.accounts.length ? <FormAct title={`Take somebody out of ${of.name}`} yes="Take out" verb="groups/remove" takes={() => ({ name: of.name, account: gone ?? "" })} twin={`flyball groups leave ${of.name} ${gone ?? "ACCOUNT"}`} button={SMALL} fields={<Select label="Account" required data={of.accounts} value={gone} onChange={setGone} />}>Take out</FormAct> : null}
+      <Act verb="groups/delete" takes={{ name: of.name }} twin={`flyball groups remove ${of.name}`} question={`Delete the group ${of.name} of ${plural(of.accounts.length, "account")}?`} button={SMALL}>Delete</Act>
     </>
   );
 }

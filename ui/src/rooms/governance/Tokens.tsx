@@ -33,7 +33,7 @@ const isOver = (token: Token): boolean => token.revoked !== null || (token.expir
 function NewToken() {
   const [name, setName] = useState(""), [scope, setScope] = useState<Token["scope"]>("write"), [role, setRole] = useState<Role>("contributor"), [days, setDays] = useState<number | string>(90);
   return (
-    <FormAct title="A new token" yes="Make it" verb="tokens/create" takes={() => ({ name, scope, role, days: Number(days) })} twin={`flyball tokens create ${name || "NAME"} --scope ${scope} --role ${role} --days ${days}`}
+    <FormAct title="A new token" yes="Make it" verb="tokens/create" takes={() => ({ name, scope, role, days: Number(days) })} twin={`flyball tokens create ${name || "NAME"}${scope === "read" ? " --read-only" : ""} --role ${role} --days ${days}`}
       told={({ secret, token }) => <><Text size="sm" mb="xs">This is the token <strong>{token.name}</strong>. It is shown this once; only its hash is kept.</Text><Command>{secret}</Command><Text size="sm" c="dimmed" mt="sm" mb={4}>A program takes it from its environment:</Text><Command>{`export FLYBALL_TOKEN=${secret}`}</Command></>}
       fields={<>
         <TextInput label="What for" required value={name} onChange={(e) => setName(e.currentTarget.value)} />
