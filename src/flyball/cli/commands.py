@@ -56,6 +56,7 @@ COMMANDS = {
     "search": ("flyball.cli.projects:search", "Find what has a name, in all projects that you may enter."),
     "plugins": ("flyball.cli.plugins:plugins", "The plug-ins of each kind."),
     "backup": ("flyball.cli.backup:backup", "Copies of the workspace: create, list, verify, restore, prune."),
+    "doctor": ("flyball.cli.doctor:doctor", "What may be wrong with settings, disk, database, store; and the mend."),
     "db": ("flyball.cli.db:db", "The metadata database: state and upgrade."),
     "demo": ("flyball.cli.demo:demo", "A year of flights round the whole loop, on real data."),
 }

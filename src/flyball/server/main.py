@@ -21,6 +21,7 @@ from flyball.server.protocols.mlflow import QUICK
 from flyball.server.quick import quick_protocol
 from flyball.server.ready import controller_ready, model_server_ready
 from flyball.settings import load_settings
+from flyball.storage.probing import check_store
 from flyball.workspace import Workspace
 
 
@@ -42,6 +43,12 @@ def main() -> int:
     if arguments.with_parent:
         threading.Thread(target=_follow_parent, name="parent", daemon=True).start()
     with Workspace(settings) as workspace:
+        if "://" in settings.objects:
+            try:
+                check_store(workspace.store)
+            except FlyballError as error:
+                sys.stderr.write(f"{error}\n")
+                return 2
         ready: list[ReadyCheck] = []
         if arguments.expect_controller:
             ready.append(lambda: controller_ready(workspace))
