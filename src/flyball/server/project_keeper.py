@@ -122,8 +122,8 @@ def last_written(settings: Settings) -> object | None:
             stat = Path(name).stat()
         except OSError:
             found.append((0, 0))
-        else:
-            found.append((stat.st_mtime_ns, stat.st_size))
+        else:  # a log that is empty comes and goes with each who looks
+            found.append((stat.st_mtime_ns, stat.st_size) if stat.st_size else (0, 0))
     return tuple(found)
 
 
