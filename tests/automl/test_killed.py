@@ -34,13 +34,8 @@ with Workspace(load_settings()) as here:
 
 
 def kept(workspace: Workspace) -> None:
-    take_snapshot(
-        workspace.data,
-        workspace.blobs,
-        fb.dataset("orders", key="order_id", label="returned"),
-        orders(),
-        root=workspace.root,
-    )
+    dataset = fb.Dataset(name="orders", key="order_id", label="returned")
+    take_snapshot(workspace.data, workspace.blobs, dataset, orders(), root=workspace.root)
 
 
 def until(true: object, seconds: float = 60.0) -> None:

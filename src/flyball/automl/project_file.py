@@ -83,8 +83,8 @@ def _heading(search: Search, setting: Setting, winner: Candidate, baseline: floa
     lines = [
         f'"""Predicts `{search.wanted.label}` of `{search.wanted.dataset}` by {_WORDS.get(winner.family, winner.family)}.',
         "",
-        f"Written by flyball {__version__}: the best of {tried} candidates of the search '{search.name}'. Its",
-        f"{told}{held}{base}.",
+        f"Written by flyball {__version__}: the best of {tried} candidates of the search '{search.name}'.",
+        f"Its {told}{held}{base}.",
         "The file is yours: change what you like.",
         *([f"\nWhat was found in the table:\n{notes}"] if notes else []),
         '"""',

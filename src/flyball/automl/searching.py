@@ -62,9 +62,10 @@ def search_models(
     with session.beating():
         try:
             return session.run()
-        except FlyballError as error:
-            with suppress(Conflict):
-                automl.finish(name, holder, session.spent(), None, f"{error.message} {error.hint}".strip())
+        except Exception as error:
+            said = f"{error.message} {error.hint}".strip() if isinstance(error, FlyballError) else repr(error)
+            with suppress(FlyballError):
+                automl.finish(name, holder, session.spent(), None, said)
             raise
 
 

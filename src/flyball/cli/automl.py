@@ -176,7 +176,11 @@ class _Watch:
         self._told.add((one.number, len(one.rungs)))
         spent = f"{time.monotonic() - self._began:6.1f} s"
         said = one.error.splitlines()[0][:80] if one.error else f"{one.score:.4f}" if one.score is not None else "-"
-        folds = f" in {one.rungs[-1].folds} folds of {one.rungs[-1].rows:,} rows" if one.rungs and not one.error else ""
+        folds = (
+            f" in {one.rungs[-1].folds} {'fold' if one.rungs[-1].folds == 1 else 'folds'} of {one.rungs[-1].rows:,} rows"
+            if one.rungs and not one.error
+            else ""
+        )
         click.echo(f"{spent}  {one.number:>3} {one.family:<24} {said}{folds}", err=True)
 
 
