@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from flyball.data.quality import Quality
     from flyball.data.versions import DataVersions
     from flyball.deployment.deployments import Deployments
+    from flyball.deployment.manifest_keys import ManifestKey
     from flyball.features.online_features import OnlineFeatures
     from flyball.features.views import Features
     from flyball.governance.audit import Audit
@@ -413,6 +414,13 @@ class Workspace:
         from flyball.packaging.images import Images
 
         return self._room("images", Images)
+
+    @property
+    def manifest_key(self) -> ManifestKey:
+        """Signs the manifests that model servers follow."""
+        from flyball.deployment.manifest_keys import ManifestKey
+
+        return self._once("manifest_key", lambda: ManifestKey(self.settings.workspace / "keys"))
 
     @property
     def ingest(self) -> Ingest:

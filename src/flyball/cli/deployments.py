@@ -62,6 +62,27 @@ def show(workspace: Any, name: str, as_json: bool) -> None:
 
 @deployments.command()
 @click.argument("name")
+@click.option("--silent", default="5m", show_default=True, help="After how long without a word a server counts as silent.")
+@workspace_options
+def fleet(workspace: Any, name: str, silent: str, as_json: bool) -> int:
+    """Show how far the model servers of NAME are; exit code 1 until all that speak answer with the newest."""
+    from flyball.clock import parse_duration
+    from flyball.deployment.manifest import fleet_state
+
+    deployment = workspace.deployments.get(name)
+    found = fleet_state(workspace.store, deployment, now=workspace.time.now(), silent_after=parse_duration(silent))
+    if as_json:
+        print_json(found)
+    else:
+        print_facts({"generation": found.generation, "servers": found.servers, "ready": found.ready, "silent": found.silent})
+        print_table(["generation", "servers"], list(found.by_generation.items()), empty="No model server.")
+        if found.failed:
+            print_table(["failed", "because"], [[each.replica, each.error] for each in found.failed])
+    return 0 if found.ready >= found.servers - found.silent else 1
+
+
+@deployments.command()
+@click.argument("name")
 @click.argument("version")
 @click.option("--reason", default="", help="Why; kept in the history.")
 @workspace_options
@@ -145,7 +166,8 @@ def tell_model_servers(workspace: Any, name: str) -> None:
         return
     from flyball.deployment.manifest import publish
 
-    publish(workspace.store, workspace.deployments.get(name), workspace.registry, workspace.features)
+    found = workspace.deployments.get(name)
+    publish(workspace.store, found, workspace.registry, workspace.features, workspace.manifest_key)
 
 
 def _say(noun: object, as_json: bool, words: str) -> None:

@@ -103,7 +103,7 @@ class Deployments:
         rows = self._database.rows(query.order_by(table.c.id.desc()).limit(max(1, min(limit, 1000))))
         return [_store.rollout_of(row) for row in rows]
 
-    @change
+    @change(role="maintainer")
     def deploy(self, name: str, model: str, version: int, reason: str = "", sticky_key: str = "") -> Deployment:
         """Lets a version answer at once; makes the deployment if there is none. A rollout under way is ended.
 
@@ -128,7 +128,7 @@ class Deployments:
             self._turn(connection, name, champion=version, reason=reason or f"version {version} deployed")
             return self._get(connection, name)
 
-    @change
+    @change(role="maintainer")
     def start_rollout(self, name: str, version: int, spec: RolloutSpec, reason: str = "") -> Rollout:
         """Begins to bring a version in by the steps of the plan.
 
@@ -162,7 +162,7 @@ class Deployments:
             )
             return rollout
 
-    @change
+    @change(role="maintainer")
     def advance(self, name: str, step: int, evidence: dict[str, Any] | None = None) -> Rollout:
         """Takes the rollout to the step after the given one; after the last it is promoted.
 
@@ -187,7 +187,7 @@ class Deployments:
             )
             return moved
 
-    @change
+    @change(role="maintainer")
     def promote(self, name: str, reason: str = "") -> Rollout:
         """Ends the rollout under way by letting the new version answer all.
 
@@ -197,7 +197,7 @@ class Deployments:
         with self._database.transaction() as connection:
             return self._promote(connection, self._running(connection, name), reason or "promoted by hand")
 
-    @change
+    @change(role="maintainer")
     def abort(self, name: str, reason: str = "", evidence: dict[str, Any] | None = None) -> Rollout:
         """Ends the rollout under way by letting the champion answer all again.
 
@@ -214,7 +214,7 @@ class Deployments:
             )
             return self._rollout(connection, rollout.id)
 
-    @change
+    @change(role="maintainer")
     def roll_back(self, name: str, reason: str = "", version: int = 0) -> Deployment:
         """Goes back: aborts the rollout under way, or else lets an earlier champion answer again.
 
@@ -241,17 +241,17 @@ class Deployments:
             self._tell(connection, "rolled_back", name, reason=reason)
             return self._get(connection, name)
 
-    @change
+    @change(role="maintainer")
     def pause(self, name: str, reason: str = "") -> Rollout:
         """Keeps the rollout at its present step until it is resumed."""
         return self._set_state(name, "paused", reason)
 
-    @change
+    @change(role="maintainer")
     def resume(self, name: str) -> Rollout:
         """Lets a paused rollout go on."""
         return self._set_state(name, "running", "")
 
-    @change
+    @change(role="maintainer")
     def remove(self, name: str) -> None:
         """Takes the deployment down; its history stays."""
         with self._database.transaction() as connection:

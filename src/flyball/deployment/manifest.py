@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from flyball.deployment.deployments import Deployment
 from flyball.features.plan import FeaturePlan
 from flyball.features.views import Features
 from flyball.registry.versions import ModelVersion, Registry
-from flyball.serialization import from_json, to_json
+from flyball.serialization import from_json
 from flyball.serving.manifest import Arm, FollowerReport, Manifest, Role, follower_prefix, manifest_key
+from flyball.serving.signed_manifest import Signer, is_envelope, read_manifest, write_manifest
 from flyball.storage.object_store import ObjectStore
 
 
@@ -40,13 +44,62 @@ def manifest_of_version(version: ModelVersion, features: Features | None = None)
     )
 
 
-def publish(store: ObjectStore, deployment: Deployment, registry: Registry, features: Features | None = None) -> bool:
-    """Writes the manifest if the store holds an earlier generation; whether it did."""
+def publish(
+    store: ObjectStore,
+    deployment: Deployment,
+    registry: Registry,
+    features: Features | None = None,
+    signer: Signer | None = None,
+) -> bool:
+    """Writes the manifest if the store holds an earlier generation, or none that is signed; whether it did.
+
+    Args:
+        signer: Signs it, for servers that take no other.
+    """
     key = manifest_key(deployment.name)
-    if store.stat(key) is not None and from_json(store.get(key), Manifest).generation >= deployment.generation:
-        return False
-    store.put(key, to_json(build_manifest(deployment, registry, features)))
+    if store.stat(key) is not None:
+        data = store.get(key)
+        held = read_manifest(data)
+        is_signed = signer is None or is_envelope(data)
+        if held.generation > deployment.generation or (held.generation == deployment.generation and is_signed):
+            return False
+    store.put(key, write_manifest(build_manifest(deployment, registry, features), signer))
     return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetState:
+    """How far the model servers of a deployment are.
+
+    Attributes:
+        generation: The newest one, which they are to have.
+        servers: How many there are.
+        ready: How many answer with the newest generation.
+        by_generation: How many answer with each generation; 0 for none yet.
+        failed: Those that could not take the newest one, and why; a hundred at most.
+        silent: How many have not been heard of for longer than asked.
+    """
+
+    generation: int
+    servers: int
+    ready: int
+    by_generation: dict[int, int]
+    failed: tuple[FollowerReport, ...]
+    silent: int
+
+
+def fleet_state(store: ObjectStore, deployment: Deployment, *, now: datetime, silent_after: timedelta) -> FleetState:
+    """How far the model servers of a deployment are, by what they last said."""
+    reports = followers(store, deployment.name)
+    counts = Counter(report.generation for report in reports)
+    return FleetState(
+        generation=deployment.generation,
+        servers=len(reports),
+        ready=counts[deployment.generation],
+        by_generation=dict(sorted(counts.items())),
+        failed=tuple(report for report in reports if report.state == "failed")[:100],
+        silent=sum(now - report.at > silent_after for report in reports),
+    )
 
 
 def withdraw(store: ObjectStore, name: str) -> None:

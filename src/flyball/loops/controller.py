@@ -170,7 +170,8 @@ class Controller:
         deployments = workspace.deployments.list(limit=1000)
         for deployment in deployments:
             try:
-                busy |= publish(workspace.store, deployment, workspace.registry, workspace.features)
+                signer = workspace.manifest_key
+                busy |= publish(workspace.store, deployment, workspace.registry, workspace.features, signer)
             except FlyballError as error:
                 # One whose version is gone must not keep the others from their model servers.
                 _tell_unpublished(workspace, deployment.name, error)

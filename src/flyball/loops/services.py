@@ -11,6 +11,7 @@ from flyball.automl.searches import AutoMl
 from flyball.clock import Clock
 from flyball.data.datasets import Data
 from flyball.deployment.deployments import Deployments
+from flyball.deployment.manifest_keys import ManifestKey
 from flyball.features.views import Features
 from flyball.labels.labels import Labels
 from flyball.loops.loops import Loops
@@ -57,6 +58,8 @@ class Services(Protocol):
     def data(self) -> Data: ...
     @property
     def deployments(self) -> Deployments: ...
+    @property
+    def manifest_key(self) -> ManifestKey: ...
     @property
     def features(self) -> Features: ...
     @property

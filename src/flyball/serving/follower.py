@@ -9,19 +9,20 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from flyball.clock import Clock, SystemClock
-from flyball.errors import NotFound, did_you_mean
+from flyball.errors import Conflict, InvalidInput, NotFound, did_you_mean
 from flyball.models.environment import upgrades
-from flyball.serialization import from_json, to_json
+from flyball.serialization import to_json
 from flyball.serving.endpoint import Endpoint
 from flyball.serving.feature_lookup import LastingStore
 from flyball.serving.manifest import DEPLOYMENTS, FollowerReport, Manifest, deployment_of, follower_key, manifest_key
 from flyball.serving.prediction_log import PredictionLog
 from flyball.serving.runtime import Runtime
+from flyball.serving.signed_manifest import TrustedKey, read_manifest
 from flyball.storage.object_store import ObjectStore
 from flyball.storage.objects import Blobs
 
@@ -52,6 +53,8 @@ class Follower:
         online: Address of the online store, for features that requests do not give.
         model_threads: Threads that one prediction of one model may use; as many as its library likes if None.
         spool: Folder on this machine's disk for predictions that do not rest in the store yet; None keeps them in memory.
+        trusted: Keys one of which must have signed a manifest; none: manifests are taken from whoever writes to the store.
+        ticks: Seconds that pass; only simulations give others than this machine's.
     """
 
     def __init__(
@@ -68,7 +71,11 @@ class Follower:
         online: str = "",
         model_threads: int | None = 1,
         spool: Path | None = None,
+        trusted: Sequence[TrustedKey] = (),
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._trusted = tuple(trusted)
+        self._ticks = ticks
         self._model_threads = model_threads
         self._spool = spool
         self.replica = replica
@@ -130,7 +137,7 @@ class Follower:
             self._drop(name)
         for name, etag in found.items():
             attempt = self._attempts.get(name)
-            if attempt is None or attempt.etag != etag or (attempt.failures and time.monotonic() >= attempt.again_at):
+            if attempt is None or attempt.etag != etag or (attempt.failures and self._ticks() >= attempt.again_at):
                 self._take(name, etag, attempt)
         self.looked = True
         for endpoint in self.endpoints.values():
@@ -168,7 +175,7 @@ class Follower:
             self.endpoints = {**self.endpoints, name: endpoint}
         failures = former.failures if former and former.etag == etag else 0
         try:
-            manifest = from_json(self._store.get(manifest_key(name)), Manifest)
+            manifest = self._read(name, endpoint)
             endpoint.state = "loading"
             self._report(endpoint)
             endpoint.runtime = Runtime.load(
@@ -177,7 +184,7 @@ class Follower:
         except Exception as error:  # a model may raise anything, and the old one must go on
             logger.warning("generation not taken", extra={"deployment": name}, exc_info=error)
             pause = min(2.0**failures, _LONGEST_PAUSE)
-            self._attempts[name] = _Attempt(etag=etag, failures=failures + 1, again_at=time.monotonic() + pause)
+            self._attempts[name] = _Attempt(etag=etag, failures=failures + 1, again_at=self._ticks() + pause)
             endpoint.state, endpoint.error = "failed", f"{type(error).__name__}: {error}"
             return
         self._attempts[name] = _Attempt(etag=etag)
@@ -185,6 +192,16 @@ class Follower:
         self._upgrades[name] = tuple(dict.fromkeys(told))
         endpoint.state, endpoint.error, endpoint.last_failure = "ready", "", ""
         logger.info("generation taken", extra={"deployment": name, "generation": manifest.generation})
+
+    def _read(self, name: str, endpoint: Endpoint) -> Manifest:
+        manifest = read_manifest(self._store.get(manifest_key(name)), self._trusted)
+        if manifest.deployment != name:
+            raise InvalidInput(f"The manifest of '{name}' is one of '{manifest.deployment}'.")
+        held = endpoint.runtime.manifest.generation if endpoint.runtime else 0
+        # What was signed once stays signed: an old manifest that somebody puts back must not bring an old model back.
+        if self._trusted and manifest.generation < held:
+            raise Conflict(f"The manifest is of generation {manifest.generation}, and {held} answers already.")
+        return manifest
 
     def _drop(self, name: str) -> None:
         endpoint = self.endpoints[name]
@@ -198,7 +215,7 @@ class Follower:
         error = endpoint.error or endpoint.last_failure or endpoint.log.error
         fact = (generation, endpoint.state, error)
         written, known = self._reported.get(endpoint.name, (0.0, None))
-        if fact == known and time.monotonic() - written < self._heartbeat:
+        if fact == known and self._ticks() - written < self._heartbeat:
             return
         report = FollowerReport(
             replica=self.replica,
@@ -215,7 +232,7 @@ class Follower:
             upgrades=self._upgrades.get(endpoint.name, ()),
         )
         self._store.put(follower_key(endpoint.name, self.replica), to_json(report))
-        self._reported[endpoint.name] = (time.monotonic(), fact)
+        self._reported[endpoint.name] = (self._ticks(), fact)
 
     def _forget_report(self, name: str) -> None:
         self._reported.pop(name, None)

@@ -23,8 +23,11 @@ from flyball.serialization import to_json
 from flyball.serving.follower import Follower
 from flyball.serving.given_manifests import GivenManifests
 from flyball.serving.inference_api import create_app
+from flyball.serving.signed_manifest import read_keys
+from flyball.storage.edge_objects import EdgeObjects
 from flyball.storage.layered_objects import LayeredObjects
 from flyball.storage.local_objects import LocalObjects
+from flyball.storage.object_store import ObjectStore
 from flyball.storage.objects import open_objects
 from flyball.telemetry import Telemetry
 
@@ -57,6 +60,9 @@ def run(
     descriptor: int | None = None,
     models: Path | None = None,
     manifests: Path | None = None,
+    trust: Sequence[Path] = (),
+    edge: Path | None = None,
+    heartbeat: float = 5.0,
     announce: Callable[[dict[str, object]], None] | None = None,
 ) -> None:
     """Serves until it is told to stop by SIGTERM or SIGINT; then finishes what runs and writes the log.
@@ -83,6 +89,10 @@ def run(
         models: Folder with manifests and packages that are served as long as `objects` has none of that name, as a
             container image brings them; it is only read.
         manifests: Folder whose manifests are followed in place of the store's, as a commit or a mounted volume changes them.
+        trust: Files of public keys, one of which must have signed a manifest.
+        edge: Folder on this machine's disk that keeps what was read and what is written, for a store that may be out of reach
+            for days.
+        heartbeat: Seconds after which it tells that nothing has changed.
         announce: Called with the addresses and the replica's name once it listens.
 
     Raises:
@@ -94,11 +104,9 @@ def run(
     sys.setswitchinterval(_SWITCH_SECONDS)
     listening = bind(host, port) if descriptor is None else socket.socket(fileno=descriptor)
     address, replica = _named(listening, host, replica)
-    store = open_objects(objects, s3_endpoint=s3_endpoint, s3_region=s3_region)
-    if models is not None:
-        store = LayeredObjects(store, LocalObjects(models))
-    if manifests is not None:
-        store = GivenManifests(store, manifests)
+    far = open_objects(objects, s3_endpoint=s3_endpoint, s3_region=s3_region)
+    near = EdgeObjects(far, edge) if edge is not None else None
+    store = _layered(near or far, models, manifests)
     follower = Follower(
         store,
         replica=replica,
@@ -109,6 +117,8 @@ def run(
         online=online,
         model_threads=model_threads,
         spool=spool,
+        trusted=read_keys(trust),
+        heartbeat=heartbeat,
     )
     telemetry = Telemetry(otlp, "model-server")
 
@@ -125,6 +135,8 @@ def run(
         if spoken is not None:
             spoken.stop()
         follower.stop()
+        if near is not None:
+            near.close()
         telemetry.close()
 
     app = create_app(
@@ -154,12 +166,22 @@ def run(
         server.run(sockets=[listening])
 
 
+def _layered(store: ObjectStore, models: Path | None, manifests: Path | None) -> ObjectStore:
+    """The store with what a container brings beneath it, and manifests from a folder above it."""
+    if models is not None:
+        store = LayeredObjects(store, LocalObjects(models))
+    return store if manifests is None else GivenManifests(store, manifests)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a model server by hand; gives the exit code."""
     parser = argparse.ArgumentParser(prog="python -m flyball.serving.model_server", description=__doc__)
     parser.add_argument("--objects", required=True, help="folder or s3://bucket/prefix")
     parser.add_argument("--models", type=Path, help="folder with models to serve where the store names no others")
     parser.add_argument("--manifests", type=Path, help="folder with the manifests to follow, in place of the store's")
+    parser.add_argument("--trust", type=Path, action="append", default=[], help="public key that must sign manifests")
+    parser.add_argument("--edge", type=Path, help="folder that bridges days without the store")
+    parser.add_argument("--heartbeat", type=float, default=5.0, help="seconds between signs of life")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8081, help="0 for any free one")
     parser.add_argument("--grpc-port", type=int, help="also speak gRPC here; 0 for any free port")
@@ -208,6 +230,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             otlp=given.otlp,
             models=given.models,
             manifests=given.manifests,
+            trust=given.trust,
+            edge=given.edge,
+            heartbeat=given.heartbeat,
             announce=_announce,
         )
     except FlyballError as error:
