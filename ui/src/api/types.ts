@@ -196,6 +196,22 @@ export interface BrokenRow {
   why: string;
 }
 
+export interface Budget {
+  name: string;
+  amount: number;
+  scope: "loop" | "pipeline" | "project" | "who";
+  key: string;
+  period: "day" | "month" | "week";
+  warn_at: number;
+}
+
+export interface BudgetState {
+  budget: Budget;
+  since: string;
+  spent: number;
+  share: number;
+}
+
 export interface BuiltImage {
   digest: string;
   name: string;
@@ -400,6 +416,35 @@ export interface Comment {
   reply_to: string;
   edited: string | null;
   deleted: string | null;
+}
+
+export interface CostReport {
+  by: "loop" | "pipeline" | "project" | "run" | "step" | "who";
+  since: string;
+  until: string;
+  currency: string;
+  rows: CostRow[];
+  total: CostRow;
+  storage_bytes: number | null;
+  storage_byte_days: number;
+  storage_money: number | null;
+}
+
+export interface CostRow {
+  key: string;
+  runs: number;
+  wall_seconds: number;
+  core_seconds: number;
+  memory_byte_seconds: number;
+  accelerator_seconds: number;
+  money: number | null;
+}
+
+export interface CriterionState {
+  level: number;
+  title: string;
+  is_met: boolean;
+  mend: string;
 }
 
 export interface CurrentLabel {
@@ -1042,6 +1087,16 @@ export interface LoopsCandidate {
   is_best: boolean;
 }
 
+export interface ManualCheck {
+  id: number;
+  loop: string;
+  test: string;
+  at: string;
+  by: string;
+  kind: string;
+  evidence: string;
+}
+
 export interface Materialization {
   view: string;
   version: number;
@@ -1051,6 +1106,18 @@ export interface Materialization {
   keys: number;
   newest: string | null;
   known: string | null;
+}
+
+export interface MaturityReport {
+  loop: string;
+  level: number;
+  criteria: CriterionState[];
+  score: number;
+  meaning: string;
+  sections: SectionScore[];
+  tests: TestScore[];
+  next_step: string;
+  command: string;
 }
 
 export interface MediaKind {
@@ -1340,6 +1407,14 @@ export interface PolicySpec {
   policy: string;
   on: string[];
   params: Record<string, unknown>;
+}
+
+export interface Prices {
+  currency: string;
+  core_hour: number;
+  memory_gib_hour: number;
+  accelerator_hour: number;
+  storage_gib_month: number;
 }
 
 export interface Profile {
@@ -1673,6 +1748,11 @@ export interface Search {
   result: Result | null;
 }
 
+export interface SectionScore {
+  section: string;
+  points: number;
+}
+
 export interface SeenDataset {
   entry: EntryText;
   writes: boolean;
@@ -1832,6 +1912,15 @@ export interface StepReason {
   changes: CodeChange[];
 }
 
+export interface StepUsage {
+  run: string;
+  step: string;
+  wall_seconds: number;
+  core_seconds: number;
+  memory_byte_seconds: number;
+  accelerator_seconds: number;
+}
+
 export interface Store {
   name: string;
   database: string;
@@ -1861,6 +1950,15 @@ export interface TableProfile {
   flags: PiiFlag[];
   sample: number;
   snapshot: string;
+}
+
+export interface TestScore {
+  test: string;
+  title: string;
+  points: number;
+  why: string;
+  source: string;
+  mend: string;
 }
 
 export interface Token {
@@ -2126,6 +2224,9 @@ export interface Reads {
   "clock/is_set": { takes: Record<string, never>; gives: boolean };
   "clock/state": { takes: Record<string, never>; gives: [string, boolean] };
   "comments/list": { takes: { ref: string; limit?: number; after?: string; deleted?: boolean }; gives: Comment[] };
+  "cost/budgets": { takes: Record<string, never>; gives: BudgetState[] };
+  "cost/prices": { takes: Record<string, never>; gives: Prices };
+  "cost/report": { takes: { by?: "loop" | "pipeline" | "project" | "run" | "step" | "who"; since?: string | null; until?: string | null; loop?: string; pipeline?: string; run?: string; limit?: number }; gives: CostReport };
   "data/find_snapshot": { takes: { ref: string }; gives: Snapshot };
   "data/get": { takes: { name: string }; gives: Dataset };
   "data/get_snapshot": { takes: { dataset: string; version?: string; as_of?: string | null }; gives: Snapshot };
@@ -2185,6 +2286,9 @@ export interface Reads {
   "loops/history": { takes: { name: string; limit?: number; before?: number; newest_first?: boolean }; gives: Decision[] };
   "loops/list": { takes: { limit?: number; after?: string }; gives: LoopState[] };
   "loops/list_trainings": { takes: { name: string; limit?: number; before?: string }; gives: Training[] };
+  "maturity/get": { takes: { loop: string }; gives: MaturityReport };
+  "maturity/list": { takes: { limit?: number; after?: string }; gives: MaturityReport[] };
+  "maturity/list_checks": { takes: { loop: string; limit?: number; before?: number }; gives: ManualCheck[] };
   "members/list": { takes: { project?: string }; gives: Member[] };
   "model_cards/card": { takes: { ref: string }; gives: string };
   "model_cards/get": { takes: { ref: string }; gives: ModelCard };
@@ -2306,6 +2410,11 @@ export interface Posts {
   "comments/add": { takes: { ref: string; text: string; by: string; reply_to?: string }; gives: Comment };
   "comments/delete": { takes: { comment: string; by: string }; gives: null };
   "comments/edit": { takes: { comment: string; text: string; by: string }; gives: Comment };
+  "cost/record": { takes: { run: string; pipeline: string; usage: StepUsage[] }; gives: number };
+  "cost/remove_budget": { takes: { name: string }; gives: null };
+  "cost/sample_storage": { takes: Record<string, never>; gives: number };
+  "cost/set_budget": { takes: { budget: Budget }; gives: Budget };
+  "cost/set_prices": { takes: { prices: Prices }; gives: Prices };
   "data/declare": { takes: { dataset: Dataset }; gives: Dataset };
   "data/record_snapshot": { takes: { snapshot: Snapshot; branch?: string }; gives: Snapshot };
   "data/tell_of_source": { takes: { name: string; id: string }; gives: null };
@@ -2403,6 +2512,7 @@ export interface Posts {
   "loops/remove": { takes: { name: string }; gives: null };
   "loops/resume": { takes: { name: string }; gives: Loop };
   "loops/trigger": { takes: { name: string; reason?: string }; gives: Training };
+  "maturity/record_check": { takes: { loop: string; test: string; evidence: string }; gives: ManualCheck };
   "members/remove": { takes: { name: string; kind?: "account" | "group"; project?: string }; gives: null };
   "members/set": { takes: { name: string; role: "contributor" | "maintainer" | "none" | "owner" | "viewer"; kind?: "account" | "group"; project?: string }; gives: Member };
   "model_cards/delete_section": { takes: { ref: string; heading: string; by: string }; gives: null };

@@ -116,7 +116,7 @@ export function Facts({ of }: { of: Record<string, ReactNode> }) {
   );
 }
 
-export function Figure({ label, children, under, tone }: { label: string; children: ReactNode; under?: ReactNode; tone?: "good" | "bad" | "warn" }) {
+export function Figure({ label, children, under, tone }: { label: ReactNode; children: ReactNode; under?: ReactNode; tone?: "good" | "bad" | "warn" }) {
   return <div className={`figure ${tone ?? ""}`}><div className="figure-label">{label}</div><div className="figure-value">{children}</div>{under ? <div className="figure-under">{under}</div> : null}</div>;
 }
 

@@ -8,11 +8,13 @@ import { Table } from "../../parts/table";
 import { Origin } from "../models/VersionPage";
 import { Access } from "./Access";
 import { Audit } from "./Audit";
+import { Cost } from "./Cost";
+import { Maturity } from "./Maturity";
 import { Projects } from "./Projects";
 import { Tokens } from "./Tokens";
 
 const TABS: [string, string, () => ReactNode][] = [
-  ["decisions", "Approvals", () => <Decisions />], ["audit", "Audit log", () => <Audit />], ["access", "Access", () => <Access />], ["tokens", "Tokens", () => <Tokens />], ["projects", "Projects", () => <Projects />],
+  ["decisions", "Approvals", () => <Decisions />], ["audit", "Audit log", () => <Audit />], ["maturity", "Maturity", () => <Maturity />], ["cost", "Cost", () => <Cost />], ["access", "Access", () => <Access />], ["tokens", "Tokens", () => <Tokens />], ["projects", "Projects", () => <Projects />],
   ["lineage", "Lineage", () => <Followed />], ["life", "Deprecated", () => <Ending />],
 ];
 
