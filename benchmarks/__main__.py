@@ -14,6 +14,7 @@ ENTRIES = (
     "ingest",
     "search",
     "pipelines",
+    "automl",
     "loop",
     "data",
     "features",
