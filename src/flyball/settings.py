@@ -51,6 +51,8 @@ class Settings:
         port: Port of the server; the model server takes the next one.
         log_level: Least severe level of the log that is written.
         signing_key: File of the private key that versions are signed with as they are registered; empty: they are not.
+        secrets_key: What encrypts secrets: empty for a key file in the workspace's folder, `file:PATH`, or `command:PROGRAM` for a
+            program that speaks with a key management system.
         webhook_networks: Where webhooks of the registry may stand: at `public` addresses, or at `any`.
         openlineage: Where runs and data are told as OpenLineage events: an address, or a file; empty: nowhere.
         openlineage_key: Sent to that address as a bearer token, if it is set.
@@ -94,6 +96,7 @@ class Settings:
     port: int = 8080
     log_level: LogLevel = "info"
     signing_key: str = ""
+    secrets_key: str = ""
     webhook_networks: Networks = "public"
     openlineage: str = ""
     openlineage_key: str = ""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from flyball.data.datasets import Data
     from flyball.data.external import External
     from flyball.data.quality import Quality
+    from flyball.data.rows import Rows
     from flyball.data.versions import DataVersions
     from flyball.deployment.deployments import Deployments
     from flyball.deployment.manifest_keys import ManifestKey
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from flyball.governance.cost import Cost
     from flyball.governance.maturity import Maturity
     from flyball.governance.openlineage import Emitter
+    from flyball.governance.secrets import Secrets
     from flyball.labels.labels import Labels
     from flyball.lineage import Lineage
     from flyball.loops.loops import Loops
@@ -129,10 +131,12 @@ SERVICES = {
     "reasons": "flyball.pipelines.told:Reasons",
     "registered_models": "flyball.registry.registered_models:RegisteredModels",
     "registry": "flyball.registry.versions:Registry",
+    "rows": "flyball.data.rows:Rows",
     "run_inputs": "flyball.tracking.inputs:RunInputs",
     "sboms": "flyball.registry.sbom:Sboms",
     "scorers": "flyball.tracking.scorers:Scorers",
     "simulations": "flyball.loops.simulations:Simulations",
+    "secrets": "flyball.governance.secrets:Secrets",
     "signatures": "flyball.registry.signing:Signatures",
     "run_search": "flyball.tracking.search:RunSearch",
     "saved_views": "flyball.tracking.saved_views:SavedViews",
@@ -542,6 +546,13 @@ class Workspace:
         return self._room("registry", Registry)
 
     @property
+    def rows(self) -> Rows:
+        """Rows of tables, a page at a time."""
+        from flyball.data.rows import Rows
+
+        return self._room("rows", Rows)
+
+    @property
     def run_inputs(self) -> RunInputs:
         """What went into runs and came out of them."""
         from flyball.tracking.inputs import RunInputs
@@ -554,6 +565,11 @@ class Workspace:
         from flyball.registry.sbom import Sboms
 
         return self._room("sboms", Sboms)
+
+    @property
+    def secrets(self) -> Secrets:
+        """What steps, webhooks and channels need, and nobody may read."""
+        return self._once("secrets", self._open_secrets)
 
     @property
     def signatures(self) -> Signatures:
@@ -645,7 +661,10 @@ class Workspace:
         from flyball.alerts.webhooks import Webhooks
 
         networks = self.settings.webhook_networks
-        return self._once("webhooks", lambda: Webhooks(self.database, self.events, self.time, networks=networks))
+        return self._once(
+            "webhooks",
+            lambda: Webhooks(self.database, self.events, self.time, networks=networks, reveal=self.secrets.resolve),
+        )
 
     @property
     def telemetry(self) -> Telemetry:
@@ -716,6 +735,14 @@ class Workspace:
             blobs=self.blobs,
         )  # fmt: skip
         return Emitter(self.database, self.events, writer, settings.openlineage, key=settings.openlineage_key)
+
+    def _open_secrets(self) -> Secrets:
+        from flyball.governance.key_wrappers.base import WRAPPERS
+        from flyball.governance.secrets import Secrets
+
+        kind, _, place = self.settings.secrets_key.partition(":")
+        wrapper = WRAPPERS.get(kind or "file").open(place, self.settings.workspace / "keys")
+        return Secrets(self.database, self.events, self.time, wrapper)
 
     def _open_catalog(self) -> Catalog:
         from flyball.data.catalog import Catalog

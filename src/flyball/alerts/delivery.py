@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from flyball.alerts.alert import SEVERITIES, Alert, Alerts
 from flyball.alerts.channels.base import CHANNELS, ChannelSpec
@@ -12,6 +13,13 @@ from flyball.alerts.outbox import Notice
 from flyball.serialization import canonical_json, digest
 
 logger = logging.getLogger(__name__)
+
+Reveal = Callable[[str, str], str]
+"""Gives a text as it is, or the value of the secret that it names; told what that is used for."""
+
+
+def _as_it_is(text: str, _purpose: str) -> str:
+    return text
 
 
 def deliver(
@@ -21,6 +29,7 @@ def deliver(
     limit: int = 100,
     page: str = "",
     only_public: bool = False,
+    reveal: Reveal = _as_it_is,
 ) -> int:
     """Sends each change of an alert through each channel of its owner at least once; gives how many were sent.
 
@@ -31,6 +40,7 @@ def deliver(
         channels: Channels by the name of what the alerts are about: for `loops:/churn` that is `churn`.
         limit: At most so many changes in one call.
         only_public: Whether addresses that are not public are refused: nobody lets a server speak to what stands beside it.
+        reveal: Gives the value of a setting that names a secret, as `secret:NAME`; told what it is used for.
         page: Address of the workspace's page; each alert is sent with a link to it, as `link` among its facts.
     """
     wanted = {name: specs for name, specs in channels.items() if specs}
@@ -48,7 +58,7 @@ def deliver(
         for key, spec in specs.items():
             # A channel that does not answer is not waited for again and again within one call.
             if key not in silent and _is_wanted(alert, spec) and _is_due(alerts, notice, alert, spec, key):
-                outcome = _send(alerts, notice, alert, spec, key, only_public)
+                outcome = _send(alerts, notice, alert, spec, key, only_public, reveal)
                 sent += outcome is True
                 silent |= {key} if outcome is False else set()
         if all(_is_over(alerts, notice, alert, spec, key) for key, spec in specs.items()):
@@ -100,16 +110,23 @@ def _is_over(alerts: Alerts, notice: Notice, alert: Alert, spec: ChannelSpec, ke
     )
 
 
-def _send(alerts: Alerts, notice: Notice, alert: Alert, spec: ChannelSpec, key: str, only_public: bool) -> bool | None:
+def _send(
+    alerts: Alerts, notice: Notice, alert: Alert, spec: ChannelSpec, key: str, only_public: bool, reveal: Reveal
+) -> bool | None:
     """Whether it was sent; None if there was nothing to do now."""
     attempt = alerts.outbox.claim(notice, key)
     if not attempt:
         return None
     try:
-        CHANNELS.get(spec.channel).send(alert, {**spec.settings, "only_public": only_public})
+        settings = {name: _revealed(value, key, reveal) for name, value in spec.settings.items()}
+        CHANNELS.get(spec.channel).send(alert, {**settings, "only_public": only_public})
     except Exception as error:  # noqa: BLE001 - a plug-in of someone else must not stop the other channels
         logger.warning("an alert was not sent", extra={"channel": key, "alert": alert.id, "error": str(error)})
         alerts.outbox.failed(notice, key, attempt, str(error))
         return False
     alerts.outbox.sent(notice, key)
     return True
+
+
+def _revealed(value: Any, key: str, reveal: Reveal) -> Any:
+    return reveal(value, f"channel {key}") if isinstance(value, str) else value

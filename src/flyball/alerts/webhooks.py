@@ -15,7 +15,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -114,14 +114,23 @@ class Webhooks:
         networks: Where webhooks may stand: at `public` addresses, or at `any`.
     """
 
-    def __init__(self, database: Database, events: EventLog, clock: Clock, *, networks: Networks = "public") -> None:
+    def __init__(
+        self,
+        database: Database,
+        events: EventLog,
+        clock: Clock,
+        *,
+        networks: Networks = "public",
+        reveal: Callable[[str, str], str] = lambda text, _: text,
+    ) -> None:
         self._database = database
+        self._reveal = reveal
         self._events = events
         self._clock = clock
         self._networks = networks
         self._sender: threading.Thread | None = None
 
-    @change
+    @change(role="maintainer")
     def create(
         self,
         name: str,
@@ -135,7 +144,7 @@ class Webhooks:
 
         Args:
             events: What it is told of, such as `model_version.created`.
-            secret: Signs what is sent.
+            secret: Signs what is sent; `secret:NAME` stands for the one that the workspace keeps under that name.
 
         Raises:
             InvalidInput: the name, address or an event cannot be used.
@@ -149,7 +158,7 @@ class Webhooks:
             connection.execute(sa.insert(webhooks).values(row))
         return self.get(str(row["id"]))
 
-    @read
+    @read(role="maintainer")
     def get(self, id: str) -> Webhook:
         """The webhook of that id.
 
@@ -159,7 +168,7 @@ class Webhooks:
         with self._database.reading() as connection:
             return _webhook(_row(connection, id))
 
-    @read
+    @read(role="maintainer")
     def list(self, limit: int = 100, after: str = "") -> list[Webhook]:
         """Webhooks, newest first.
 
@@ -177,7 +186,7 @@ class Webhooks:
         query = query.order_by(webhooks.c.created.desc(), webhooks.c.id.desc())
         return [_webhook(row) for row in self._database.rows(query.limit(max(1, min(limit, 1001))))]
 
-    @change
+    @change(role="maintainer")
     def update(
         self,
         id: str,
@@ -209,7 +218,7 @@ class Webhooks:
             connection.execute(sa.update(webhooks).where(webhooks.c.id == id).values(**values))
         return self.get(id)
 
-    @change
+    @change(role="maintainer")
     def delete(self, id: str) -> None:
         """Removes a webhook; what it was still to be told is dropped.
 
@@ -225,7 +234,7 @@ class Webhooks:
             dropped = {"state": "failed", "error": "The webhook was deleted."}
             connection.execute(sa.update(deliveries).where(waiting).values(**dropped))
 
-    @change
+    @change(role="maintainer")
     def test(self, id: str, event: str = "") -> WebhookTest:
         """Tells a webhook an example, once and at once.
 
@@ -246,7 +255,7 @@ class Webhooks:
         said = bytes(answer.data)[:4_096].decode("utf-8", "replace")
         return WebhookTest(success=answer.status < 400, status=answer.status, body=said)
 
-    @read
+    @read(role="maintainer")
     def deliveries(self, id: str, limit: int = 100) -> Sequence[WebhookDelivery]:
         """What a webhook was told, newest first."""
         query = sa.select(deliveries).where(deliveries.c.webhook == id).order_by(deliveries.c.number.desc())
@@ -334,7 +343,8 @@ class Webhooks:
         at = str(int(time.time()))
         headers = {"content-type": "application/json", "X-MLflow-Delivery-Id": id_, "X-MLflow-Timestamp": at}
         if secret:
-            headers["X-MLflow-Signature"] = sign(secret, id_, at, body)
+            known = self._reveal(secret, f"webhook at {host_of(url)}")
+            headers["X-MLflow-Signature"] = sign(known, id_, at, body)
         return request("POST", url, body.encode(), headers, only_public=self._networks == "public")
 
     def _body(self, event: str, data: dict[str, JsonValue]) -> str:

@@ -43,6 +43,7 @@ COMMANDS = {
     "deployments": ("flyball.cli.deployments:deployments", "What is served: revisions, rollouts, rollback."),
     "image": ("flyball.cli.image:image", "Container images, built without Docker: build, push, verify."),
     "loops": ("flyball.cli.loops:loops", "Loops: state, history, why, pause, trigger."),
+    "secrets": ("flyball.cli.secrets:secrets", "Secrets: set, list names, delete; never shown again."),
     "cost": ("flyball.cli.cost:cost", "What work took and what that costs; prices; budgets."),
     "maturity": ("flyball.cli.maturity:maturity", "How ready loops are: level, ML Test Score, next step."),
     "monitor": ("flyball.cli.monitor:monitor", "Windows of predictions: drift, quality, performance; ground truth."),

@@ -143,7 +143,7 @@ class Controller:
         # Where only this machine can hand loops over, whoever does could speak to its neighbours without us.
         only_public = settings.host not in _LOOPBACK and settings.webhook_networks == "public"
         page = settings.url or f"http://{settings.host}:{settings.port}"
-        deliver(workspace.alerts, channels, page=page, only_public=only_public)
+        deliver(workspace.alerts, channels, page=page, only_public=only_public, reveal=workspace.secrets.resolve)
         workspace.webhooks.deliver_soon()
         if time.monotonic() - self._swept > _SWEEP_SECONDS:
             workspace.tracking.mark_lost(older_than_seconds=10)

@@ -29,11 +29,21 @@ from flyball.telemetry import Telemetry
 from flyball.tracking.runs import Tracking
 
 
+class Resolves(Protocol):
+    """Knows the secrets that settings name."""
+
+    def resolve(self, text: str, purpose: str, /) -> str:
+        """A text as it is, or the value of the secret that it refers to."""
+        ...
+
+
 class Services(Protocol):
     """A workspace, as far as the governor needs it."""
 
     @property
     def settings(self) -> Settings: ...
+    @property
+    def secrets(self) -> Resolves: ...
     @property
     def database(self) -> Database: ...
     @property

@@ -352,7 +352,7 @@ class Engine:
         assert call.around is not None
         enter_step(call.around)
         for name in call.step.secrets:
-            call.page.hide(find_secret(name))
+            call.page.hide(find_secret(name, self._services, f"step {call.name} of run {self._run.id}"))
         print_to(call.page)
         for attempt in range(call.step.retries + 1):
             try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
-from flyball.errors import InvalidInput
+from flyball.errors import InvalidInput, NotFound
 from flyball.pipelines.context import find_run
 
 FOLDER = "FLYBALL_SECRETS"
@@ -15,7 +16,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def secret(name: str) -> str:
-    """The value of a secret: of the file of that name in the folder `FLYBALL_SECRETS`, else of the environment variable.
+    """The value of a secret: of the file of that name in the folder `FLYBALL_SECRETS`, else of the environment variable, else, in
+    a run, of what the workspace keeps under that name (`flyball secrets set`).
 
     In a step, only of one that the step declares: `@fb.step(secrets=["WAREHOUSE_PASSWORD"])`. What a step prints of it is
     written down as `***`.
@@ -28,11 +30,17 @@ def secret(name: str) -> str:
         raise InvalidInput(
             f"Step '{run.step}' has not declared the secret '{name}'.", hint=f'Write @fb.step(secrets=["{name}"]).'
         )
-    return find_secret(name)
+    if run is None:
+        return find_secret(name)
+    return find_secret(name, run.services, f"step {run.step} of run {run.pipeline_run}")
 
 
-def find_secret(name: str) -> str:
+def find_secret(name: str, services: Any = None, purpose: str = "") -> str:
     """The value of a secret.
+
+    Args:
+        services: Those of a run; a workspace on this machine may keep the secret.
+        purpose: What it is used for; it is noted there.
 
     Raises:
         InvalidInput: there is none of that name.
@@ -44,8 +52,21 @@ def find_secret(name: str) -> str:
         return (Path(folder) / name).read_text(encoding="utf-8").rstrip("\n")
     value = os.environ.get(name)
     if value is None:
+        value = _kept(name, services, purpose)
+    if value is None:
         raise InvalidInput(
             f"The secret '{name}' is not set.",
-            hint=f"Set the environment variable {name}, or put a file into {FOLDER}.",
+            hint=f"Run `flyball secrets set {name}`, set the environment variable {name}, or put a file into {FOLDER}.",
         )
     return value
+
+
+def _kept(name: str, services: Any, purpose: str) -> str | None:
+    # A workspace on a server gives no secret out, and has no such method.
+    reveal = getattr(getattr(services, "secrets", None), "reveal", None)
+    if reveal is None:
+        return None
+    try:
+        return str(reveal(name, purpose))
+    except NotFound:
+        return None

@@ -1,0 +1,1 @@
+"""What encrypts the keys that secrets are encrypted with: one file each."""
