@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from flyball.cli import data_content, data_quality, data_versions
+from flyball.cli import copying, data_content, data_quality, data_versions
 from flyball.cli.output import print_facts, print_json, print_table, workspace_options
 from flyball.clock import parse_time
 
@@ -16,7 +16,7 @@ def data() -> None:
     """Datasets and snapshots."""
 
 
-for _command in (*data_versions.COMMANDS, *data_content.COMMANDS, *data_quality.COMMANDS):
+for _command in (*data_versions.COMMANDS, *data_content.COMMANDS, *data_quality.COMMANDS, copying.copy_data):
     data.add_command(_command)
 
 

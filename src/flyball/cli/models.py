@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from flyball.cli import models_explain, models_people, models_supply
+from flyball.cli import copying, models_explain, models_people, models_supply
 from flyball.cli.output import print_facts, print_json, print_table, workspace_options
 from flyball.errors import GateRefused, InvalidInput
 from flyball.refs import Ref
@@ -17,7 +17,7 @@ def models() -> None:
     """Models, versions, aliases, gates."""
 
 
-for _command in (*models_people.COMMANDS, *models_supply.COMMANDS, *models_explain.COMMANDS):
+for _command in (*models_people.COMMANDS, *models_supply.COMMANDS, *models_explain.COMMANDS, copying.copy_model):
     models.add_command(_command)
 
 
