@@ -1,7 +1,8 @@
 """Clients, server, controller and model server of one workspace are killed at random, again and again, while all of them work.
 
-`python -m tests.reliability.killing FOLDER ROUNDS SEED` prints what became of what was acknowledged, as JSON. Processes are forked from
-this one, which has everything imported: so a round takes a third of a second and not three. What they run is what the programs run.
+`python -m tests.reliability.killing FOLDER ROUNDS SEED` prints what became of what was acknowledged, as JSON. Processes are
+forked from this one, which has everything imported: so a round takes a third of a second and not three. What they run is
+what the programs run.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import socket
 import sqlite3
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -203,9 +205,9 @@ def check(settings: Settings, acknowledged: list[dict[str, Any]]) -> dict[str, A
             token = page.next_page_token
             if not token:
                 break
-        names = [run.name for run in runs.values()]
+        names = Counter(run.name for run in runs.values())
         wrong += [f"the run {one['id']} is lost" for one in of["run"] if one["id"] not in runs]
-        wrong += [f"a run is there twice: {name}" for name in names if names.count(name) > 1]
+        wrong += [f"a run is there twice: {name}" for name, count in names.items() if count > 1]
         wrong += [
             f"the run {run.id} is half there" for run in runs.values() if run.params != {"a": 1, "b": 2, "c": run.name}
         ]
@@ -237,10 +239,9 @@ def check(settings: Settings, acknowledged: list[dict[str, Any]]) -> dict[str, A
             for one in of["version"]
             if versions.get(one["version"]) != one["op"]
         ]
-        ops = list(versions.values())
-        wrong += [f"a version is there twice: {op}" for op in set(ops) if ops.count(op) > 1]
+        wrong += [f"a version is there twice: {op}" for op, count in Counter(versions.values()).items() if count > 1]
         wrong += [f"a prediction is half: {one}" for one in of["predicted"] if one["value"] not in (1.0, 2.0)]
-        predictions, _ = read_predictions(workspace.store, "shop", columns=["request_id"])
+        predictions, _ = read_predictions(workspace.store, "shop")
         logged = len(predictions)
     with closing(sqlite3.connect(str(settings.database).removeprefix("sqlite:///"))) as database:
         if database.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
