@@ -14,6 +14,7 @@ from flyball.alerts import _store
 from flyball.alerts.outbox import Delivery, Outbox, What
 from flyball.clock import Clock, parse_time
 from flyball.errors import Conflict, InvalidInput, NotFound, did_you_mean
+from flyball.principals import who
 from flyball.refs import Ref, check_name, new_id
 from flyball.serialization import JsonValue
 from flyball.storage.database import Database
@@ -154,8 +155,8 @@ class Alerts:
             row = self._unresolved(connection, id)
             if row.state == "acknowledged":
                 return _alert_of(row)
-            changed = self._update(connection, id, state="acknowledged", acknowledged_by=_kept(by, 250))
-            return self._tell(connection, changed, "acknowledged", by=_kept(by, 250))
+            changed = self._update(connection, id, state="acknowledged", acknowledged_by=_kept(who(by), 250))
+            return self._tell(connection, changed, "acknowledged", by=_kept(who(by), 250))
 
     @change
     def assign(self, id: str, to: str, by: str = "") -> Alert:
@@ -170,7 +171,7 @@ class Alerts:
             if row.assigned_to == _kept(to, 250):
                 return _alert_of(row)
             changed = self._update(connection, id, assigned_to=_kept(to, 250))
-            return self._tell(connection, changed, "assigned", to=_kept(to, 250), by=_kept(by, 250))
+            return self._tell(connection, changed, "assigned", to=_kept(to, 250), by=_kept(who(by), 250))
 
     @change
     def resolve(self, id: str, reason: str = "") -> Alert:
@@ -262,7 +263,7 @@ class Alerts:
                 hint="Give a time within the next year.")  # fmt: skip
         made = Silence(
             id=new_id(), subject=_check(subject, "subject"), cause=_check(cause, "cause"), until=end,
-            reason=_kept(reason, 20_000), by=_kept(by, 250), created=now,
+            reason=_kept(reason, 20_000), by=_kept(who(by), 250), created=now,
         )  # fmt: skip
         with self._database.transaction() as connection:
             row = {name: getattr(made, name) for name in Silence.__dataclass_fields__}

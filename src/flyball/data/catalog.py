@@ -13,6 +13,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from flyball import principals
 from flyball.clock import Clock, parse_duration, parse_time
 from flyball.data import _catalog_store as _store
 from flyball.data import _quality_store
@@ -31,7 +32,7 @@ from flyball.data.catalog_entry import (
     Use,
     merged_texts,
 )
-from flyball.errors import Conflict, InvalidInput, NotFound, did_you_mean
+from flyball.errors import Conflict, InvalidInput, NotFound, PermissionDenied, did_you_mean
 from flyball.lineage import ColumnEdge, Edge, Lineage
 from flyball.refs import Ref, new_id
 from flyball.storage.database import Database
@@ -162,7 +163,7 @@ class Catalog:
 
         return self._change(ref, changed, "entry_described", column_pii=column_pii)
 
-    @change
+    @change(role="maintainer")
     def own(self, ref: str, owner: str) -> CatalogEntry:
         """Says whose a thing is; an empty text takes it back.
 
@@ -259,6 +260,7 @@ class Catalog:
             raise InvalidInput(f"There is no role '{role[:40]}'.", hint=did_you_mean(role, ROLES))
         if not who.strip():
             raise InvalidInput("Nobody is named.", hint="Say who wants access.")
+        who = principals.who(who)
         _check_texts({"who": who}, 200)
         _check_texts({"reason": reason})
         self._catch_up()
@@ -281,7 +283,7 @@ class Catalog:
             self._events.append(connection, "data.access_requested", entry.ref, access=made.id, who=who, role=role)
         return made
 
-    @change
+    @change(role="maintainer")
     def grant_access(self, access: str, by: str = "", note: str = "", until: str = "") -> Access:
         """Says yes to a wish.
 
@@ -290,7 +292,7 @@ class Catalog:
         """
         return self._answer(access, "granted", by, note, parse_time(until) if until else None)
 
-    @change
+    @change(role="maintainer")
     def refuse_access(self, access: str, by: str = "", note: str = "") -> Access:
         """Says no to a wish, or takes a grant back."""
         return self._answer(access, "refused", by, note, None)
@@ -309,7 +311,7 @@ class Catalog:
             rows = _store.access_rows(connection, name, state, max(1, min(limit, 1000)), before)
         return [Access(**row._mapping) for row in rows]
 
-    @change
+    @change(role="maintainer")
     def rebuild(self) -> int:
         """Makes every entry anew from what the rooms know; gives how many there are. What people said stays."""
         count = 0
@@ -449,6 +451,7 @@ class Catalog:
         return Freshness(changed=changed, age_seconds=age, expected_seconds=expected, is_fresh=is_fresh)
 
     def _answer(self, access: str, state: AccessState, by: str, note: str, until: datetime | None) -> Access:
+        by = principals.who(by)
         _check_texts({"by": by}, 200)
         _check_texts({"note": note})
         now = self._clock.now()
@@ -460,6 +463,8 @@ class Catalog:
                 raise NotFound(f"Nobody asked for access under '{access[:40]}'.", hint="See `flyball catalog access`.")
             if row.state == state or row.state == "refused":
                 raise Conflict(f"This wish of '{row.who}' was {row.state} already.", access=access)
+            if principals.acting().proven and row.who == by:
+                raise PermissionDenied(f"{by} asked for it themselves.", hint="Someone else has to decide.")
             _store.answer_access(connection, access, state=state, at=now, by=by, note=note, until=until)
             facts = {"access": access, "who": row.who, "role": row.role, "by": by}
             self._events.append(connection, f"data.access_{state}", row.ref, **facts)

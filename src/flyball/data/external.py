@@ -143,7 +143,7 @@ class External:
             rows = _store.run_rows(connection, str(Ref.parse(job)) if job else "", max(1, min(limit, 1000)))
         return [ExternalRun(**row._mapping) for row in rows]
 
-    @change
+    @change(role="maintainer")
     def forget(self, ref: str) -> None:
         """Removes another tool's job or data set from the catalog; its lineage stays.
 

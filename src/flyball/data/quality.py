@@ -180,7 +180,7 @@ class Quality:
             self._events.append(connection, "data.revealed", subject, columns=columns, rows=rows)
         return rows
 
-    @change
+    @change(role="maintainer")
     def begin_forgetting(self, forgetting: Forgetting) -> Forgetting:
         """Notes what is about to be purged from a snapshot, and lets its profile and reports go.
 
@@ -200,7 +200,7 @@ class Quality:
         with self._database.reading() as connection:
             return _store.pending_forgettings(connection, dataset)
 
-    @change
+    @change(role="maintainer")
     def end_forgetting(self, dataset: str, counts: dict[str, int], models: list[str]) -> int:
         """Tells that a person's rows are gone, without saying whose; gives their number in all.
 

@@ -182,7 +182,7 @@ class DataVersions:
             self._move(connection, snapshot, here, "moved", f"from {here.snapshot[:12]}")
         return replace(here, snapshot=snapshot.id, moved=self._clock.now())
 
-    @change
+    @change(role="maintainer")
     def roll_back(self, dataset: str, version: str, branch: str = LATEST, reason: str = "") -> Snapshot:
         """Lets a branch point at an older snapshot again; nothing is lost, and history tells of it.
 
@@ -257,7 +257,7 @@ class DataVersions:
         with self._database.reading() as connection:
             return self._uses(connection, [snapshot.id], dataset)
 
-    @change
+    @change(role="maintainer")
     def delete_snapshot(self, dataset: str, version: str, force: bool = False) -> Snapshot:
         """Removes a snapshot; its bytes go with the next gc, once they are old enough.
 
@@ -289,7 +289,7 @@ class DataVersions:
             else:
                 self._move(connection, parent, ref, "deleted", f"{gone.id[:12]} was deleted")
 
-    @change
+    @change(role="maintainer")
     def delete_dataset(self, name: str, force: bool = False) -> None:
         """Removes a dataset with all its snapshots; their bytes go with the next gc, once they are old enough.
 
@@ -309,7 +309,7 @@ class DataVersions:
             subject = Ref(kind="datasets", name=name)
             self._events.append(connection, "data.dataset_deleted", subject, snapshots=len(ids), forced=force)
 
-    @change
+    @change(role="maintainer")
     def replace_snapshot(self, dataset: str, version: str, replacement: Snapshot, reason: str) -> Snapshot:
         """Puts a snapshot in the place of another, which is gone then.
 

@@ -259,7 +259,7 @@ class OnlineFeatures:
             raise InvalidInput(f"A thing lacks its key: {', '.join(known.view.entity)}.")
         return self.store.delete(slot, [key for key in keys if key is not None])
 
-    @change
+    @change(role="maintainer")
     def forget(self, view: str) -> None:
         """Removes all that is served of a view's version, the latest by default; also of one that was deleted: `weather@2`."""
         known = self._features.get(view)

@@ -169,7 +169,7 @@ class Features:
             return [self.describe(name)]
         return [_version(found, latest=0 if row is None else row.version) for found in rows]
 
-    @change
+    @change(role="maintainer")
     def delete(self, name: str) -> None:
         """Takes a feature view out of the catalog. Its versions stay, for the models that were trained on them.
 

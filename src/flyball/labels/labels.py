@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,6 +28,7 @@ from flyball.labels.task import (
     check_set,
     check_value,
 )
+from flyball.principals import acting, who
 from flyball.refs import Ref
 from flyball.serialization import JsonValue, canonical_json, from_json, to_json
 from flyball.storage.database import Database
@@ -83,7 +85,7 @@ class Labels:
         with self._database.reading() as connection:
             return self._get(connection, name)
 
-    @change
+    @change(role="maintainer")
     def remove(self, name: str) -> None:
         """Removes a set with all its labels; snapshots that were taken of them stay.
 
@@ -174,6 +176,7 @@ class Labels:
         Args:
             count: How many, up to 100.
         """
+        annotator = who(annotator)
         _check_annotator(annotator)
         with self._database.transaction() as connection:
             declared = self._get(connection, name)
@@ -186,6 +189,7 @@ class Labels:
     @change
     def skip(self, name: str, item: str, annotator: str) -> None:
         """Gives a thing back; the annotator does not get it again."""
+        annotator = who(annotator)
         _check_annotator(annotator)
         with self._database.transaction() as connection:
             self._get(connection, name)
@@ -212,6 +216,7 @@ class Labels:
             NotFound: there is no such set or thing.
             InvalidInput: it is no answer to the set's task.
         """
+        annotator = who(annotator)
         given = NewLabel(item=item, value=value, annotator=annotator, confidence=confidence, source=source)
         self.add_labels(name, [given])
         return self.list_labels(name, item=item, annotator=annotator, limit=_MOST)[-1]
@@ -230,6 +235,8 @@ class Labels:
             InvalidInput: one is no answer to the set's task; nothing is written.
         """
         _check_count(labels, "labels")
+        if not acting().may("maintainer"):
+            labels = [replace(label, annotator=who(label.annotator)) for label in labels]
         now = self._clock.now()
         with self._database.transaction() as connection:
             declared = self._get(connection, name)
@@ -257,6 +264,7 @@ class Labels:
     @change
     def undo(self, name: str, annotator: str) -> Item | None:
         """Takes an annotator's last label back and gives them the thing again; None if there is none left."""
+        annotator = who(annotator)
         _check_annotator(annotator)
         with self._database.transaction() as connection:
             declared = self._get(connection, name)
@@ -405,7 +413,7 @@ class Labels:
             self._get(connection, name)
             return Progress(**_store.progress(self._database, connection, name))
 
-    @change
+    @change(role="maintainer")
     def set_secret(self, name: str, secret: str) -> None:
         """Says what others must know to send labels of their own to a set; empty: nobody may."""
         kept = hashlib.sha256(secret.encode()).hexdigest() if secret else ""

@@ -87,7 +87,7 @@ class Loops:
         self._events = events
         self._clock = clock
 
-    @change
+    @change(role="maintainer")
     def apply(self, loop: Loop) -> Loop:
         """Hands a loop over, or changes what was handed over under its name. A pause stays."""
         now = self._clock.now()
@@ -116,7 +116,7 @@ class Loops:
         with self._database.reading() as connection:
             return self._state(connection, name)
 
-    @change
+    @change(role="maintainer")
     def remove(self, name: str) -> None:
         """Takes a loop back with its trainings and decisions; model, deployment and runs stay."""
         with self._database.transaction() as connection:
@@ -126,12 +126,12 @@ class Loops:
             connection.execute(sa.delete(_store.loops).where(_store.loops.c.name == name))
             self._tell(connection, "removed", name)
 
-    @change
+    @change(role="maintainer")
     def pause(self, name: str, reason: str = "paused by hand") -> Loop:
         """Keeps the loop from starting trainings and rollouts; what is under way goes on, windows are examined."""
         return self._set_paused(name, reason or "paused by hand")
 
-    @change
+    @change(role="maintainer")
     def resume(self, name: str) -> Loop:
         """Lets the loop act by itself again."""
         return self._set_paused(name, "")

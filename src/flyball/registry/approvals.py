@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from flyball.clock import Clock
 from flyball.errors import Conflict, InvalidInput, NotFound, PermissionDenied
+from flyball.principals import acting, who
 from flyball.refs import Ref, new_id
 from flyball.registry import _people_store as _people
 from flyball.registry import _store
@@ -98,7 +99,7 @@ class Approvals:
             Conflict: another request is open, or the version is retired.
             InvalidInput: so many people cannot approve it.
         """
-        by, able = _people.person(by), _approvers(approvers)
+        by, able = _people.person(who(by)), _approvers(approvers)
         _check_can_succeed(by, able, needed, four_eyes)
         asked = {
             "requested_by": by, "approvers": able, "needed": needed, "four_eyes": four_eyes,
@@ -121,7 +122,7 @@ class Approvals:
             self._tell(connection, "approval_requested", row, by=by, needed=needed)
             return _get(connection, fresh["id"])
 
-    @change
+    @change(role="maintainer")
     def approve(self, ref: str, by: str, reason: str = "") -> Approval:
         """Says yes. With the last one that is needed, a version that only waited for this is judged anew.
 
@@ -132,7 +133,7 @@ class Approvals:
         """
         return self._say(ref, by, "approve", reason)
 
-    @change
+    @change(role="maintainer")
     def reject(self, ref: str, by: str, reason: str) -> Approval:
         """Says no, which ends the request.
 
@@ -153,7 +154,7 @@ class Approvals:
             NotFound: there is no open request.
             PermissionDenied: someone else has asked for it.
         """
-        by = _people.person(by)
+        by = _people.person(who(by))
         with self._database.transaction() as connection:
             row = _people.locked_row(connection, ref)
             found = _wanted(connection, row)
@@ -188,7 +189,7 @@ class Approvals:
             return _with_words(connection, rows)
 
     def _say(self, ref: str, by: str, word: Literal["approve", "reject"], reason: str) -> Approval:
-        by, reason = _people.person(by), _people.reason_of(reason)
+        by, reason = _people.person(who(by)), _people.reason_of(reason)
         with self._database.transaction() as connection:
             row = _people.locked_row(connection, ref)
             found = _wanted(connection, row)
@@ -258,7 +259,7 @@ def _check_may_decide(found: Approval, by: str) -> None:
             f"{by} may not decide on version {found.version} of '{found.model}'.",
             hint=f"Ask {', '.join(found.approvers)}.",
         )
-    if found.four_eyes and by == found.requested_by:
+    if (found.four_eyes or acting().proven) and by == found.requested_by:
         raise PermissionDenied(f"{by} asked for this approval and may not give it.", hint="Someone else has to look.")
     if any(word.by == by for word in found.words):
         raise Conflict(f"{by} has spoken already.")

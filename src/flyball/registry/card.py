@@ -16,6 +16,7 @@ from flyball.clock import Clock
 from flyball.data.datasets import Data
 from flyball.errors import InvalidInput, NotFound
 from flyball.lineage import Lineage
+from flyball.principals import who
 from flyball.refs import Ref
 from flyball.registry import _card_facts as _facts
 from flyball.registry import _people_store as _people
@@ -137,7 +138,7 @@ class ModelCards:
             NotFound: there is no such model or version.
             InvalidInput: the heading or text cannot be kept, or there are too many sections.
         """
-        by, heading, text = _people.person(by), _heading(heading), limits.check_text(text, "section", _LONGEST)
+        by, heading, text = _people.person(who(by)), _heading(heading), limits.check_text(text, "section", _LONGEST)
         if not text.strip():
             raise InvalidInput("The section says nothing.", hint="Delete it instead.")
         table, now = _people.sections, self._clock.now()
@@ -161,7 +162,7 @@ class ModelCards:
         Raises:
             NotFound: there is no such section.
         """
-        by, table = _people.person(by), _people.sections
+        by, table = _people.person(who(by)), _people.sections
         with self._database.transaction() as connection:
             model, version = _place(connection, ref)
             _section(connection, model, version, heading)

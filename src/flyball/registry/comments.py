@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from flyball.clock import Clock
 from flyball.errors import InvalidInput, NotFound, PermissionDenied
+from flyball.principals import who
 from flyball.refs import Ref, new_id
 from flyball.registry import _people_store as _people
 from flyball.serialization import JsonValue
@@ -65,7 +66,7 @@ class Comments:
             InvalidInput: it says nothing or too much, or the comment it answers is about something else.
             NotFound: a version that it is about, or the comment that it answers, is not there.
         """
-        by, text = _people.person(by), _text(text)
+        by, text = _people.person(who(by)), _text(text)
         with self._database.transaction() as connection:
             about = _about(connection, ref)
             if reply_to and _get(connection, reply_to).ref != about:
@@ -85,7 +86,7 @@ class Comments:
             NotFound: there is no such comment, or it was deleted.
             PermissionDenied: someone else has said it.
         """
-        by, text = _people.person(by), _text(text)
+        by, text = _people.person(who(by)), _text(text)
         with self._database.transaction() as connection:
             found = self._own(connection, comment, by)
             if found.text != text:
@@ -101,7 +102,7 @@ class Comments:
             NotFound: there is no such comment, or it was deleted.
             PermissionDenied: someone else has said it.
         """
-        by = _people.person(by)
+        by = _people.person(who(by))
         with self._database.transaction() as connection:
             found = self._own(connection, comment, by)
             self._change(connection, comment, text="", deleted=self._clock.now())

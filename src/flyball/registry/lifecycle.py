@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from flyball.clock import Clock, parse_time
 from flyball.errors import Conflict, InvalidInput, NotFound
+from flyball.principals import who
 from flyball.refs import Ref
 from flyball.registry import _people_store as _people
 from flyball.registry import _store
@@ -139,7 +140,7 @@ class Lifecycle:
         rows = self._database.rows(query.order_by(*order).limit(max(1, min(limit, 1000))))
         return [Deprecation(**row._mapping) for row in rows]
 
-    @change
+    @change(role="maintainer")
     def deprecate(
         self, ref: str, reason: str, by: str = "", until: datetime | None = None, instead: str = ""
     ) -> Deprecation:
@@ -172,7 +173,7 @@ class Lifecycle:
         assert found is not None
         return found
 
-    @change
+    @change(role="maintainer")
     def undeprecate(self, ref: str, by: str = "", reason: str = "") -> None:
         """Takes that word back; nothing happens if nobody has said it.
 
@@ -185,7 +186,7 @@ class Lifecycle:
             if connection.execute(sa.delete(_people.deprecations).where(_of(_people.deprecations, row))).rowcount:
                 self._tell(connection, "version_undeprecated", row, reason=reason, by=by)
 
-    @change
+    @change(role="maintainer")
     def retire(self, ref: str, reason: str = "", by: str = "", keep_files: bool = False) -> Retirement:
         """Ends a version's life. Its facts stay; files that nothing else refers to are removed.
 
@@ -220,7 +221,7 @@ class Lifecycle:
             raise Conflict(f"Version {row.version} of '{row.model}' was restored at the same time.", hint="Look again.")
         return found
 
-    @change
+    @change(role="maintainer")
     def restore(self, ref: str, by: str = "", reason: str = "") -> ModelVersion:
         """Takes a retirement back: the version is archived, and can be promoted again.
 
@@ -255,7 +256,7 @@ class Lifecycle:
         with self._database.reading() as connection:
             return _former(connection, model)[1]
 
-    @change
+    @change(role="maintainer")
     def replace_holdout(self, ref: str, holdout: str, reason: str, by: str = "") -> None:
         """Puts other held-out rows in the place of a version's; what was measured on the former ones stays as it is.
 
@@ -275,7 +276,7 @@ class Lifecycle:
             connection.execute(changed.values(holdout=holdout, updated=self._clock.now()))
             self._tell(connection, "holdout_replaced", row, reason=reason, by=by)
 
-    @change
+    @change(role="maintainer")
     def rollback(self, model: str, reason: str = "", by: str = "") -> Rollback:
         """Makes the former champion the champion again, in one step.
 
@@ -418,6 +419,7 @@ def _of(table: sa.Table, row: sa.Row[Any]) -> sa.ColumnElement[bool]:
 
 
 def _by(by: str) -> str:
+    by = who(by)
     return _people.person(by) if by else ""
 
 

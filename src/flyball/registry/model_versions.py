@@ -11,6 +11,7 @@ from flyball.clock import Clock
 from flyball.errors import Conflict, InvalidInput
 from flyball.lineage import Lineage
 from flyball.models.package import ModelPackage, no_package
+from flyball.principals import who
 from flyball.refs import Ref, check_name
 from flyball.registry import _store
 from flyball.registry._notices import Notices
@@ -131,7 +132,7 @@ class ModelVersions:
         texts = {"source": source, "logged_model": logged_model, "description": description, "run_link": run_link}
         longest = {"source": 2_000, "logged_model": 128, "run_link": 2_000}
         row |= {what: limits.check_text(text, what, longest.get(what, 100_000)) for what, text in texts.items()}
-        row["user"] = limits.check_text(user, "user", 250)
+        row["user"] = limits.check_text(who(user), "user", 250)
         with self._database.transaction() as connection:
             version = _store.lock_model(connection, model).latest + 1
             connection.execute(sa.insert(_store.versions).values(model=model, version=version, **row))
@@ -184,7 +185,7 @@ class ModelVersions:
             self._tell(connection, "version_updated", model, version, changed=["tags"])
             self._notices.version_tag(connection, model, version, key, None)
 
-    @change
+    @change(role="maintainer")
     def set_mlflow_stage(self, model: str, version: int, stage: str, archive_others: bool = False) -> ModelVersion:
         """Puts a version into one of MLflow's stages. Who answers is not touched by it: that is what aliases say.
 
@@ -220,7 +221,7 @@ class ModelVersions:
             self._tell(connection, "version_updated", model, version, changed=["mlflow_stage"])
             return self._version(connection, model, version)
 
-    @change
+    @change(role="maintainer")
     def delete(self, model: str, version: int) -> None:
         """Deletes a version with its aliases, also the champion, unless something that runs needs it.
 

@@ -161,7 +161,7 @@ class RegisteredModels:
             self._notices.model_tag(connection, name, key, None)
             self._change(connection, name, tags={kept: text for kept, text in (row.tags or {}).items() if kept != key})
 
-    @change
+    @change(role="maintainer")
     def rename(self, name: str, new_name: str) -> RegisteredModel:
         """Gives a model another name; what was said and done under the old one goes along.
 
@@ -189,7 +189,7 @@ class RegisteredModels:
             self._tell(connection, "model_renamed", new_name, former=name)
             return self._get(connection, new_name)
 
-    @change
+    @change(role="maintainer")
     def delete(self, name: str) -> None:
         """Deletes a model with all its versions. Its numbers are not given again under this name.
 

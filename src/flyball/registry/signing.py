@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from flyball.clock import Clock
 from flyball.errors import AlreadyExists, Corrupt, FlyballError, InvalidInput, MissingExtra, NotFound
 from flyball.models.signature import Signature
+from flyball.principals import who
 from flyball.registry import _people_store as _people
 from flyball.registry.keys import EXTRA, check_key_file, key_id, read_public_key
 from flyball.registry.versions import ModelVersion
@@ -96,6 +97,7 @@ class Signatures:
             InvalidInput: the bundle or the key is none, or the bundle names another key.
             NotFound: there is no such version, or the bundle is not kept.
         """
+        by = who(by)
         by = _people.person(by) if by else ""
         key = key_id(public_key)
         if self._blobs.size(check_digest(signature)) > _LONGEST_SIGNATURE:

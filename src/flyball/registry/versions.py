@@ -14,6 +14,7 @@ from flyball.errors import Conflict, InvalidInput, NotFound
 from flyball.evaluation.scores import Evaluation
 from flyball.lineage import Lineage
 from flyball.models.package import ModelPackage
+from flyball.principals import acting
 from flyball.refs import Ref, check_alias, check_model_name, check_name
 from flyball.registry import _store
 from flyball.registry._notices import Notices
@@ -33,6 +34,7 @@ Stage = Literal["candidate", "champion", "challenger", "archived", "retired"]
 VersionStatus = Literal["ready", "pending", "failed"]
 MlflowStage = Literal["None", "Staging", "Production", "Archived"]
 CHAMPION: Final = "champion"
+_ANSWERING: Final = frozenset({CHAMPION, "challenger", "retired"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +268,7 @@ class Registry:
         reason = _kept(reason)
         if check_alias(alias).lower() == "latest":
             raise InvalidInput("'latest' always is the newest version.", hint="Choose another alias.")
+        _check_may_move(alias)
         with self._database.transaction() as connection:
             _store.lock_model(connection, model)
             row = _store.version_row(connection, model, version)
@@ -296,6 +299,7 @@ class Registry:
             _store.lock_model(connection, model)
             if alias == "latest":
                 raise InvalidInput("'latest' always is the newest version.", hint="It cannot be removed.")
+            _check_may_move(alias)
             version = _store.resolve(connection, Ref(kind="models", name=model, alias=alias))
             if alias == CHAMPION:
                 self._stage(connection, _store.version_row(connection, model, version), "archived", reason)
@@ -313,6 +317,7 @@ class Registry:
         with self._database.transaction() as connection:
             _store.lock_model(connection, model)
             row = _store.version_row(connection, model, version)
+            _check_may_move(stage, row.stage)
             if stage != "retired":
                 _refuse_retired(row)
             if stage == CHAMPION:
@@ -323,7 +328,7 @@ class Registry:
                     self._move_alias(connection, model, CHAMPION, None, reason)
             return self._version(connection, _store.version_row(connection, model, version))
 
-    @change
+    @change(role="maintainer")
     def promote(self, model: str, version: int, reason: str = "") -> ModelVersion:
         """Makes a version the champion; the former one is archived in the same moment.
 
@@ -339,6 +344,8 @@ class Registry:
         Raises:
             NotFound: there is no such version.
         """
+        if acting().kind != "worker":  # which judges what it has trained
+            acting().need("maintainer", "to say what the gates found")
         held = [decision.gate for decision in verdict.decisions if not decision.passed]
         with self._database.transaction() as connection:
             row = self._change(connection, model, version, verdict=verdict)
@@ -364,7 +371,7 @@ class Registry:
             self._tell(connection, "version_updated", model, version, changed=sorted(values))
             return self._version(connection, row)
 
-    @change
+    @change(role="maintainer")
     def delete_version(self, model: str, version: int) -> None:
         """Deletes a version with its aliases; its number is not given again and its lineage stays.
 
@@ -491,6 +498,13 @@ def models_of(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[Re
     for (model, version), names in _store.aliases_of_many(connection, list(aliases)).items():
         aliases[model] |= dict.fromkeys(names, version)
     return [RegisteredModel(**{**row._mapping, "tags": row.tags or {}}, aliases=aliases[row.name]) for row in rows]
+
+
+def _check_may_move(*places: str) -> None:
+    """Makes sure that who acts may say which version answers."""
+    for place in places:
+        if place in _ANSWERING:
+            acting().need("maintainer", f"to decide on the {place} of a model")
 
 
 def _kept(reason: str) -> str:

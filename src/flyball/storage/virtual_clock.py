@@ -54,7 +54,7 @@ class VirtualClock:
         """Whether the virtual time was ever set; before, the machine's own time is what counts."""
         return self._database.row(sa.select(virtual_time.c.id)) is not None
 
-    @change
+    @change(role="maintainer")
     def set(self, moment: str) -> datetime:
         """Moves the time on; it never goes back.
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from flyball.clock import Clock, parse_time
 from flyball.errors import Conflict
+from flyball.principals import who
 from flyball.refs import Ref, check_name, new_id
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
@@ -122,7 +123,7 @@ class Tracking(RunReads):
             parent=parent,
             code=code,
             environment=environment,
-            user=user,
+            user=who(user),
             started=now if started is None else parse_time(started),
             heartbeats=heartbeats,
         )
@@ -320,7 +321,7 @@ class Tracking(RunReads):
         if notes is not None:
             values["notes"] = limits.check_text(notes, "notes", 100_000)
         if user is not None:
-            values["user"] = limits.check_text(user, "user", limits.KEY_LENGTH)
+            values["user"] = limits.check_text(who(user), "user", limits.KEY_LENGTH)
         if ended is not None:
             values["ended"] = parse_time(ended)
         with self._database.transaction() as connection:

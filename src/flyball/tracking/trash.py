@@ -158,7 +158,7 @@ class Trash:
             self._tell(connection, what, fit)
         return fit, found
 
-    @change
+    @change(role="maintainer")
     def gc(self, older_than_days: float = 30.0, dry_run: bool = True, grace_days: float = 7.0) -> GcReport:
         """Removes for good what lies in the trash for long, and the bytes that nothing refers to any more.
 

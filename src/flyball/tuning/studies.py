@@ -73,7 +73,7 @@ class Studies:
         study: Study = row.study
         return study
 
-    @change
+    @change(role="maintainer")
     def delete(self, name: str) -> None:
         """Removes a study with its trials; the runs stay."""
         self.get(name)
