@@ -7,6 +7,7 @@ import { useId, useState, type KeyboardEvent } from "react";
 import { go, href, hrefOfRef } from "../address";
 import { ask, useAsked } from "../api/client";
 import { short } from "../format";
+import { addressOfProject, here } from "./project";
 import { ROOMS } from "./Shell";
 
 interface Found {
@@ -25,11 +26,16 @@ export default function Search({ onClose }: { onClose: () => void }) {
   const list = useId();
   const things = useAsked({ ...ask("catalog/search", { words: asked, limit: 12 }), staleTime: 5000 });
   const runs = useAsked(ask("run_search/search", { filter: `attributes.name ILIKE '${like(asked)}' AND attributes.parent = ''`, limit: 6 }, asked.length > 1));
-  const found = findings(words, things.data ?? [], asked.length > 1 ? runs.data?.runs ?? [] : []);
+  const { project } = here();
+  const projects = useAsked({ ...ask("projects/list", {}), staleTime: 300_000 });
+  const over = useAsked({ ...ask("projects/search", { words: asked, limit: 6 }, asked.length > 1 && (projects.data?.length ?? 0) > 1), staleTime: 5000 });
+  const elsewhere = asked.length > 1 ? (over.data ?? []).filter((one) => one.project !== project) : [];
+  const found = [...findings(words, things.data ?? [], asked.length > 1 ? runs.data?.runs ?? [] : []), ...elsewhere.map(ofProject)].filter((one) => one.to !== "");
   const choose = (one: Found | undefined) => {
     if (!one) return;
     onClose();
-    go(one.to);
+    if (one.to.startsWith("#")) go(one.to);
+    else window.location.assign(one.to);
   };
   const pressed = (event: KeyboardEvent) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -56,6 +62,12 @@ export default function Search({ onClose }: { onClose: () => void }) {
       </div>
     </Modal>
   );
+}
+
+/** A finding in another project, whose page stands at another address. */
+function ofProject(one: { project: string; ref: string; kind: string; title: string; note: string }): Found {
+  const place = hrefOfRef(one.ref);
+  return { to: place && `${addressOfProject(one.project)}${place}`, kind: one.kind.replace(/s$/, ""), name: one.title, note: `in ${one.project === "default" ? "the workspace itself" : one.project}` };
 }
 
 function findings(words: string, things: { ref: string; kind: string; title: string; description: string; columns: string[] }[], runs: { id: string; name: string; experiment: string; state: string }[]): Found[] {
