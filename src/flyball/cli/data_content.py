@@ -195,4 +195,25 @@ def watch(workspace: Any, names: tuple[str, ...], every: str, once: bool, as_jso
         time.sleep(1)
 
 
-COMMANDS = (diff, checkout, verify, watch)
+@click.command()
+@click.argument("name")
+@click.option("--version", default="", help="Branch, tag, id, or the beginning of one; the latest by default.")
+@click.option("--offset", default=0, show_default=True, help="How many rows to pass over.")
+@click.option("--limit", default=20, show_default=True, help="How many rows to show.")
+@click.option("--order", default="", metavar="COLUMN", help="Order by it; -COLUMN for the greatest first.")
+@click.option("--column", default="", help="Only rows that have --contains in this column.")
+@click.option("--contains", default="", help="A text, whatever its case.")
+@workspace_options
+def rows(
+    workspace: Any, name: str, version: str, offset: int, limit: int, order: str, column: str, contains: str, as_json: bool
+) -> None:  # fmt: skip
+    """Show rows of the dataset NAME, personal data masked."""
+    found = workspace.rows.of_snapshot(name, version, offset, limit, order, column, contains)
+    if as_json:
+        print_json(found)
+        return
+    print_table([each.name for each in found.columns], found.rows, empty="No row fits.")
+    click.echo(f"{found.total:,} rows", err=True)
+
+
+COMMANDS = (diff, checkout, verify, watch, rows)
