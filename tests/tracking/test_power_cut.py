@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import array
-import fcntl
 import os
 import signal
 import subprocess
@@ -15,9 +13,8 @@ import pytest
 
 from flyball.tracking import records
 from flyball.tracking.spool import processes, take
+from tests.servers.disk import Disk
 
-_SHUTDOWN = 0x8004587D  # FS_IOC_SHUTDOWN
-_WITHOUT_FLUSH = 2
 WORK = """
 import flyball as fb
 
@@ -28,32 +25,6 @@ with fb.run("cut", durable=True, offline=True):
 """
 
 
-class Disk:
-    """An ext4 file system in a file."""
-
-    def __init__(self, image: Path, place: Path) -> None:
-        self.place = place
-        self._image = image
-        place.mkdir()
-        with image.open("wb") as file:
-            file.truncate(64 << 20)
-        subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True, capture_output=True)
-
-    def mount(self) -> None:
-        subprocess.run(["mount", "-o", "loop", self._image, self.place], check=True, capture_output=True)
-
-    def unmount(self) -> None:
-        subprocess.run(["umount", self.place], check=True, capture_output=True)
-
-    def cut_power(self) -> None:
-        """From here on nothing reaches the disk, not even what the journal holds."""
-        descriptor = os.open(self.place, os.O_RDONLY)
-        try:
-            fcntl.ioctl(descriptor, _SHUTDOWN, array.array("I", [_WITHOUT_FLUSH]))
-        finally:
-            os.close(descriptor)
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
     try:
@@ -62,7 +33,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"a file system of one's own needs root: {error}")
     yield made
-    subprocess.run(["umount", "-l", made.place], check=False, capture_output=True)
+    made.remove()
 
 
 def test_durable_calls_survive_a_power_cut(disk: Disk) -> None:
