@@ -1597,6 +1597,19 @@ export interface RolloutSpec {
   only_if_better: boolean;
 }
 
+export interface RowColumn {
+  name: string;
+  kind: string;
+  masked: string;
+}
+
+export interface RowPage {
+  columns: RowColumn[];
+  rows: unknown[][];
+  total: number;
+  offset: number;
+}
+
 export interface RowSample {
   hashes: number[];
   counts: number[];
@@ -1746,6 +1759,15 @@ export interface Search {
   best: number | null;
   error: string;
   result: Result | null;
+}
+
+export interface SecretInfo {
+  name: string;
+  version: number;
+  key: string;
+  by: string;
+  created: string;
+  changed: string;
 }
 
 export interface SectionScore {
@@ -2321,6 +2343,8 @@ export interface Reads {
   "registry/get_version": { takes: { ref: string }; gives: ModelVersion };
   "registry/list_models": { takes: { limit?: number; after?: string }; gives: RegisteredModel[] };
   "registry/list_versions": { takes: { model: string; limit?: number; before?: number }; gives: ModelVersion[] };
+  "rows/of_file": { takes: { digest: string; name: string; offset?: number; limit?: number; order_by?: string; column?: string; contains?: string }; gives: RowPage };
+  "rows/of_snapshot": { takes: { dataset: string; snapshot?: string; offset?: number; limit?: number; order_by?: string; column?: string; contains?: string }; gives: RowPage };
   "run_inputs/get": { takes: { runs: string[] }; gives: InputsOfRun[] };
   "run_inputs/list_datasets": { takes: { experiments: string[]; limit?: number }; gives: DatasetSummary[] };
   "run_search/columns": { takes: { experiments?: string[] | null; deleted?: "active" | "all" | "deleted" }; gives: RunColumns };
@@ -2336,6 +2360,7 @@ export interface Reads {
   "scorers/get": { takes: { experiment: string; name: string; version?: number | null }; gives: Scorer };
   "scorers/list": { takes: { experiments: string[] }; gives: Scorer[] };
   "scorers/versions": { takes: { experiment: string; name: string }; gives: Scorer[] };
+  "secrets/list": { takes: Record<string, never>; gives: SecretInfo[] };
   "signatures/list": { takes: { ref: string }; gives: VersionSignature[] };
   "simulations/schedule": { takes: { loop?: string; count?: number }; gives: Planned[] };
   "simulations/search": { takes: { name: string; cooldowns?: string[] | null; metric?: string }; gives: LoopsCandidate[] };
@@ -2559,6 +2584,9 @@ export interface Posts {
   "saved_views/save": { takes: { name: string; filter?: string; order_by?: string[] | null; columns?: string[] | null; kind?: "experiments" | "runs"; experiments?: string[] | null }; gives: SavedView };
   "scorers/delete": { takes: { experiment: string; name: string; version?: number | null }; gives: null };
   "scorers/register": { takes: { experiment: string; name: string; definition: string }; gives: Scorer };
+  "secrets/delete": { takes: { name: string }; gives: null };
+  "secrets/rotate_key": { takes: Record<string, never>; gives: number };
+  "secrets/set": { takes: { name: string; value: string }; gives: SecretInfo };
   "signatures/record": { takes: { ref: string; signature: string; described: string; public_key: string; by?: string }; gives: VersionSignature };
   "step_cache/claim": { takes: { key: string; run: string }; gives: boolean };
   "step_cache/forget": { takes: { step?: string; pipeline?: string; key?: string }; gives: number };

@@ -8,6 +8,8 @@ import { Act } from "../../parts/act";
 import { Code, Empty, Facts, Fault, Figure, Head, Link, Loaded, Panel, Ref, State, Twin, Waiting, When } from "../../parts/basics";
 import { Table } from "../../parts/table";
 import { Talk } from "../../parts/talk";
+import { Rows } from "../../parts/rows";
+import { Clean, useErrand } from "./Clean";
 import { boxesOf } from "./lineage";
 import { Profile } from "./Profile";
 import { SnapshotDiff } from "./SnapshotDiff";
@@ -33,7 +35,7 @@ export function DatasetPage({ name, snapshot }: { name: string; snapshot: string
             </div>
           ) : null}
           <Tabs value={view.tab} onChange={(tab) => setView({ tab: tab ?? "snapshots" })} keepMounted={false} className="tabs">
-            <Tabs.List>{[["snapshots", "Snapshots"], ["columns", "Columns"], ["profile", "Profile"], ["checks", "Checks"], ["diff", "Diff"], ["lineage", "Lineage"], ["clean", "Clean"]].map(([key, title]) => <Tabs.Tab key={key} value={key!}>{title}</Tabs.Tab>)}</Tabs.List>
+            <Tabs.List>{[["snapshots", "Snapshots"], ["rows", "Rows"], ["columns", "Columns"], ["profile", "Profile"], ["checks", "Checks"], ["diff", "Diff"], ["lineage", "Lineage"], ["clean", "Clean"]].map(([key, title]) => <Tabs.Tab key={key} value={key!}>{title}</Tabs.Tab>)}</Tabs.List>
             <div className="tab">
               <Tabs.Panel value="snapshots"><div className="grid"><div className="c8 stack"><Snapshots of={snapshots} name={name} refs={refs} /><Talk about={`datasets:/${name}`} /></div><div className="c4"><Panel title="Facts"><About entry={entry} facts={{ source: found.source || found.query, key: found.key, time: found.time, label: found.label, "label is known at": found.label_time }} /></Panel></div></div></Tabs.Panel>
               <Tabs.Panel value="columns"><Panel><Columns of={shown} entry={entry} /></Panel></Tabs.Panel>
@@ -41,7 +43,8 @@ export function DatasetPage({ name, snapshot }: { name: string; snapshot: string
               <Tabs.Panel value="checks"><Panel title="Reports">{reports.length ? <Reports of={reports} /> : <Empty command={`flyball data suggest ${name}\nflyball data check ${name}`}>It was not checked yet. Checks can be proposed from its profile:</Empty>}</Panel></Tabs.Panel>
               <Tabs.Panel value="diff">{shown ? <SnapshotDiff name={name} snapshots={snapshots} now={shown} before={view.with || shown.parent} onChange={(id) => setView({ with: id })} /> : null}</Tabs.Panel>
               <Tabs.Panel value="lineage"><Lineage name={name} snapshot={shown} /></Tabs.Panel>
-              <Tabs.Panel value="clean"><Panel title="What is wrong with it, and the line that mends it"><Empty command={`flyball data clean ${name}`}>Duplicates, missing values, spellings, types, leaks and label errors are looked for where the data is, and each finding comes with the line of code that mends it:</Empty></Panel></Tabs.Panel>
+              <Tabs.Panel value="rows">{shown ? <Panel>{shown.schema ? <Rows key={shown.id} dataset={name} snapshot={shown.id} /> : <Empty command={`flyball data checkout ${name}@${short(shown.id)} FOLDER`}>It is a folder of files, no table:</Empty>}<Twin>{`flyball data rows ${name} --version ${short(shown.id)}`}</Twin></Panel> : null}</Tabs.Panel>
+              <Tabs.Panel value="clean">{shown ? <Clean name={name} of={shown} /> : null}</Tabs.Panel>
             </div>
           </Tabs>
           <Twin>{`flyball data history ${name}`}</Twin>
@@ -83,8 +86,19 @@ function Columns({ of, entry }: { of: Snapshot | undefined; entry: CatalogEntry 
 export function Profiled({ name, of }: { name: string; of: Snapshot }) {
   const { data, error } = useAsked(ask("quality/get_profile", { dataset: name, snapshot: of.id }));
   if (data) return <Profile of={data} />;
-  if (error instanceof ApiError && error.code === "not_found") return <Panel><Empty command={`flyball data profile ${name}@${short(of.id)}`}>There is no profile of this snapshot. Reading it happens where the data is:</Empty></Panel>;
+  if (error instanceof ApiError && error.code === "not_found") return <Unprofiled name={name} of={of} />;
   return error ? <Fault of={error} /> : <Waiting />;
+}
+
+function Unprofiled({ name, of }: { name: string; of: Snapshot }) {
+  const { newest, isOpen } = useErrand("profile", name, of.id);
+  return (
+    <Panel>
+      {isOpen ? <Waiting /> : <Empty command={`flyball data profile ${name}@${short(of.id)}`}>There is no profile of this snapshot. A worker makes it, or:</Empty>}
+      {newest?.state === "failed" ? <Fault of={new Error(newest.error)} /> : null}
+      {isOpen ? null : <Act verb="errands/profile" takes={{ dataset: name, snapshot: of.id }} twin={`flyball errands profile ${name}`}>Profile it</Act>}
+    </Panel>
+  );
 }
 
 function Reports({ of }: { of: import("../../api/types").QualityReport[] }) {

@@ -1,11 +1,12 @@
 // What a run left behind, shown as what it is. HTML stands in a frame that is fenced off from the page.
 
 import { Button, Text } from "@mantine/core";
-import { useView } from "../../address";
-import { useAsked, type Asked } from "../../api/client";
+import { href, useView } from "../../address";
+import { ask, useAsked, type Asked } from "../../api/client";
 import type { TrackingArtifact } from "../../api/types";
 import { bytes, plain } from "../../format";
-import { Empty, Fault, Waiting } from "../../parts/basics";
+import { Code, Command, Empty, Facts, Fault, Link, Waiting } from "../../parts/basics";
+import { Rows as Paged } from "../../parts/rows";
 import { Table } from "../../parts/table";
 import { rowsOf, shownAs, type TableOfText } from "./artifact";
 
@@ -35,9 +36,23 @@ function Shown({ of }: { of: TrackingArtifact }) {
   if (how === "audio") return <audio controls src={address} aria-label={of.name} />;
   if (how === "video") return <video controls src={address} aria-label={of.name} className="shown-image" />;
   if (how === "html") return <iframe src={address} title={of.name} sandbox="allow-scripts" className="shown-html" />;
+  if (how === "rows" || (how === "table" && of.size > MOST_TEXT)) return <Paged digest={of.digest} name={of.name} />;
+  if (how === "model") return <Model of={of} />;
   if (how === "bytes") return <Text size="sm" c="dimmed">{of.kind || "file"}, {bytes(of.size)}: nothing that a browser shows.</Text>;
   if (of.size > MOST_TEXT) return <Text size="sm" c="dimmed">{bytes(of.size)} are much for a page; it can be downloaded.</Text>;
   return <TextOf digest={of.digest} how={how} />;
+}
+
+/** A model is never loaded here: what is known of it is told, and the way to it. */
+function Model({ of }: { of: TrackingArtifact }) {
+  const made = useAsked(ask("registry/find_by_run", { run: of.run })).data ?? [];
+  return (
+    <>
+      <Facts of={{ kind: of.kind || "model", size: bytes(of.size), digest: <Code>{of.digest}</Code>, "registered as": made.length ? made.map((one) => <div key={`${one.model} ${one.version}`}><Link to={href(["models", one.model, one.version])}>{one.model} version {one.version}</Link>: signature, evaluation, a form to try it</div>) : "no version of a model" }} />
+      <Text size="sm" c="dimmed" mt="sm" mb={4}>It is loaded where it is used, and never by this page or its server:</Text>
+      <Command>{`flyball runs download ${of.run} ${of.name}`}</Command>
+    </>
+  );
 }
 
 const askText = (digest: string): Asked<string> => ({

@@ -1,15 +1,17 @@
 // How an artifact is shown, and tables out of what was kept as text.
 
-export type How = "image" | "audio" | "video" | "html" | "table" | "json" | "text" | "bytes";
+export type How = "image" | "audio" | "video" | "html" | "table" | "rows" | "model" | "json" | "text" | "bytes";
 
 const BY_ENDING: [RegExp, How][] = [
-  [/\.(png|jpe?g|gif|webp|svg|bmp)$/i, "image"], [/\.(wav|mp3|ogg|flac)$/i, "audio"], [/\.(mp4|webm)$/i, "video"], [/\.html?$/i, "html"], [/\.(csv|tsv)$/i, "table"], [/\.json$/i, "json"],
+  [/\.(png|jpe?g|gif|webp|svg|bmp)$/i, "image"], [/\.(wav|mp3|ogg|flac)$/i, "audio"], [/\.(mp4|webm)$/i, "video"], [/\.html?$/i, "html"], [/\.(csv|tsv)$/i, "table"], [/\.(parquet|arrow|feather)$/i, "rows"], [/\.(skops|onnx|pkl|joblib|safetensors|ubj|cbm|pt|pth|h5|keras)$/i, "model"], [/\.json$/i, "json"],
   [/\.(txt|log|md|ya?ml|toml|ini|cfg|py|sql|sh|jsonl|xml|diff)$/i, "text"],
 ];
 
 export function shownAs(name: string, kind: string): How {
   const found = BY_ENDING.find(([ending]) => ending.test(name));
   if (found) return found[1];
+  if (kind === "table" || kind === "arrow") return "rows";
+  if (kind === "model" || kind === "pickle") return "model";
   return kind === "text" || kind === "log" || kind === "noun" || /(^|\/)(log|stdout|stderr)$/.test(name) ? "text" : "bytes";
 }
 
