@@ -287,8 +287,6 @@ def _refusal(error: FlyballError, path: str) -> Response:
     if error.code == "login_needed":
         # Not Basic: browsers would ask for a name and a password by themselves.
         response.headers["www-authenticate"] = 'Bearer realm="flyball"'
-    if "retry_after" in error.facts:
-        response.headers["retry-after"] = str(error.facts["retry_after"])
     return response
 
 

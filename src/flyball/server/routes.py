@@ -54,7 +54,9 @@ def verb_routes(workspace: Workspace) -> list[Route]:
 
 def error_response(error: FlyballError) -> Response:
     """The error as JSON, with the HTTP status of its code."""
-    return Response(to_json(error_to_plain(error)), STATUS.get(error.code, 500), media_type="application/json")
+    # Who has asked too much is told in the usual place, too, when to ask again.
+    headers = {"retry-after": str(error.facts["retry_after"])} if "retry_after" in error.facts else None
+    return Response(to_json(error_to_plain(error)), STATUS.get(error.code, 500), headers, media_type="application/json")
 
 
 def json_response(value: object, status: int = 200) -> Response:
