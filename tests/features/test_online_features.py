@@ -100,6 +100,19 @@ def test_the_latest_values_are_read_by_key(room: Room) -> None:
     assert room.online.get(["v"], [{"key": "a"}], at="2025-12-31T22:30:00Z").missing == [{"v": "future"}]
 
 
+def test_what_is_served_is_seen_as_rows_and_as_a_profile(room: Room) -> None:
+    room.rows(pa.table({"key": ["a", "b", "c"], "at": at(0, 1, 2), "level": [1.0, 2.0, 6.0]}))
+    room.features.declare(a_view())
+    with pytest.raises(InvalidInput, match="Nothing is served"):
+        room.online.statistics("v")
+    room.materialize()
+    page = room.online.values("v", limit=2)
+    assert (page.total, len(page.rows)) == (3, 2)
+    assert room.online.values("v", column="key", contains="B").total == 1
+    profile = room.online.statistics("v")
+    assert (profile.rows, profile.column("level").mean) == (3, 3.0)
+
+
 def test_materialising_again_writes_only_what_has_come(room: Room) -> None:
     room.features.declare(a_view())
     room.rows(pa.table({"key": ["a", "b"], "since": at(-2, 1), "x": [1, 2]}))

@@ -419,3 +419,30 @@ def _origin(view: Any) -> str:
 
 def _values(view: Any) -> object:
     return [made.name for made in view.windows] or view.columns or "all"
+
+
+@features.command()
+@click.argument("view")
+@click.option("--limit", default=20, show_default=True, help="How many things to show.")
+@click.option("--column", default="", help="Only rows that have --contains in this column.")
+@click.option("--contains", default="", help="A text, whatever its case.")
+@click.option("--statistics", is_flag=True, help="How the values are spread, instead of the values.")
+@workspace_options
+def values(
+    workspace: Any, view: str, limit: int, column: str, contains: str, statistics: bool, as_json: bool
+) -> None:  # fmt: skip
+    """Show what is served of VIEW now, personal data masked."""
+    if statistics:
+        profile = workspace.features_online.statistics(view)
+        if as_json:
+            print_json(profile)
+            return
+        rows = [[c.column, c.type, c.missing, c.distinct, c.minimum, c.mean, c.maximum] for c in profile.columns]
+        print_table(["column", "type", "missing", "distinct", "least", "mean", "most"], rows)
+        return
+    found = workspace.features_online.values(view, limit, column, contains)
+    if as_json:
+        print_json(found)
+        return
+    print_table([each.name for each in found.columns], found.rows, empty="Nothing is served.")
+    click.echo(f"{found.total:,} rows", err=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +11,11 @@ from flyball.clock import Clock
 from flyball.data import _sql
 from flyball.data._files import read_file
 from flyball.data.arrow import require_arrow
-from flyball.data.assess import first_rows
 from flyball.data.datasets import Data
 from flyball.data.pii import PiiFlag, find_pii, masked
 from flyball.data.quality import Quality, said_of, snapshot_source
 from flyball.data.scan import Scan
-from flyball.errors import InvalidInput, did_you_mean
+from flyball.errors import InvalidInput, NotFound, did_you_mean
 from flyball.serialization import JsonValue
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
@@ -25,6 +24,8 @@ from flyball.verbs import read
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from flyball.data.manifest import Snapshot
 
 _MOST = 1000
 _MOST_BYTES = 64 << 20
@@ -92,10 +93,17 @@ class Rows:
         found = self._data.get_snapshot(dataset, snapshot) if snapshot else self._data.get_snapshot(dataset)
         if found.schema is None:
             raise InvalidInput(f"{dataset}/{found.id[:12]} is a folder of files, no table.")
-        declared, cleared = said_of(self._quality.pii_classes(dataset))
-        source = snapshot_source(self._blobs, found)
-        flags = find_pii(first_rows(source, _LOOKED_AT), declared=declared, cleared=cleared)
-        return _page(source, flags, offset, limit, order_by, column, contains)
+        with Scan(snapshot_source(self._blobs, found)) as scan:
+            flags = self._flags(scan, found)
+            return page_of(scan, flags, offset, limit, order_by, column, contains)
+
+    def _flags(self, scan: Scan, snapshot: Snapshot) -> Sequence[PiiFlag]:
+        """Which columns hold personal data: as its profile knows, or as its first rows show."""
+        try:
+            return self._quality.get_profile(snapshot.dataset, snapshot.id).flags
+        except NotFound:
+            declared, cleared = said_of(self._quality.pii_classes(snapshot.dataset))
+            return find_pii(_head(scan), declared=declared, cleared=cleared)
 
     @read
     def of_file(
@@ -117,8 +125,12 @@ class Rows:
             NotFound: there are no such bytes.
             InvalidInput: it is no table, or has no such column.
         """
-        source = _source(self._blobs.path(digest), name)
-        return _page(source, find_pii(first_rows(source, _LOOKED_AT)), offset, limit, order_by, column, contains)
+        with Scan(_source(self._blobs.path(digest), name)) as scan:
+            return page_of(scan, find_pii(_head(scan)), offset, limit, order_by, column, contains)
+
+
+def _head(scan: Scan) -> pa.Table:
+    return scan.arrow(_sql.select("*", f"LIMIT {_LOOKED_AT}"))
 
 
 def _source(path: Path, name: str) -> Any:
@@ -141,26 +153,35 @@ def _source(path: Path, name: str) -> Any:
     return read_file(path, form, f"'{name}'", None)  # type: ignore[arg-type]  # the table above holds formats
 
 
-def _page(
-    source: Any, flags: tuple[PiiFlag, ...] | list[PiiFlag], offset: int, limit: int, order_by: str, column: str,
-    contains: str,
-) -> RowPage:  # fmt: skip
+def page_of(
+    scan: Scan,
+    flags: Iterable[PiiFlag] = (),
+    offset: int = 0,
+    limit: int = 100,
+    order_by: str = "",
+    column: str = "",
+    contains: str = "",
+) -> RowPage:
+    """A page of what is scanned; see `Rows.of_snapshot`.
+
+    Raises:
+        InvalidInput: there is no such page or column.
+    """
     if not 1 <= limit <= _MOST or offset < 0:
         raise InvalidInput(f"{limit} rows from {offset} on cannot be given.", hint=f"Ask for 1 to {_MOST}.")
     hidden = {flag.column: flag.kind for flag in flags}
-    with Scan(source) as scan:
-        where = f"WHERE {_condition(scan, hidden, column, contains)}" if column and contains else ""
-        order = ""
-        if order_by:
-            name = order_by.removeprefix("-")
-            way = "DESC" if order_by.startswith("-") else "ASC"
-            order = f"ORDER BY {scan.ref(_known(scan, hidden, name))} {way} NULLS LAST"
-        total = scan.query(_sql.select("count(*)", where))[0][0] if where else scan.num_rows
-        table = scan.arrow(_sql.select("*", f"{where} {order} LIMIT {limit} OFFSET {offset}"))
-        columns = tuple(
-            RowColumn(name=field.name, kind=str(field.type), masked=hidden.get(field.name, ""))
-            for field in scan.arrow_schema
-        )
+    where = f"WHERE {_condition(scan, hidden, column, contains)}" if column and contains else ""
+    order = ""
+    if order_by:
+        name = order_by.removeprefix("-")
+        way = "DESC" if order_by.startswith("-") else "ASC"
+        order = f"ORDER BY {scan.ref(_known(scan, hidden, name))} {way} NULLS LAST"
+    total = scan.query(_sql.select("count(*)", where))[0][0] if where else scan.num_rows
+    table = scan.arrow(_sql.select("*", f"{where} {order} LIMIT {limit} OFFSET {offset}"))
+    columns = tuple(
+        RowColumn(name=field.name, kind=str(field.type), masked=hidden.get(field.name, ""))
+        for field in scan.arrow_schema
+    )
     return RowPage(columns=columns, rows=_plain(masked(table, flags)), total=int(total), offset=offset)
 
 

@@ -10,6 +10,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from flyball.clock import Clock, parse_time
+from flyball.data.pii import find_pii
+from flyball.data.profile import TableProfile
+from flyball.data.profile_table import profile_table
+from flyball.data.rows import RowPage, page_of
+from flyball.data.scan import Scan
 from flyball.data.table import as_moments
 from flyball.errors import InvalidInput, ServerUnreachable
 from flyball.features.definition import FeatureView
@@ -216,6 +221,36 @@ class OnlineFeatures:
             held = (plan, OnlineReader(self.store, plan, now=lambda: microseconds(self._clock.now())))
             self._readers = {**self._readers, names: held} if len(self._readers) < 100 else {names: held}
         return held[1]
+
+    @read
+    def values(self, view: str, limit: int = 100, column: str = "", contains: str = "") -> RowPage:
+        """What is served of a view now, with personal data masked.
+
+        Args:
+            limit: At most this many rows, up to 1000.
+            column: Only rows that have `contains` in this column.
+            contains: A text, whatever its case.
+
+        Raises:
+            NotFound: there is no such view.
+            InvalidInput: there is no such column.
+        """
+        table = self.current_values(view)
+        with Scan(table) as scan:
+            return page_of(scan, find_pii(table), limit=limit, column=column, contains=contains)
+
+    @read
+    def statistics(self, view: str) -> TableProfile:
+        """How the values are spread that are served of a view now, column by column.
+
+        Raises:
+            NotFound: there is no such view.
+            InvalidInput: nothing is served of it.
+        """
+        table = self.current_values(view)
+        if not table.num_rows:
+            raise InvalidInput(f"Nothing is served of '{view}' yet.", hint=f"flyball features materialize {view}")
+        return profile_table(table)
 
     @read
     def freshness(self, view: str) -> Freshness:
