@@ -228,23 +228,21 @@ def check(settings: Settings, acknowledged: list[dict[str, Any]], *, are_all_dea
             f"the run {run.id} is half there" for run in runs.values() if run.params != {"a": 1, "b": 2, "c": run.name}
         ]
         wrong += [f"the run {run.id} is a zombie" for run in runs.values() if are_all_dead and run.state == "running"]
-        wrong += [f"the end of {one['run']} is lost" for one in of["finished"] if runs[one["run"]].state != "finished"]
+        wrong += [
+            f"the end of {one['run']} is lost"
+            for one in of["finished"]
+            if one["run"] in runs and runs[one["run"]].state != "finished"
+        ]
         steps: dict[str, list[int]] = {}
         for one_point in of["point"]:
             steps.setdefault(one_point["run"], []).append(one_point["step"])
         for run, known in steps.items():
+            if run not in runs:
+                continue
             there = [point.step for point in workspace.tracking.metric_history(run, "loss")]
             wrong += [f"a point of {run} is lost: {step}" for step in known if step not in there]
             wrong += [f"a point of {run} is doubled" for _ in range(len(there) - len(set(there)))]
-        for one_file in of["file"]:
-            wrong += (
-                [] if workspace.tracking.list_artifacts(one_file["run"]) else [f"the file of {one_file['run']} is lost"]
-            )
-        for run in runs:
-            for artifact in workspace.tracking.list_artifacts(run):
-                wrong += [] if workspace.blobs.has(artifact.digest) else [f"the bytes of {run} are lost"]
-                if workspace.blobs.has(artifact.digest):
-                    workspace.blobs.get(artifact.digest)  # raises where they are damaged
+        wrong += _of_files(workspace, set(runs), [one["run"] for one in of["file"]])
         versions = {}
         with workspace.database.reading() as connection:
             rows = connection.exec_driver_sql("SELECT version, tags FROM model_versions WHERE model = 'killed'").all()
@@ -265,6 +263,20 @@ def check(settings: Settings, acknowledged: list[dict[str, Any]], *, are_all_dea
     failures = sorted({one["what"] for one in acknowledged if one["k"] == "failed"})
     counted = {kind: len(items) for kind, items in of.items()}
     return {"acknowledged": counted, "logged_predictions": logged, "wrong": wrong[:50], "failures": failures[:20]}
+
+
+def _of_files(workspace: Workspace, runs: set[str], known: list[str]) -> list[str]:
+    """What is wrong with the files of runs."""
+    wrong = [
+        f"the file of {run} is lost" for run in known if run in runs and not workspace.tracking.list_artifacts(run)
+    ]
+    for run in runs:
+        for artifact in workspace.tracking.list_artifacts(run):
+            if workspace.blobs.has(artifact.digest):
+                workspace.blobs.get(artifact.digest)  # raises where they are damaged
+            else:
+                wrong.append(f"the bytes of {run} are lost")
+    return wrong
 
 
 def _publish(workspace: Workspace, package: ModelPackage, generation: int) -> None:

@@ -73,6 +73,9 @@ _CODES = {
     "not_found": "RESOURCE_DOES_NOT_EXIST",
     "overloaded": "REQUEST_LIMIT_EXCEEDED",
     "permission_denied": "PERMISSION_DENIED",
+    "no_space": "TEMPORARILY_UNAVAILABLE",
+    "server_unreachable": "TEMPORARILY_UNAVAILABLE",
+    "storage_failed": "TEMPORARILY_UNAVAILABLE",
     "timed_out": "DEADLINE_EXCEEDED",
     "corrupt": "DATA_LOSS",
 }
