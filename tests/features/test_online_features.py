@@ -101,7 +101,7 @@ def test_the_latest_values_are_read_by_key(room: Room) -> None:
 
 
 def test_what_is_served_is_seen_as_rows_and_as_a_profile(room: Room) -> None:
-    room.rows(pa.table({"key": ["a", "b", "c"], "at": at(0, 1, 2), "level": [1.0, 2.0, 6.0]}))
+    room.rows(pa.table({"key": ["a", "b", "c"], "since": at(-3, -2, -1), "level": [1.0, 2.0, 6.0]}))
     room.features.declare(a_view())
     with pytest.raises(InvalidInput, match="Nothing is served"):
         room.online.statistics("v")

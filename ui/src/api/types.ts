@@ -862,6 +862,14 @@ export interface GcReport {
   traces: number;
 }
 
+export interface GovernancePolicySpec {
+  name: string;
+  kind: string;
+  params: Record<string, unknown>;
+  risk: string[];
+  models: string[];
+}
+
 export interface GroundTruth {
   prediction_id: string;
   value: unknown;
@@ -1062,7 +1070,7 @@ export interface Loop {
   paused: string;
   freeze: Freeze[];
   dry_run: boolean;
-  policies: PolicySpec[];
+  policies: LoopsPolicySpec[];
   max_core_seconds_per_week: number;
   alarms: AlarmRule;
 }
@@ -1085,6 +1093,12 @@ export interface LoopsCandidate {
   seconds: number | null;
   is_present: boolean;
   is_best: boolean;
+}
+
+export interface LoopsPolicySpec {
+  policy: string;
+  on: string[];
+  params: Record<string, unknown>;
 }
 
 export interface ManualCheck {
@@ -1403,10 +1417,17 @@ export interface PlannedView {
   names: Record<string, string>;
 }
 
-export interface PolicySpec {
+export interface PolicyChange {
+  name: string;
+  kind: string;
+  change: "changed" | "new" | "removed" | "unchanged";
+}
+
+export interface PolicyFinding {
   policy: string;
-  on: string[];
-  params: Record<string, unknown>;
+  kind: string;
+  why: string;
+  mend: string;
 }
 
 export interface Prices {
@@ -2282,6 +2303,8 @@ export interface Reads {
   "features/pushes": { takes: { name: string }; gives: Push[] };
   "features/used_by": { takes: { run: string }; gives: FeaturePlan | null };
   "features_online/freshness": { takes: { view: string }; gives: FeaturesFreshness };
+  "features_online/statistics": { takes: { view: string }; gives: TableProfile };
+  "features_online/values": { takes: { view: string; limit?: number; column?: string; contains?: string }; gives: RowPage };
   "files/get": { takes: { folder: string; name: string }; gives: File };
   "files/list": { takes: { folder: string; prefix?: string; limit?: number; after?: string }; gives: File[] };
   "groups/list": { takes: { limit?: number; after?: string }; gives: Group[] };
@@ -2324,6 +2347,8 @@ export interface Reads {
   "monitoring/list_windows": { takes: { deployment: string; limit?: number; before?: string }; gives: MonitoringWindow[] };
   "monitoring/revision_count": { takes: { deployment: string }; gives: number };
   "monitoring/truth_of": { takes: { deployment: string; ids: string[] }; gives: Record<string, unknown> };
+  "policies/check_version": { takes: { ref: string; deployment?: string }; gives: PolicyFinding[] };
+  "policies/list": { takes: Record<string, never>; gives: GovernancePolicySpec[] };
   "projects/get": { takes: { name: string }; gives: Project };
   "projects/list": { takes: { state?: string }; gives: Project[] };
   "projects/list_stores": { takes: Record<string, never>; gives: Store[] };
@@ -2549,6 +2574,9 @@ export interface Posts {
   "model_versions/set_tag": { takes: { model: string; version: number; key: string; value: string }; gives: null };
   "monitoring/add_ground_truth": { takes: { deployment: string; ids: string[]; values: unknown[]; known_at?: string }; gives: number };
   "monitoring/record_window": { takes: { window: MonitoringWindow }; gives: MonitoringWindow };
+  "policies/apply": { takes: { policies: GovernancePolicySpec[] }; gives: PolicyChange[] };
+  "policies/check_loop": { takes: { loop: string; gates: string[]; policies?: GovernancePolicySpec[] | null }; gives: PolicyFinding[] };
+  "policies/plan": { takes: { policies: GovernancePolicySpec[] }; gives: PolicyChange[] };
   "projects/add_store": { takes: { name: string; database?: string; objects?: string; s3_endpoint?: string; s3_region?: string; residency?: string }; gives: Store };
   "projects/archive": { takes: { name: string }; gives: Project };
   "projects/create": { takes: { name: string; title?: string; description?: string; owner?: string; store?: string; residency?: string; most_bytes?: number | null }; gives: Project };

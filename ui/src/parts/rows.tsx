@@ -14,16 +14,18 @@ export interface RowsOf {
   snapshot?: string;
   digest?: string;
   name?: string;
+  /** A feature view: what is served of it now. */
+  view?: string;
 }
 
-export function Rows({ dataset = "", snapshot = "", digest = "", name = "" }: RowsOf) {
+export function Rows({ dataset = "", snapshot = "", digest = "", name = "", view = "" }: RowsOf) {
   const [offset, setOffset] = useState(0);
   const [order, setOrder] = useState("");
   const [column, setColumn] = useState("");
   const [words, setWords] = useState("");
   const [contains, setContains] = useState("");
   const asked = { offset, limit: PAGE, order_by: order, column, contains };
-  const from: Asked<RowPage> = digest ? ask("rows/of_file", { digest, name, ...asked }) : ask("rows/of_snapshot", { dataset, snapshot, ...asked });
+  const from: Asked<RowPage> = view ? ask("features_online/values", { view, limit: 500, column, contains }) : digest ? ask("rows/of_file", { digest, name, ...asked }) : ask("rows/of_snapshot", { dataset, snapshot, ...asked });
   const { data, error, isFetching } = useAsked({ ...from, staleTime: 300_000 });
   if (error) return <Fault of={error} />;
   if (!data) return <Waiting />;
@@ -46,7 +48,7 @@ export function Rows({ dataset = "", snapshot = "", digest = "", name = "" }: Ro
       {data.rows.length ? (
         <div className="scroll-rows" tabIndex={0} role="region" aria-label="Rows">
           <table className="rows-table">
-            <thead><tr>{data.columns.map((one) => <th key={one.name} scope="col" aria-sort={order === one.name ? "ascending" : order === `-${one.name}` ? "descending" : undefined} title={one.kind}>{one.masked ? one.name : <button type="button" onClick={() => sort(one.name)}>{one.name}{order === one.name ? " ↑" : order === `-${one.name}` ? " ↓" : ""}</button>}</th>)}</tr></thead>
+            <thead><tr>{data.columns.map((one) => <th key={one.name} scope="col" aria-sort={order === one.name ? "ascending" : order === `-${one.name}` ? "descending" : undefined} title={one.kind}>{one.masked ? one.name : <button type="button" disabled={view !== ""} onClick={() => sort(one.name)}>{one.name}{order === one.name ? " ↑" : order === `-${one.name}` ? " ↓" : ""}</button>}</th>)}</tr></thead>
             <tbody>{data.rows.map((row, i) => <tr key={data.offset + i}>{row.map((cell, c) => <td key={c} className={typeof cell === "number" ? "n" : ""}>{plain(cell)}</td>)}</tr>)}</tbody>
           </table>
         </div>

@@ -10,7 +10,7 @@ import { Table } from "../../parts/table";
 import { Talk } from "../../parts/talk";
 import { Rows } from "../../parts/rows";
 import { Clean, useErrand } from "./Clean";
-import { boxesOf } from "./lineage";
+import { boxesOf, columnsOf } from "./lineage";
 import { Profile } from "./Profile";
 import { SnapshotDiff } from "./SnapshotDiff";
 
@@ -126,6 +126,7 @@ function Lineage({ name, snapshot }: { name: string; snapshot: Snapshot | undefi
         <div className="stack">
           <Panel title="Where it comes from, and what came of it">{arrows.length ? <Suspense fallback={<Waiting />}><Graph boxes={boxes} arrows={arrows} label={`Lineage of ${name}`} /></Suspense> : <Empty>Nothing was made with this snapshot yet.</Empty>}</Panel>
           <Panel title="Column by column" aside={<Select aria-label="Column" clearable searchable placeholder="all columns" data={snapshot?.schema?.columns.map((c) => c.name) ?? []} value={view.column || null} onChange={(c) => setView({ column: c ?? "" })} />}>
+            {edges.length ? <Suspense fallback={<Waiting />}><Graph {...columnsOf(edges)} label={`Columns of ${name} and what became of them`} /></Suspense> : null}
             <Table rows={edges} id={(e) => `${e.source} ${e.source_column} ${e.target} ${e.target_column}`} first={30} empty={<Empty>No column was followed further.</Empty>} columns={[{ title: "column", cell: (e) => e.source_column }, { title: "of", cell: (e) => <Ref to={e.source} /> }, { title: "becomes", cell: (e) => e.target_column }, { title: "in", cell: (e) => <Ref to={e.target} /> }, { title: "how", cell: (e) => e.how || (e.direct ? "as it is" : "through a condition"), wide: true }]} />
           </Panel>
           <Panel title="Who uses it"><Table rows={usage} id={(u) => `${u.ref} ${u.relation}`} first={20} empty={<Empty>Nobody yet.</Empty>} columns={[{ title: "what", cell: (u) => <Ref to={u.ref} /> }, { title: "how", cell: (u) => u.relation.replaceAll("_", " ") }, { title: "through", cell: (u) => (u.through ? <Ref to={u.through} /> : "–") }]} /></Panel>

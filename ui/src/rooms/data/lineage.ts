@@ -10,6 +10,18 @@ const COLOUR: Record<string, string> = {
 };
 const MOST = 60;
 
+/** Columns as boxes: each of a thing is one, and what is made of it stands to its right. */
+export function columnsOf(edges: readonly { source: string; source_column: string; target: string; target_column: string; how: string }[]): { boxes: Box[]; arrows: Arrow[] } {
+  const drawn = edges.slice(0, MOST);
+  const box = (ref: string, column: string): Box => {
+    const [kind = "", rest = ref] = ref.split(":/");
+    return { id: `${ref} ${column}`, title: column, note: rest.replace(/([0-9a-z]{10})[0-9a-z]{8,}/g, "$1…"), colour: COLOUR[kind], to: hrefOfRef(ref) };
+  };
+  const boxes = new Map<string, Box>();
+  for (const edge of drawn) for (const one of [box(edge.source, edge.source_column), box(edge.target, edge.target_column)]) boxes.set(one.id, one);
+  return { boxes: [...boxes.values()], arrows: drawn.map((edge) => ({ from: `${edge.source} ${edge.source_column}`, to: `${edge.target} ${edge.target_column}`, label: edge.how.slice(0, 24) })) };
+}
+
 /** At most sixty things, those nearest to the one that is asked about. */
 export function boxesOf(about: string, edges: readonly Pick<Edge, "source" | "target" | "relation">[]): { boxes: Box[]; arrows: Arrow[] } {
   const drawn = edges.slice(0, 2 * MOST);

@@ -1,13 +1,16 @@
+import { SegmentedControl } from "@mantine/core";
 import { lazy, Suspense } from "react";
 import type { ViewProps } from "../../App";
-import { href } from "../../address";
+import { href, useView } from "../../address";
 import { ask, useAll, useAsked } from "../../api/client";
 import type { FeaturesFreshness } from "../../api/types";
 import { count, lasted, plural, span } from "../../format";
 import { Code, Empty, Facts, Figure, Head, Link, Loaded, Panel, Ref, State, Twin, Waiting, When } from "../../parts/basics";
+import { Rows } from "../../parts/rows";
 import { Table } from "../../parts/table";
 import { Talk } from "../../parts/talk";
 import { boxesOf } from "../data/lineage";
+import { Profile } from "../data/Profile";
 
 const Graph = lazy(() => import("../../charts/Graph"));
 
@@ -45,6 +48,17 @@ function ViewList() {
   );
 }
 
+function Served({ name, isServed }: { name: string; isServed: boolean }) {
+  const [view, setView] = useView({ served: "statistics" });
+  const profile = useAsked({ ...ask("features_online/statistics", { view: name }, isServed && view.served === "statistics"), staleTime: 60_000 });
+  return (
+    <Panel title="What is served now" aside={isServed ? <SegmentedControl data={["statistics", "values"]} value={view.served} onChange={(served) => setView({ served })} aria-label="What is shown of it" /> : null}>
+      {!isServed ? <Empty command={`flyball features materialize ${name}`}>Nothing is served of it yet. Its newest values are brought into the store by:</Empty>
+        : view.served === "values" ? <><Rows view={name} /><Twin>{`flyball features values ${name}`}</Twin></> : <><Loaded from={{ data: profile.data, error: profile.error }}>{(found) => <Profile of={found} />}</Loaded><Twin>{`flyball features values ${name} --statistics`}</Twin></>}
+    </Panel>
+  );
+}
+
 function ViewPage({ name }: { name: string }) {
   const from = useAll({
     versions: ask("features/history", { name }), fresh: ask("features_online/freshness", { view: name }), kept: ask("features/materialization", { name }), pushes: ask("features/pushes", { name }),
@@ -69,6 +83,7 @@ function ViewPage({ name }: { name: string }) {
                 <Table rows={schema?.columns ?? []} id={(c) => c.name} first={60} empty={<Empty command={`flyball features show ${name}`}>Its rows have not been read yet.</Empty>} columns={[{ title: "column", cell: (c) => c.name }, { title: "type", cell: (c) => c.type }, { title: "role", cell: (c) => (view.entity.includes(c.name) ? "entity" : c.name === view.time ? "time" : "feature") }, { title: "comes from", wide: true, cell: (c) => edges.filter((e) => e.target_column === c.name).map((e) => `${e.source_column} of ${e.source}`).join("\n") || "–" }]} />
                 <Twin>{`flyball features show ${name}`}</Twin>
               </Panel>
+              <Served name={name} isServed={fresh.newest !== null} />
               <Panel title="Who uses it">
                 {graph.arrows.length ? <Suspense fallback={<Waiting />}><Graph boxes={graph.boxes} arrows={graph.arrows} label={`What is made with ${name}`} /></Suspense> : null}
                 <Table rows={usage} id={(u) => `${u.ref} ${u.relation}`} first={10} empty={<Empty>Nobody yet.</Empty>} columns={[{ title: "what", cell: (u) => <Ref to={u.ref} /> }, { title: "how", cell: (u) => u.relation.replaceAll("_", " ") }, { title: "steps away", number: true, cell: (u) => u.steps }]} />
