@@ -342,6 +342,11 @@ class Projects:
         rows = self._database.rows(table.select().where(table.projects.c.state == "active"))
         return [row.name for row in rows]
 
+    def all_places(self) -> dict[str, Settings]:
+        """The settings of every project that is not removed, by name: for who backs up, upgrades or looks over them all."""
+        rows = self._database.rows(table.select().where(table.projects.c.state != "removing"))
+        return {row.name: self._places(row.name) for row in rows}
+
     def upgrade(self) -> dict[str, str]:
         """Opens every project once, which brings its tables to this release's; gives what went wrong, by project."""
         found: dict[str, str] = {}

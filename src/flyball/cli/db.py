@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from flyball.cli.output import print_facts, print_json
-from flyball.settings import load_settings
+from flyball.errors import FlyballError, WorkFailed
+from flyball.settings import HOME, Settings, load_settings
+
+if TYPE_CHECKING:
+    from flyball.storage.database import Database
 
 
 @click.group()
@@ -33,18 +42,23 @@ def show(as_json: bool) -> None:
 @db.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def upgrade(as_json: bool) -> None:
-    """Bring the database to the tables of this release. Back it up first."""
+    """Bring the database to the tables of this release, and those of all projects. Back it up first."""
     from flyball.storage.database import Database
     from flyball.storage.upgrades import HEAD
     from flyball.storage.upgrades import upgrade as bring_up
 
-    database = Database(load_settings().database)
+    settings = _home()
+    database = Database(settings.database)
     before = bring_up(database)
     database.close()
+    done, troubles = _each_project(settings, bring_up)
     if as_json:
-        print_json({"before": before, "now": HEAD})
+        print_json({"before": before, "now": HEAD, "projects": done, "troubles": troubles})
     else:
         click.echo(f"The database was at {before or 'nothing'} and is at {HEAD}.")
+        for name, was in done.items():
+            click.echo(f"The project {name} was at {was or 'nothing'} and is at {HEAD}.")
+    _tell(troubles)
 
 
 @db.command()
@@ -52,14 +66,50 @@ def upgrade(as_json: bool) -> None:
 @click.confirmation_option(prompt="What only later tables could hold will be lost. Go on?")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def downgrade(revision: str, as_json: bool) -> None:
-    """Take the database back to REVISION, for an earlier release. Back it up first."""
+    """Take the database back to REVISION, for an earlier release, and those of all projects. Back it up first."""
     from flyball.storage.database import Database
     from flyball.storage.upgrades import downgrade as take_back
 
-    database = Database(load_settings().database)
+    settings = _home()
+    # The projects first: what is known of them stands in the tables of the workspace.
+    done, troubles = _each_project(settings, lambda database: take_back(database, revision))
+    _tell(troubles)
+    database = Database(settings.database)
     before = take_back(database, revision)
     database.close()
     if as_json:
-        print_json({"before": before, "now": revision})
+        print_json({"before": before, "now": revision, "projects": done})
     else:
         click.echo(f"The database was at {before} and is at {revision}.")
+        for name, was in done.items():
+            click.echo(f"The project {name} was at {was} and is at {revision}.")
+
+
+def _home() -> Settings:
+    return replace(load_settings(), project=HOME)
+
+
+def _each_project(settings: Settings, act: Callable[[Database], str]) -> tuple[dict[str, str], dict[str, str]]:
+    """What came of it for each project, and what went wrong: one that is broken keeps no other from it."""
+    from flyball.storage.database import Database
+    from flyball.workspace import Workspace
+
+    done, troubles = dict[str, str](), dict[str, str]()
+    with Workspace(settings) as home:
+        places = home.projects.all_places()
+    for name, own in places.items():
+        database = Database(own.database, connections=1)
+        try:
+            done[name] = act(database)
+        except (FlyballError, SQLAlchemyError) as error:
+            troubles[name] = str(error)
+        finally:
+            database.close()
+    return done, troubles
+
+
+def _tell(troubles: dict[str, str]) -> None:
+    if troubles:
+        name, trouble = next(iter(troubles.items()))
+        others = f" and {len(troubles) - 1} more" if len(troubles) > 1 else ""
+        raise WorkFailed(f"The project {name}{others} could not be brought there: {trouble}")
