@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from flyball.pipelines.secrets import secret as secret
     from flyball.pipelines.step import step as step
     from flyball.pipelines.values import Model as Model
+    from flyball.project_tests import declared as test
     from flyball.registry import gate as gate
     from flyball.session import active_run as active_run
     from flyball.session import autolog as autolog
@@ -110,6 +111,7 @@ _NAMES = {
     "pipeline": "flyball.pipelines.pipeline:pipeline",
     "Model": "flyball.pipelines.values:Model",
     "rules": "flyball.models.rules:rules",
+    "test": "flyball.project_tests.declared",
     "space": "flyball.tuning.space",
     "tune": "flyball.session:tune",
     "automl": "flyball.session:automl",

@@ -12,6 +12,7 @@ COMMANDS = {
     "studies": ("flyball.cli.tune:studies", "Searches for the best params, and their trials."),
     "automl": ("flyball.cli.automl:automl", "Search the model that predicts a column best."),
     "searches": ("flyball.cli.automl:searches", "Searches for the best model, their leaderboards and files."),
+    "test": ("flyball.cli.test:test", "Run the project's tests of code, data, features, pipelines and models."),
     "apply": ("flyball.cli.apply:apply", "Hand the project's loops to the workspace."),
     "up": ("flyball.cli.up:up", "Run server, controller, workers and model server on this machine."),
     "open": ("flyball.cli.login:open_page", "Print a link that opens the page of the workspace's server."),
