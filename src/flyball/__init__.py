@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from flyball.features.views import FeatureView as FeatureView
     from flyball.features.views import feature_view as feature_view
     from flyball.features.windows import window as window
+    from flyball.governance import rule as rule
     from flyball.loops import on as on
     from flyball.loops import policy as policy
     from flyball.loops.freeze import freeze as freeze
@@ -151,6 +152,7 @@ _NAMES = {
     "loop": "flyball.loops.loop:loop",
     "on": "flyball.loops.on",
     "policy": "flyball.loops.policy",
+    "rule": "flyball.governance.rule",
     "freeze": "flyball.loops.freeze:freeze",
     "freeze_between": "flyball.loops.freeze:freeze_between",
     "gate": "flyball.registry.gate",

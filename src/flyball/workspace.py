@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from flyball.governance.cost import Cost
     from flyball.governance.maturity import Maturity
     from flyball.governance.openlineage import Emitter
+    from flyball.governance.policies import Policies
     from flyball.governance.secrets import Secrets
     from flyball.labels.labels import Labels
     from flyball.lineage import Lineage
@@ -127,6 +128,7 @@ SERVICES = {
     "model_versions": "flyball.registry.model_versions:ModelVersions",
     "monitoring": "flyball.monitoring.monitoring:Monitoring",
     "projects": "flyball.access.projects:Projects",
+    "policies": "flyball.governance.policies:Policies",
     "quality": "flyball.data.quality:Quality",
     "reasons": "flyball.pipelines.told:Reasons",
     "registered_models": "flyball.registry.registered_models:RegisteredModels",
@@ -518,6 +520,13 @@ class Workspace:
         return self.home._once("projects", self.home._open_projects)
 
     @property
+    def policies(self) -> Policies:
+        """What the project rules of its models, data and deployments."""
+        from flyball.governance.policies import Policies
+
+        return self._once("policies", lambda: Policies(self))
+
+    @property
     def quality(self) -> Quality:
         """Profiles of data, what checks found in it, and which columns are personal."""
         from flyball.data.quality import Quality
@@ -774,6 +783,8 @@ class Workspace:
         database.reserve = self._reserve if database.dialect.name == "sqlite" else None
         key = self._audit_key
         database.audit = AuditChain(database.dialect, project=self.settings.name, sign=key.sign, keep=key.keep)
+        # Only asked once the workspace stands, and then by name: its rooms are made when they are first needed.
+        database.guard = lambda change, about: self.policies.guard(change, about)
         return database
 
     def _open_project(self, name: str) -> Workspace:

@@ -44,6 +44,7 @@ COMMANDS = {
     "deployments": ("flyball.cli.deployments:deployments", "What is served: revisions, rollouts, rollback."),
     "image": ("flyball.cli.image:image", "Container images, built without Docker: build, push, verify."),
     "loops": ("flyball.cli.loops:loops", "Loops: state, history, why, pause, trigger."),
+    "policies": ("flyball.cli.policies:policies", "Policies as code: list them, ask them."),
     "secrets": ("flyball.cli.secrets:secrets", "Secrets: set, list names, delete; never shown again."),
     "cost": ("flyball.cli.cost:cost", "What work took and what that costs; prices; budgets."),
     "maturity": ("flyball.cli.maturity:maturity", "How ready loops are: level, ML Test Score, next step."),

@@ -111,6 +111,7 @@ class Deployments:
             Conflict: the deployment serves another model, or the version is retired.
         """
         check_name(name, "deployment")
+        self._database.ask("deployment.deploying", deployment=name, model=model, version=version)
         now = self._clock.now()
         with self._database.transaction() as connection:
             self._hold(connection, name, model, version)
@@ -135,6 +136,7 @@ class Deployments:
         Raises:
             Conflict: another rollout is under way, the version answers already, or is retired.
         """
+        self._database.ask("deployment.deploying", deployment=name, model=self.get(name).model, version=version)
         now = self._clock.now()
         with self._database.transaction() as connection:
             deployment = self._get(connection, name)

@@ -89,7 +89,12 @@ class Loops:
 
     @change(role="maintainer")
     def apply(self, loop: Loop) -> Loop:
-        """Hands a loop over, or changes what was handed over under its name. A pause stays."""
+        """Hands a loop over, or changes what was handed over under its name. A pause stays.
+
+        Raises:
+            PermissionDenied: a policy speaks against it.
+        """
+        self._database.ask("loops.applying", loop=loop.name, gates=[gate.gate for gate in loop.gates])
         now = self._clock.now()
         with self._database.transaction() as connection:
             row = connection.execute(sa.select(_store.loops).where(_store.loops.c.name == loop.name)).first()

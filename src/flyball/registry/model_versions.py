@@ -133,6 +133,8 @@ class ModelVersions:
         longest = {"source": 2_000, "logged_model": 128, "run_link": 2_000}
         row |= {what: limits.check_text(text, what, longest.get(what, 100_000)) for what, text in texts.items()}
         row["user"] = limits.check_text(who(user), "user", 250)
+        if source or package.id != no_package().id:
+            self._database.ask("registry.registering", model=model, package=package, snapshots=(), tags=tags or {})
         with self._database.transaction() as connection:
             version = _store.lock_model(connection, model).latest + 1
             connection.execute(sa.insert(_store.versions).values(model=model, version=version, **row))

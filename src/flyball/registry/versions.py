@@ -181,6 +181,9 @@ class Registry:
             "holdout": holdout, "label": label, "slices": tuple(slices), "reference": reference, "code": code,
             "params": params or {}, "created": now, "description": description, "tags": limits.check_tags(tags or {}),
         }  # fmt: skip
+        self._database.ask(
+            "registry.registering", model=model, package=package, snapshots=tuple(sources), tags=tags or {}
+        )
         with self._database.transaction() as connection:
             latest = _store.lock_new_model(self._database, connection, model, now)
             same = self._find_same(connection, model, run, package.id) if run else None

@@ -6,7 +6,7 @@ Rooms write portable SQLAlchemy Core; what differs between databases stands in `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -54,6 +54,10 @@ class Dialect(Protocol):
             at_begin: Whether the transaction has just begun, and so has written nothing.
         """
         ...
+
+
+Guard = Callable[[str, dict[str, Any]], None]
+"""Is asked before a change that rules of rooms above may forbid, by its name and what it is about; raises to refuse it."""
 
 
 class Audit(Protocol):
@@ -159,6 +163,7 @@ class Database:
         self.frozen = ""
         self.reserve: Reserve | None = None
         self.audit: Audit | None = None  # whoever wires a workspace says where its changes are written down
+        self.guard: Guard | None = None
         self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
 
     @contextmanager
@@ -194,6 +199,19 @@ class Database:
                 self.audit.end(connection, trail)
         if self.audit is not None and trail is not None:
             self.audit.after(trail)
+
+    def ask(self, change: str, /, **about: Any) -> None:
+        """Asks whether a change may be made, before its transaction begins.
+
+        Args:
+            change: `<room>.<what is about to be done>`.
+            about: What it is about.
+
+        Raises:
+            PermissionDenied: a rule speaks against it.
+        """
+        if self.guard is not None:
+            self.guard(change, about)
 
     def held(self) -> HeldConnection:
         """A connection for one thread that writes again and again."""
