@@ -24,7 +24,15 @@ from flyball.features.packing import key_reader, microseconds, moment_of
 from flyball.features.plan import FeaturePlan
 from flyball.features.reading import OnlineReader
 from flyball.features.views import Features, ViewVersion
-from flyball.features.writing import Written, fitted, rows_as_table, table_of_cells, write_latest, write_pushed
+from flyball.features.writing import (
+    Written,
+    fitted,
+    keyed_table_of_cells,
+    rows_as_table,
+    table_of_cells,
+    write_latest,
+    write_pushed,
+)
 from flyball.schema import Schema
 from flyball.serialization import from_json, to_json
 from flyball.storage.database import Database
@@ -36,6 +44,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MOST_KEYS = 10_000
+_MOST_SEEN = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +244,10 @@ class OnlineFeatures:
             NotFound: there is no such view.
             InvalidInput: there is no such column.
         """
-        table = self.current_values(view)
+        known = self._features.describe(view)
+        slot = self.store.find(known.view.label)
+        cells = self.store.scan(slot, _MOST_SEEN) if slot is not None else []
+        table = keyed_table_of_cells(known.schema or Schema(columns=()), known.view, cells)
         with Scan(table) as scan:
             return page_of(scan, find_pii(table), limit=limit, column=column, contains=contains)
 

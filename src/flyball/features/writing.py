@@ -192,6 +192,20 @@ def table_of_cells(schema: Schema, view: FeatureView, cells: Iterable[KeyedCell]
     return pa.table({column.name: _stored_array(values, column) for column, values in zip(names, columns, strict=True)})
 
 
+def keyed_table_of_cells(schema: Schema, view: FeatureView, cells: Sequence[KeyedCell]) -> pa.Table:
+    """The same, with the entity's columns before them as texts; each event of a window is a row of its own."""
+    import pyarrow as pa
+
+    table = table_of_cells(schema, view, cells)
+    keys = []
+    for cell in cells:
+        key = unpack(cell.key)
+        parts = [str(part) for part in (key if len(view.entity) > 1 else [key])]
+        keys += [parts] * (len(unpack(cell.value)) if view.windows else 1)
+    columns = [pa.array([key[place] for key in keys], pa.string()) for place in range(len(view.entity))]
+    return pa.table([*columns, *table.columns], names=[*view.entity, *table.column_names])
+
+
 def keys_of_cells(
     schema: Schema, view: FeatureView, cells: Iterable[KeyedCell], column: str, value: str
 ) -> list[bytes]:
