@@ -27,12 +27,11 @@ import urllib3
 from flyball.access.local import local_token
 from flyball.client import RemoteWorkspace
 from flyball.errors import FlyballError
-from flyball.models.package import ModelPackage, save_model
+from flyball.models.package import save_model
 from flyball.refs import new_id
 from flyball.serialization import to_json
 from flyball.server import controller, main
 from flyball.serving import model_server
-from flyball.serving.manifest import Arm, Manifest, manifest_key
 from flyball.serving.prediction_log import read_predictions
 from flyball.settings import Settings, as_environment, load_settings
 from flyball.tracking.nouns import MetricPoint
@@ -173,8 +172,9 @@ def go_round(settings: Settings, rounds: int, seed: int) -> dict[str, Any]:
     chance = random.Random(seed)
     with Workspace(settings) as workspace:
         workspace.registered_models.create("killed")
-        packages = [save_model(made, workspace.blobs, example=_example()) for made in (one, two)]
-        _publish(workspace, packages[0], 1)
+        for made in (one, two):
+            workspace.registry.register("shop", save_model(made, workspace.blobs, example=_example()))
+        workspace.deployments.deploy("shop", "shop", 1)  # the controller tells the model server
     processes = Processes(settings, free_port(), settings.workspace / "killing.log")
     os.set_blocking(processes.told, False)
     acknowledged: list[dict[str, Any]] = []
@@ -277,19 +277,6 @@ def _of_files(workspace: Workspace, runs: set[str], known: list[str]) -> list[st
             else:
                 wrong.append(f"the bytes of {run} are lost")
     return wrong
-
-
-def _publish(workspace: Workspace, package: ModelPackage, generation: int) -> None:
-    arm = Arm(
-        revision=f"killed-{generation}",
-        model="killed",
-        version=generation,
-        package=package,
-        role="champion",
-        weight=1.0,
-    )
-    manifest = Manifest(deployment="shop", generation=generation, arms=(arm,), key="", log_inputs=True)
-    workspace.store.put(manifest_key("shop"), to_json(manifest))
 
 
 def _example() -> Any:
