@@ -1,7 +1,8 @@
 """Connections to public addresses only, so that nobody lets the server speak to what stands beside it.
 
-The address is looked at after the connection stands and before a byte is sent: a name that is looked up twice may give
-another address the second time.
+A name is looked up once, all its addresses are looked at, and the connection goes to one of those: a name that is looked up
+twice may give another address the second time. So nothing is ever sent to an address that is not public, not even the
+question whether somebody listens there.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import socket
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.connection import create_connection
 
 from flyball.errors import InvalidInput
 
@@ -50,12 +52,12 @@ class PublicPool(urllib3.PoolManager):
 
 class _Connection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
-        return _checked(super()._new_conn(), self.host)
+        return _connected(self)
 
 
 class _SecureConnection(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
-        return _checked(super()._new_conn(), self.host)
+        return _connected(self)
 
 
 class _HTTPPool(HTTPConnectionPool):
@@ -66,15 +68,27 @@ class _HTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-def _checked(connection: socket.socket, host: str) -> socket.socket:
-    try:
-        address = str(connection.getpeername()[0])
-    except OSError:
-        address = ""
-    if not is_public(address):
-        connection.close()
+def public_address(host: str, port: int) -> str:
+    """The address that a name stands at, if all that it stands at are public.
+
+    Raises:
+        NotPublic: one of them is not.
+        OSError: the name is not known.
+    """
+    found = [str(place[4][0]) for place in socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)]
+    if not found or not all(map(is_public, found)):
         raise NotPublic(
             f"{host} does not stand at a public address.",
             hint="Set `webhook_networks` to `any` if webhooks may reach your own network.",
         )
-    return connection
+    return found[0]
+
+
+def _connected(asked: HTTPConnection) -> socket.socket:
+    try:
+        address = public_address(asked.host, asked.port)
+        return create_connection((address, asked.port), asked.timeout, socket_options=asked.socket_options)
+    except TimeoutError as error:
+        raise urllib3.exceptions.ConnectTimeoutError(asked, f"{asked.host} did not answer in time.") from error
+    except OSError as error:
+        raise urllib3.exceptions.NewConnectionError(asked, f"{asked.host} cannot be reached: {error}") from error
