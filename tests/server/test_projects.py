@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from starlette.testclient import TestClient
 
 from flyball.data.dataset import Dataset
 from flyball.principals import Principal, Role, acting_as
+from flyball.serialization import digest
 from flyball.server.app import create_app
 from flyball.server.projects import split_project
 from flyball.settings import load_settings
@@ -80,12 +82,12 @@ def teams(workspace: Workspace, http: TestClient) -> tuple[Team, Team]:
         team = Team(project=project, http=http, token=join(workspace, project, who, "owner"))
         with workspace.opened.use(project, workspace.projects.state_of(project)) as own:
             run = own.tracking.create_run(f"{project}-experiment", f"{project}-run")
-            digest = own.blobs.put(f"secret of {project}".encode())
-            own.tracking.log_artifact(run.id, "secret.txt", digest, 20)
+            kept = own.blobs.put(f"secret of {project}".encode())
+            own.tracking.log_artifact(run.id, "secret.txt", kept, 20)
             own.data.declare(Dataset(name=f"{project}-orders", source="orders.csv", key="id"))
             own.comments.add(f"runs:/{run.id}", f"{project} said this", who)
             own.store.put(f"deployments/{project}/manifest.json", b"{}")
-            team.facts = {"run": run.id, "digest": digest}
+            team.facts = {"run": run.id, "digest": kept}
         made.append(team)
     return made[0], made[1]
 
@@ -189,6 +191,7 @@ def test_an_archived_project_takes_no_change_and_gives_all_it_has(
     risk, _ = teams
     workspace.projects.archive("risk")
     assert risk.get("/api/run_search/search")[0] == 200
+    assert risk.get(f"/blobs/{risk.facts['digest']}")[0] == 200
     assert risk.post("/api/tracking/create_run", {"experiment": "x"})[0] == 409
     assert risk.post("/api/2.0/mlflow/runs/create", {"experiment_id": "0"})[0] == 400
     answer = risk.http.put("/projects/risk/blobs", content=b"\x90", headers={"authorization": f"Bearer {risk.token}"})
@@ -239,3 +242,22 @@ def test_a_project_that_cannot_be_opened_says_so_to_its_members_alone(
 )
 def test_the_first_project_of_an_address_counts(path: str, expected: tuple[str, str]) -> None:
     assert split_project(path) == expected
+
+
+def test_a_project_that_keeps_all_it_may_takes_no_more_files(teams: tuple[Team, Team], workspace: Workspace) -> None:
+    risk, fraud = teams
+    workspace.projects.update("risk", most_bytes=1000)
+    workspace.projects.note("risk", stored_bytes=900)
+    digests = [digest(bytes([number]) * 60) for number in (1, 2)]
+
+    def put(team: Team, number: int) -> int:
+        headers = {"authorization": f"Bearer {team.token}"}
+        path = f"/projects/{team.project}/blobs/{digests[number - 1]}"
+        return team.http.put(path, content=bytes([number]) * 60, headers=headers).status_code
+
+    assert [put(risk, 1), put(risk, 2), put(fraud, 2)] == [201, 409, 201]
+    assert risk.get(f"/blobs/{risk.facts['digest']}")[0] == 200
+    assert risk.post("/api/tracking/create_run", {"experiment": "x"})[0] == 200
+    workspace.projects.note("risk", stored_bytes=100)
+    time.sleep(0.6)
+    assert put(risk, 2) == 201

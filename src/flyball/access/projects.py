@@ -33,9 +33,9 @@ _HIDDEN = f".{PROJECTS}"
 """Where the objects of projects lie in the store of the workspace. No key begins with a dot, so no key leads there."""
 
 # Asked with each request.
-_STATE_OF = {
-    "sqlite": "SELECT id, state, store FROM projects WHERE name = ?",
-    "postgresql": "SELECT id, state, store FROM projects WHERE name = %s",
+_STANDING_OF = {
+    "sqlite": "SELECT id, state, store, most_bytes, stored_bytes FROM projects WHERE name = ?",
+    "postgresql": "SELECT id, state, store, most_bytes, stored_bytes FROM projects WHERE name = %s",
 }
 
 
@@ -83,6 +83,19 @@ class Found:
     kind: str
     title: str
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a project stands.
+
+    Attributes:
+        stamp: Another one when it must be opened anew.
+    """
+
+    stamp: str
+    most_bytes: int | None
+    stored_bytes: int
 
 
 Look = Callable[[str, str, int], list[Found]]
@@ -322,8 +335,15 @@ class Projects:
 
     def state_of(self, name: str) -> str:
         """Id, state and store of a project in one text, which is another one when it must be opened anew; empty for none."""
-        row = self._database.driver_row(_STATE_OF[self._database.dialect.name], (name,))
-        return "" if row is None or row[1] in ("deleted", "removing") else f"{row[0]}/{row[1]}/{row[2] or ''}"
+        found = self.standing_of(name)
+        return found.stamp if found else ""
+
+    def standing_of(self, name: str) -> Standing | None:
+        """What a server asks of a project with each request; None if there is none, or none that is open."""
+        row = self._database.driver_row(_STANDING_OF[self._database.dialect.name], (name,))
+        if row is None or row[1] in ("deleted", "removing"):
+            return None
+        return Standing(stamp=f"{row[0]}/{row[1]}/{row[2] or ''}", most_bytes=row[3], stored_bytes=row[4] or 0)
 
     def settings_of(self, name: str) -> tuple[Settings, str]:
         """The settings of a project's own places, and why nothing may be written there; empty where it may.
@@ -341,11 +361,6 @@ class Projects:
         """The names of all projects that may be changed, whoever asks."""
         rows = self._database.rows(table.select().where(table.projects.c.state == "active"))
         return [row.name for row in rows]
-
-    def all_places(self) -> dict[str, Settings]:
-        """The settings of every project that is not removed, by name: for who backs up, upgrades or looks over them all."""
-        rows = self._database.rows(table.select().where(table.projects.c.state != "removing"))
-        return {row.name: self._places(row.name) for row in rows}
 
     def upgrade(self) -> dict[str, str]:
         """Opens every project once, which brings its tables to this release's; gives what went wrong, by project."""

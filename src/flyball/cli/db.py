@@ -91,18 +91,19 @@ def _home() -> Settings:
 
 def _each_project(settings: Settings, act: Callable[[Database], str]) -> tuple[dict[str, str], dict[str, str]]:
     """What came of it for each project, and what went wrong: one that is broken keeps no other from it."""
+    from flyball.access.places import every_project
     from flyball.storage.database import Database
-    from flyball.workspace import Workspace
 
     done, troubles = dict[str, str](), dict[str, str]()
-    with Workspace(settings) as home:
-        places = home.projects.all_places()
-    for name, own in places.items():
+    database = Database(settings.database, connections=1)
+    places = every_project(settings, database)[1:]
+    database.close()
+    for own in places:
         database = Database(own.database, connections=1)
         try:
-            done[name] = act(database)
+            done[own.project] = act(database)
         except (FlyballError, SQLAlchemyError) as error:
-            troubles[name] = str(error)
+            troubles[own.project] = str(error)
         finally:
             database.close()
     return done, troubles

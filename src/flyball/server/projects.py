@@ -16,8 +16,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flyball.access.open_projects import Held
+from flyball.access.projects import Standing
 from flyball.errors import Conflict, FlyballError, NotFound
 from flyball.principals import acting
+from flyball.server.door import STREAMED
 from flyball.server.protocols.mlflow import wire
 from flyball.server.route_roles import is_mlflow, need_of
 from flyball.server.routes import error_response
@@ -76,7 +78,8 @@ class ByProject:
         self._workspace = workspace
         self._make_app = make_app
         self._apps: WeakKeyDictionary[Workspace, ASGIApp] = WeakKeyDictionary()
-        self._stamps: dict[str, tuple[float, str]] = {}
+        self._standings: dict[str, tuple[float, Standing]] = {}
+        self._taken_in: dict[str, tuple[int, int]] = {}  # bytes since a count: what was counted, what came since
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         name = scope.get("project", HOME)
@@ -94,9 +97,9 @@ class ByProject:
             await held(scope, receive, send)
             return
         try:
-            frozen = held.value.database.frozen
-            if frozen and scope["method"] in _UNSAFE:  # files are changed without a transaction
-                await error_response(Conflict(frozen))(scope, receive, send)
+            refused = self._refused(name, held.value, scope)
+            if refused is not None:
+                await error_response(refused)(scope, receive, send)
             else:
                 await self._app_of(held.value)(scope, receive, send)
         finally:
@@ -106,26 +109,52 @@ class ByProject:
         if acting().role == "none" and not path.startswith(_OTHERS):
             return no_such_project(name, path)
         try:
-            stamp = await self._stamp(name)
-            if not stamp:
+            standing = await self._standing(name)
+            if standing is None:
                 return no_such_project(name, path)
-            held = self._workspace.opened.take_open(name, stamp)
-            return held if held is not None else await run_in_threadpool(self._open, name, stamp)
+            held = self._workspace.opened.take_open(name, standing.stamp)
+            return held if held is not None else await run_in_threadpool(self._open, name, standing.stamp)
         except NotFound:
             return no_such_project(name, path)
         except FlyballError as error:
             return error_response(error)
 
-    async def _stamp(self, name: str) -> str:
-        """What stands for the project's present state; empty if there is none. Remembered for a moment."""
+    async def _standing(self, name: str) -> Standing | None:
+        """How the project stands at present; None if there is none. Remembered for a moment."""
         now = time.monotonic()
-        at, known = self._stamps.get(name, (0.0, ""))
-        if not known or now - at > _REMEMBERED:
-            known = await run_in_threadpool(self._workspace.projects.state_of, name)
-            if len(self._stamps) >= _MOST:
-                self._stamps.clear()
-            self._stamps[name] = now, known
+        at, known = self._standings.get(name, (0.0, None))
+        if known is None or now - at > _REMEMBERED:
+            known = await run_in_threadpool(self._workspace.projects.standing_of, name)
+            if known is None:
+                self._standings.pop(name, None)
+                return None
+            if len(self._standings) >= _MOST:
+                self._standings.clear()
+            self._standings[name] = now, known
         return known
+
+    def _refused(self, name: str, project: Workspace, scope: Scope) -> Conflict | None:
+        """Why a file is not taken: files are written without a transaction, which the database would refuse."""
+        is_upload = scope["method"] == "POST" and scope["path"].startswith(STREAMED)
+        if scope["method"] not in _UNSAFE and not is_upload:
+            return None
+        if project.database.frozen:
+            return Conflict(project.database.frozen)
+        _, standing = self._standings.get(name, (0.0, None))
+        if standing is None or not standing.most_bytes or scope["method"] == "DELETE":
+            return None
+        counted, since = self._taken_in.get(name, (standing.stored_bytes, 0))
+        if counted != standing.stored_bytes:
+            since = 0
+        length = next((value for key, value in scope["headers"] if key == b"content-length"), b"0")
+        since += int(length) if length.isdigit() else 0
+        if standing.stored_bytes + since > standing.most_bytes:
+            return Conflict(
+                f"The project '{name}' may keep {standing.most_bytes:,} bytes in files, and has that many.",
+                hint="Remove what is not needed, or ask who looks after the instance for more.",
+            )
+        self._taken_in[name] = standing.stored_bytes, since
+        return None
 
     def _open(self, name: str, stamp: str) -> Held[Workspace]:
         projects = self._workspace.projects
