@@ -106,3 +106,13 @@ def test_what_cannot_be_kept_is_refused(comments: Comments, bad: dict[str, Any])
 def test_a_version_that_is_not_there_is_not_spoken_of(comments: Comments, ref: str) -> None:
     with pytest.raises(NotFound):
         comments.add(ref, "good", "Ada")
+
+
+def test_who_is_named_in_a_comment_finds_it(comments: Comments) -> None:
+    comments.add("runs:/one", "@ada_l look at this, please.", "bob")
+    comments.add("runs:/two", "mail to x@ada_l.example, @ada_lovelace and @adaXl", "bob")
+    last = comments.add("datasets:/orders", "(@Ada_L): and at this", "bob")
+    assert [one.ref for one in comments.mentions("ada_l")] == ["datasets:/orders", "runs:/one"]
+    assert [one.ref for one in comments.mentions("ada_l", before=last.id)] == ["runs:/one"]
+    comments.delete(last.id, "bob")
+    assert [one.ref for one in comments.mentions("ada_l")] == ["runs:/one"]

@@ -144,6 +144,20 @@ def comments(workspace: Any, ref: str, limit: int, as_json: bool) -> None:
 
 
 @click.command()
+@click.argument("name")
+@click.option("--limit", default=20, show_default=True, help="How many to show.")
+@workspace_options
+def mentions(workspace: Any, name: str, limit: int, as_json: bool) -> None:
+    """List what was said to NAME by @NAME, about anything, newest first."""
+    found = workspace.comments.mentions(name, limit)
+    if as_json:
+        print_json(found)
+    else:
+        rows = [[one.at, one.by, one.ref, one.text] for one in found]
+        print_table(["on", "who", "about", "said"], rows, empty=f"Nobody has said anything to @{name}.")
+
+
+@click.command()
 @click.argument("version")
 @click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="File to write it to.")
 @workspace_options
@@ -288,8 +302,8 @@ def history(workspace: Any, model: str, alias: str, limit: int, as_json: bool) -
 
 
 COMMANDS = (
-    request, approve, reject, withdraw, approvals, comment, comments, card, section, deprecate, undeprecate, retire, restore,
-    standing, rollback, history,
+    request, approve, reject, withdraw, approvals, comment, comments, mentions, card, section, deprecate, undeprecate, retire,
+    restore, standing, rollback, history,
 )  # fmt: skip
 
 

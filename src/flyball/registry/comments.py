@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,6 +44,9 @@ class Comment:
     reply_to: str = ""
     edited: datetime | None = None
     deleted: datetime | None = None
+
+
+_Comments = builtins.list[Comment]  # in the class, `list` is a verb
 
 
 class Comments:
@@ -122,6 +127,27 @@ class Comments:
             query = query if deleted else query.where(table.c.deleted.is_(None))
             rows = connection.execute(query.order_by(table.c.id).limit(max(1, min(limit, 1000)))).all()
         return [Comment(**row._mapping) for row in rows]
+
+    @read
+    def mentions(self, name: str, limit: int = 50, before: str = "") -> _Comments:
+        """What was said to somebody by `@name`, about anything, newest first.
+
+        Args:
+            before: Only what was said before the comment of this id.
+
+        Raises:
+            InvalidInput: that is no name.
+        """
+        name = _people.person(name)
+        # An underscore or percent sign in a name stands for itself; what only begins like the name is left out below.
+        like = "%@" + re.sub(r"([%_\\\\])", r"\\\1", name.lower()) + "%"
+        named = re.compile(rf"(?<![\w@])@{re.escape(name)}(?![\w-]|\.\w)", re.IGNORECASE)
+        table = _people.comments
+        query = sa.select(table).where(table.c.deleted.is_(None), sa.func.lower(table.c.text).like(like, escape="\\"))
+        query = query.where(table.c.id < before) if before else query
+        rows = self._database.rows(query.order_by(table.c.id.desc()).limit(1000))
+        found = [Comment(**row._mapping) for row in rows if named.search(row.text)]
+        return found[: max(1, min(limit, 1000))]
 
     def _own(self, connection: sa.Connection, comment: str, by: str) -> Comment:
         found = _get(connection, comment)
