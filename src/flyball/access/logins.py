@@ -56,7 +56,9 @@ class Newcomer:
     Attributes:
         subject: The provider's address and their id there.
         groups: Names of groups they shall be in here; those that are not there are made.
+        roles: What those groups may do: group, project and role.
         admin: Whether they look after the instance; None leaves it as it is.
+        auditor: Whether they may read everything; None leaves it as it is.
         session: What the provider calls this login.
     """
 
@@ -65,7 +67,9 @@ class Newcomer:
     full_name: str = ""
     email: str = ""
     groups: tuple[str, ...] = ()
+    roles: tuple[tuple[str, str, str], ...] = ()
     admin: bool | None = None
+    auditor: bool | None = None
     session: str = ""
 
 
@@ -169,9 +173,11 @@ class Logins:
             elif row.disabled:
                 raise LoginNeeded(_WRONG)
             told = {"full_name": newcomer.full_name[:250], "email": newcomer.email[:250]}
-            values: dict[str, Any] = {**told, **({} if newcomer.admin is None else {"admin": newcomer.admin})}
+            flags = {"admin": newcomer.admin, "auditor": newcomer.auditor}
+            values: dict[str, Any] = {**told, **{name: flag for name, flag in flags.items() if flag is not None}}
             connection.execute(sa.update(table).where(table.c.name == name).values(**values))
             self._set_groups(connection, name, newcomer.groups)
+            self._set_roles(connection, newcomer.roles)
             _store.count_change(self._database, connection)
             made = self._open(connection, name, way="single sign-on", address=address, session=newcomer.session)
         self._forget()
@@ -283,6 +289,14 @@ class Logins:
             connection.execute(made.on_conflict_do_nothing())
             joined = self._database.insert(links).values(group=name, account=account, provided=True)
             connection.execute(joined.on_conflict_do_nothing())
+
+    def _set_roles(self, connection: sa.Connection, roles: tuple[tuple[str, str, str], ...]) -> None:
+        for group, project, role in roles:
+            values = {"role": role, "since": self._now(), "by": "single sign-on"}
+            made = self._database.insert(_store.members).values(project=project, kind="group", name=group, **values)
+            where = _store.members.c.role != role
+            key = ["project", "kind", "name"]
+            connection.execute(made.on_conflict_do_update(index_elements=key, set_=values, where=where))
 
     def _now(self) -> Any:
         return self._clock.now()

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from starlette.responses import Response
+
 from flyball.access.authority import Authority, Known
 from flyball.access.local import LOCAL_PREFIX, LocalOwner
 from flyball.errors import FlyballError
@@ -218,6 +220,16 @@ class Guard:
 def cookie_name(settings: Settings) -> str:
     """Name of the cookie of a session; with TLS one that no other site of the host and no plain http can write."""
     return "__Host-flyball_session" if is_secure(settings) else f"flyball_session_{settings.port}"
+
+
+def with_session(answer: Response, value: str, guard: Guard) -> Response:
+    """The answer, with the cookie of a session: for this server alone, and out of the reach of scripts."""
+    answer.set_cookie(
+        guard.cookie, value, path="/", secure=is_secure(guard.settings), httponly=True, samesite="strict",
+        max_age=None if guard.owner is None else 30 * 86_400,
+    )  # fmt: skip
+    answer.headers["cache-control"] = "no-store"
+    return answer
 
 
 def is_secure(settings: Settings) -> bool:

@@ -12,10 +12,10 @@ from starlette.routing import Route
 
 from flyball.errors import InvalidInput, LoginNeeded, PermissionDenied
 from flyball.serialization import from_json
-from flyball.server.guard import Guard, is_secure
+from flyball.server.guard import Guard, is_secure, with_session
 from flyball.server.peers import address_of
 from flyball.server.routes import json_response
-from flyball.server.sso import leave_address, sso_routes
+from flyball.server.sso import base_of, leave_address, sso_routes
 from flyball.workspace import Workspace
 
 _LONGEST: Final = 16 << 10
@@ -61,7 +61,7 @@ def login_routes(workspace: Workspace, guard: Guard) -> list[Route]:
         leave = ""
         admission = request.scope["admitted"]
         if admission is not None and guard.owner is None:
-            leave = await run_in_threadpool(_end, workspace, admission.principal.token)
+            leave = await run_in_threadpool(_end, workspace, admission.principal.token, base_of(request, guard))
         answer = json_response({"leave": leave})
         answer.delete_cookie(guard.cookie, path="/", secure=is_secure(guard.settings), httponly=True, samesite="strict")
         return answer
@@ -105,16 +105,6 @@ def _device_routes(workspace: Workspace) -> list[Route]:
     ]
 
 
-def with_session(answer: Response, value: str, guard: Guard) -> Response:
-    """The answer, with the cookie of a session: for this server alone, and out of the reach of scripts."""
-    answer.set_cookie(
-        guard.cookie, value, path="/", secure=is_secure(guard.settings), httponly=True, samesite="strict",
-        max_age=None if guard.owner is None else 30 * 86_400,
-    )  # fmt: skip
-    answer.headers["cache-control"] = "no-store"
-    return answer
-
-
 async def read(request: Request, *names: str) -> dict[str, str]:
     """Texts of a small JSON object; those that are not there are empty.
 
@@ -142,8 +132,8 @@ def _check_accounts(workspace: Workspace) -> None:
         )
 
 
-def _end(workspace: Workspace, token: str) -> str:
+def _end(workspace: Workspace, token: str, base: str) -> str:
     """Ends a session; gives the address where its provider ends it as well, if it came from one."""
     session = workspace.logins.provider_session(token)
     workspace.logins.end_session(token)
-    return leave_address(workspace) if session else ""
+    return leave_address(workspace, base) if session else ""
