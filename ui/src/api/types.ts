@@ -2267,6 +2267,7 @@ export interface Reads {
   "clock/is_set": { takes: Record<string, never>; gives: boolean };
   "clock/state": { takes: Record<string, never>; gives: [string, boolean] };
   "comments/list": { takes: { ref: string; limit?: number; after?: string; deleted?: boolean }; gives: Comment[] };
+  "comments/mentions": { takes: { name: string; limit?: number; before?: string }; gives: Comment[] };
   "cost/budgets": { takes: Record<string, never>; gives: BudgetState[] };
   "cost/prices": { takes: Record<string, never>; gives: Prices };
   "cost/report": { takes: { by?: "loop" | "pipeline" | "project" | "run" | "step" | "who"; since?: string | null; until?: string | null; loop?: string; pipeline?: string; run?: string; limit?: number }; gives: CostReport };

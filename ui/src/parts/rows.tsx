@@ -9,6 +9,8 @@ import { Empty, Fault, Waiting } from "./basics";
 
 const PAGE = 100;
 
+const shown = (cell: unknown): string => (typeof cell === "string" && /^\d{4}-\d\d-\d\dT/.test(cell) ? cell.replace("T", " ").replace(/(:00)?(\+00:00|Z)$/, "") : plain(cell));
+
 export interface RowsOf {
   dataset?: string;
   snapshot?: string;
@@ -49,7 +51,7 @@ export function Rows({ dataset = "", snapshot = "", digest = "", name = "", view
         <div className="scroll-rows" tabIndex={0} role="region" aria-label="Rows">
           <table className="rows-table">
             <thead><tr>{data.columns.map((one) => <th key={one.name} scope="col" aria-sort={order === one.name ? "ascending" : order === `-${one.name}` ? "descending" : undefined} title={one.kind}>{one.masked ? one.name : <button type="button" disabled={view !== ""} onClick={() => sort(one.name)}>{one.name}{order === one.name ? " ↑" : order === `-${one.name}` ? " ↓" : ""}</button>}</th>)}</tr></thead>
-            <tbody>{data.rows.map((row, i) => <tr key={data.offset + i}>{row.map((cell, c) => <td key={c} className={typeof cell === "number" ? "n" : ""}>{plain(cell)}</td>)}</tr>)}</tbody>
+            <tbody>{data.rows.map((row, i) => <tr key={data.offset + i}>{row.map((cell, c) => <td key={c} className={typeof cell === "number" ? "n" : ""}>{shown(cell)}</td>)}</tr>)}</tbody>
           </table>
         </div>
       ) : <Empty>No row fits.</Empty>}

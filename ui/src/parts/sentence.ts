@@ -8,6 +8,8 @@ const text = (facts: Facts, key: string): string => (facts[key] == null ? "" : S
 const why = (facts: Facts): string => (facts.reason ? `: ${text(facts, "reason")}` : "");
 const name = (subject: string): string => subject.replace(/^\w+:\//, "").replace(/([0-9a-z]{12})[0-9a-z]{8,}/g, "$1");
 
+const errand = (f: Facts): string => ({ run: `a run of ${text(f, "about")}`, backfill: `a back-fill of ${text(f, "about")}`, profile: `a profile of ${text(f, "about")}`, clean: `a look through ${text(f, "about")}` })[text(f, "what")] ?? text(f, "about");
+
 const SAID: Record<string, (facts: Facts, about: string) => string> = {
   "tracking.run_started": (f, a) => `${words(text(f, "kind") || "run")} run ${short(a)} of ${text(f, "experiment")} started`,
   "tracking.run_ended": (f, a) => `Run ${short(a)} ended: ${text(f, "state")}${f.error ? `, ${text(f, "error").split("\n")[0]}` : ""}`,
@@ -19,6 +21,16 @@ const SAID: Record<string, (facts: Facts, about: string) => string> = {
   "registry.verdict_recorded": (f, a) => (f.passed ? `${a} passed its gates` : `${a} was held back by ${(f.held_by as string[] | undefined)?.join(", ") || "its gates"}`),
   "registry.stage_changed": (f) => `Version ${text(f, "version")} of ${text(f, "model")} went from ${text(f, "previous")} to ${text(f, "stage")}${why(f)}`,
   "registry.alias_moved": (f) => `Alias ${text(f, "alias")} of ${text(f, "model")} points at version ${text(f, "to") || "none"}${why(f)}`,
+  "pipelines.errand_asked": (f) => `${text(f, "by")} asked for ${errand(f)}`,
+  "pipelines.errand_finished": (f) => `What was asked for is done: ${errand(f)}`,
+  "pipelines.errand_failed": (f) => `What was asked for failed: ${errand(f)}`,
+  "pipelines.errand_paused": (f) => `Paused: ${errand(f)}`,
+  "pipelines.errand_cancelled": (f) => `Stopped: ${errand(f)}`,
+  "automl.search_started": (f, a) => `Search ${a} for the best model of ${text(f, "label")} in ${text(f, "dataset")} was asked for`,
+  "automl.search_finished": (f, a) => `Search ${a} for the best model of ${text(f, "label")} came to its end`,
+  "automl.search_failed": (_, a) => `Search ${a} failed`,
+  "automl.search_cancelled": (_, a) => `Search ${a} was stopped`,
+  "registry.commented": (f, a) => `${text(f, "by")} said something about ${a}`,
   "loops.applied": (_, a) => `Loop ${a} was handed over`,
   "loops.decided": (f) => `Decided: ${text(f, "decision")}, because ${text(f, "reason")}`,
   "loops.training_started": (f) => `Training started: ${text(f, "reason")}`,

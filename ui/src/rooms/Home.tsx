@@ -1,9 +1,10 @@
 import { Button, Text } from "@mantine/core";
 import { useState } from "react";
 import { href, hrefOfRef } from "../address";
-import { ask, useAll } from "../api/client";
+import { ask, useAll, useAsked } from "../api/client";
 import type { Alert, Approval, Event, LabelSet, LoopState, Run } from "../api/types";
 import { count, plural, short } from "../format";
+import { useName } from "../parts/act";
 import { Empty, Figure, Head, Link, Loaded, Panel, Ref, State, When } from "../parts/basics";
 import { sentence } from "../parts/sentence";
 import { NoLoop } from "./loops/Loops";
@@ -52,6 +53,14 @@ function Numbers({ loops, alerts, approvals, running }: { loops: LoopState[]; al
   );
 }
 
+function Mentions() {
+  const me = useAsked({ ...ask("accounts/whoami", {}), staleTime: 300_000 }).data;
+  const [given] = useName();
+  const name = me?.proven ? me.name : given;
+  const { data } = useAsked(ask("comments/mentions", { name, limit: 5 }, name !== ""));
+  return <>{data?.map((one) => <li key={one.id}><State of="requested">for you</State><Link to={hrefOfRef(one.ref) || "#/events"}>{one.by}: {one.text.slice(0, 90)}</Link><span className="soft"><When at={one.at} relative /></span></li>)}</>;
+}
+
 function Needs({ alerts, approvals, labels }: { alerts: Alert[]; approvals: Approval[]; labels: LabelSet[] }) {
   const open = alerts.filter((a) => a.state === "open");
   const isQuiet = !open.length && !approvals.length && !labels.length;
@@ -59,6 +68,7 @@ function Needs({ alerts, approvals, labels }: { alerts: Alert[]; approvals: Appr
     <Panel title="Needs you">
       {isQuiet ? <Text size="sm" c="dimmed">Nothing. Alerts, approvals and things to label will stand here.</Text> : null}
       <ul className="needs">
+        <Mentions />
         {approvals.map((a) => <li key={a.id}><State of="requested">approval</State><Link to={href(["models", a.model, a.version])}>{a.model} version {a.version}</Link><span className="soft">asked by {a.requested_by}</span></li>)}
         {open.slice(0, 8).map((a) => <li key={a.id}><State of={a.severity} /><Link to={href(["alerts"], { alert: a.id })}>{a.title}</Link><span className="soft"><When at={a.last_seen} relative /></span></li>)}
         {labels.map((set) => <li key={set.name}><State of="labels">labels</State><Link to={href(["labels", set.name])}>{set.name}</Link></li>)}

@@ -11,11 +11,12 @@ import { Audit } from "./Audit";
 import { Cost } from "./Cost";
 import { Maturity } from "./Maturity";
 import { Projects } from "./Projects";
+import { Policies, Secrets } from "./Rules";
 import { Tokens } from "./Tokens";
 
 const TABS: [string, string, () => ReactNode][] = [
   ["decisions", "Approvals", () => <Decisions />], ["audit", "Audit log", () => <Audit />], ["maturity", "Maturity", () => <Maturity />], ["cost", "Cost", () => <Cost />], ["access", "Access", () => <Access />], ["tokens", "Tokens", () => <Tokens />], ["projects", "Projects", () => <Projects />],
-  ["lineage", "Lineage", () => <Followed />], ["life", "Deprecated", () => <Ending />],
+  ["policies", "Policies", () => <Policies />], ["secrets", "Secrets", () => <Secrets />], ["lineage", "Lineage", () => <Followed />], ["life", "Deprecated", () => <Ending />],
 ];
 
 export default function Governance(_: ViewProps) {
