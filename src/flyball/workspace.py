@@ -782,7 +782,8 @@ class Workspace:
         database.frozen = self._frozen
         database.reserve = self._reserve if database.dialect.name == "sqlite" else None
         key = self._audit_key
-        database.audit = AuditChain(database.dialect, project=self.settings.name, sign=key.sign, keep=key.keep)
+        name = self.settings.name if self.settings.is_home else self.settings.project
+        database.audit = AuditChain(database.dialect, project=name, sign=key.sign, keep=key.keep)
         # Only asked once the workspace stands, and then by name: its rooms are made when they are first needed.
         database.guard = lambda change, about: self.policies.guard(change, about)
         return database

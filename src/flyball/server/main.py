@@ -11,6 +11,7 @@ import sys
 import threading
 
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
 from flyball.errors import FlyballError
@@ -20,9 +21,11 @@ from flyball.server.hosts import check_address
 from flyball.server.protocols.mlflow import QUICK
 from flyball.server.quick import quick_protocol
 from flyball.server.ready import controller_ready, model_server_ready
-from flyball.settings import load_settings
+from flyball.settings import PROJECTS, load_settings
 from flyball.storage.probing import check_store
 from flyball.workspace import Workspace
+
+logger = logging.getLogger(__name__)
 
 
 def main() -> int:
@@ -64,11 +67,21 @@ def main() -> int:
         )
         server = make_server(workspace, app, host=settings.host, port=settings.port)
         serving.append(server)
+        threading.Thread(target=_note_projects, args=(workspace,), name="projects", daemon=True).start()
         # What is loaded by now stays: to look through it again and again costs more than to answer.
         gc.freeze()
         gc.enable()
         server.run()
         return 0 if server.started else 3
+
+
+def _note_projects(workspace: Workspace) -> None:
+    """Makes the folder by which the keeper of projects is started, where another machine has made some."""
+    try:
+        if workspace.projects.active():
+            (workspace.settings.workspace / PROJECTS).mkdir(exist_ok=True)
+    except (FlyballError, SQLAlchemyError, OSError):
+        logger.exception("it is not known whether there are projects to look after")
 
 
 def make_server(workspace: Workspace, app: ASGIApp, *, host: str, port: int, grace: int = 3) -> uvicorn.Server:
