@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from flyball.access.projects import settings_of
 from flyball.errors import AlreadyExists, Conflict, Corrupt, InvalidInput, NotFound, PermissionDenied
 from flyball.principals import Principal, Role, acting_as
 from flyball.settings import as_environment, load_settings
+from flyball.storage.upgrades import remove
 from flyball.workspace import Workspace
 from tests.servers.databases import ON_BOTH
 
@@ -261,3 +263,17 @@ def test_each_kind_of_place_becomes_one_of_the_projects_own(tmp_path: Path) -> N
     assert own.objects == "s3://b/p/.projects/risk"
     assert own.online == "redis://h/0?schema=main_risk"
     assert own.workspace == home.workspace / "projects" / "risk"
+
+
+@ON_BOTH
+def test_a_project_that_several_open_first_is_made_once(workspace: Workspace) -> None:
+    workspace.projects.create("risk")
+    workspace.opened.forget("risk")
+    own, _ = workspace.projects.settings_of("risk")
+    remove(own.database)  # as if nobody had opened it yet
+    made = [Workspace(replace(workspace.settings, project="risk"), durable=False) for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda one: one.tracking.create_run("churn", "nightly").id, made))
+    assert len({run.id for run in made[0].run_search.search().runs} & set(found)) == 3
+    for one in made:
+        one.close()
