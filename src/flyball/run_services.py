@@ -43,6 +43,13 @@ class RunServices:
         """Whether steps run on other machines."""
         return bool(self.workspace.settings.executor != "local")
 
+    def worker_environment(self, run: str) -> dict[str, str]:
+        """What a process elsewhere shows to a server that asks who it is: a token for this run alone."""
+        if not self.workspace.settings.url or not self.workspace.accounts.whoami().proven:
+            return {}
+        token = self.workspace.tokens.create_for_run(run).secret
+        return {"FLYBALL_TOKEN": token, "MLFLOW_TRACKING_TOKEN": token}
+
     def workplace(self) -> Workplace:
         """Where steps run that want a process of their own."""
         from flyball.executors.base import EXECUTORS

@@ -469,3 +469,29 @@ def test_a_stream_of_events_ends_with_the_right_to_hear_it(workspace: Workspace)
                 workspace.tokens.revoke(made.token.id)
             while connection.recv(1000):
                 pass  # until it ends, or the connection's own patience does
+
+
+def test_a_worker_writes_to_its_own_run_and_its_parts_alone(workspace: Workspace) -> None:
+    workspace.settings = replace(workspace.settings, auth="on")
+    own, other = workspace.tracking.create_run("a").id, workspace.tracking.create_run("a").id
+    with acting_as(Principal(name="ada", role="contributor")):
+        made = workspace.tokens.create_for_run(own)
+    client = TestClient(
+        create_app(workspace), base_url="http://localhost", headers={"authorization": f"Bearer {made.secret}"}
+    )
+
+    def tag(run: str) -> tuple[int, int]:
+        body = {"run_id": run, "key": "k", "value": "v"}
+        native = client.post("/api/tracking/log", json={"run": run, "tags": {"a": "b"}}).status_code
+        return native, client.post("/api/2.0/mlflow/runs/set-tag", json=body).status_code
+
+    part = client.post("/api/tracking/create_run", json={"experiment": "a", "parent": own})
+    assert part.status_code == 200
+    assert tag(own) == tag(part.json()["id"]) == (200, 200)
+    assert tag(other) == (403, 403)
+    assert client.post("/api/tracking/create_run", json={"experiment": "a", "parent": other}).status_code == 403
+    assert client.post("/api/trash/bulk_delete", json={"runs": [other]}).status_code == 403
+    assert client.get(f"/api/tracking/get_run?run={other}").status_code == 200
+    workspace.tracking.finish_run(own)
+    workspace.authority.forget()
+    assert tag(own) == (401, 401)

@@ -121,6 +121,19 @@ class Tokens:
                 connection, owner, name=_words(name), scope=scope, role=role, project=project, expires=expires
             )
 
+    @change
+    def create_for_run(self, run: str) -> NewToken:
+        """Makes a token for the workers of a run: it writes to that run alone, and is dead when the run ends.
+
+        Raises:
+            PermissionDenied: one is oneself bound to another run.
+        """
+        principal = acting()
+        check_name(run, "run")
+        if principal.run not in ("", run):
+            raise PermissionDenied(f"A worker of run {principal.run} makes no token for another run.")
+        return self.for_run(run, project=principal.project)
+
     @read(role="none")
     def list(self, account: str = "", all: bool = False, past: bool = False, limit: int = 100) -> list[Token]:
         """Tokens, newest first: one's own, or for who looks after the instance those of others.

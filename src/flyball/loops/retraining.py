@@ -75,12 +75,20 @@ class Retraining:
                 "OMP_NUMTHREADS": THREADS,
                 **os.environ,
                 **as_environment(self._workspace.settings),
+                **self._token(training),
                 # Only the processes of the training know its place in the trace; what is set from outside is not theirs.
                 "TRACEPARENT": traceparent_of(training),
             },
             timeout_seconds=TIMEOUT_SECONDS,
             preload=known or FIRST_GUESS,
         )
+
+    def _token(self, training: str) -> dict[str, str]:
+        """What the training shows to our own server, should it ask it for something: a token of its own, dead when it ends."""
+        if self._workspace.settings.auth != "on" or training == "next":
+            return {}
+        token = self._workspace.tokens.for_run(training, project=self._workspace.settings.project).secret
+        return {"FLYBALL_TOKEN": token, "MLFLOW_TRACKING_TOKEN": token}
 
     def _version(self, loop: Loop, training: Training) -> int | None:
         made = [v for v in self._workspace.registry.find_by_run(training.id) if v.model == loop.name]
@@ -109,6 +117,8 @@ class Retraining:
                 },
             )
         self._workspace.loops.save_training(ended, lease)
+        if self._workspace.settings.auth == "on":
+            self._workspace.tokens.end_of_run(training.id)
 
 
 def last_words(log: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from flyball.access.tokens import Tokens
 from flyball.alerts.alert import Alerts
 from flyball.alerts.webhooks import Webhooks
 from flyball.automl.searches import AutoMl
@@ -84,6 +85,8 @@ class Services(Protocol):
     def monitoring(self) -> Monitoring: ...
     @property
     def registry(self) -> Registry: ...
+    @property
+    def tokens(self) -> Tokens: ...
     @property
     def tracking(self) -> Tracking: ...
     @property

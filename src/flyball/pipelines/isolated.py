@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +129,9 @@ class IsolatedSteps:
                 if not hasattr(self._services, "workplace"):
                     raise InvalidInput(f"Step '{call.name}' wants a process of its own, which there is not here.")
                 self._place = self._services.workplace()
+                if hasattr(self._services, "worker_environment"):
+                    own = self._services.worker_environment(self._run.id)
+                    self._place = replace(self._place, environment={**self._place.environment, **own})
                 if isinstance(self._place.executor, TellsEnds):
                     self._place.executor.tell_ends(self._ended.set)
             return self._place

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from flyball.errors import FlyballError, InvalidInput, did_you_mean
 from flyball.principals import acting
 from flyball.serialization import convert, error_to_plain, from_json, to_json
+from flyball.server.run_bound import check_bound
 from flyball.storage.trouble import disk_told
 from flyball.verbs import Parameter, Verb, verbs_of
 from flyball.workspace import SERVICES, Workspace, service_class
@@ -90,6 +91,8 @@ def _endpoint(workspace: Workspace, room: str) -> Any:
 
 
 def _call(workspace: Workspace, room: str, verb: Verb, arguments: dict[str, object]) -> object:
+    if verb.effect == "change":
+        check_bound(workspace, room, arguments)
     with disk_told("what was asked for"):
         return getattr(getattr(workspace, room), verb.name)(**arguments)
 

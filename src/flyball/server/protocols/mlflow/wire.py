@@ -36,7 +36,9 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flyball.errors import FlyballError
+from flyball.principals import acting
 from flyball.serialization import to_json
+from flyball.server.run_bound import check_run
 from flyball.workspace import Workspace
 
 __all__ = ["ERROR_STATUS", "MlflowError", "MlflowProtocol", "Request", "endpoint", "error_response"]
@@ -240,6 +242,9 @@ async def _answer(
             arguments["request"] = request
         if made.decoder is not None:
             arguments["given"] = await _given(made, request)
+        if acting().run and request.method not in ("GET", "HEAD"):
+            run = getattr(arguments.get("given"), "run_id", "")
+            await run_in_threadpool(check_run, workspace, str(run) if run else acting().run)
         if made.asynchronous:
             answer = await made.call(workspace, **arguments)
         else:
