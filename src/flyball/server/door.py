@@ -21,6 +21,7 @@ from flyball.server.guard import (
     Guard,
     Shown,
     is_foreign,
+    is_forwarded,
     is_ours,
     is_own_change,
     is_secure,
@@ -191,7 +192,7 @@ class Door:
                 return found
             if not shown.is_of_another_workspace:
                 raise LoginNeeded("That token or session is not known here, or is over.", hint=self._way_in(shown))
-        if self._guard.owner is not None and not shown.is_browser:
+        if self._guard.owner is not None and not shown.is_browser and not is_forwarded(scope["headers"]):
             peer = (scope.get("state") or {}).get("peer") or Peer(scope.get("client"), scope.get("server"))
             ours = is_ours(peer, host) if peer.is_known else await run_in_threadpool(is_ours, peer, host)
             admission = self._guard.as_owner(project)
@@ -291,4 +292,7 @@ def _refusal(error: FlyballError, path: str) -> Response:
 
 
 def _host_name(host: str) -> str:
-    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if not host.startswith("["):
+        return host.partition(":")[0]
+    name, closed, _ = host[1:].partition("]")
+    return name if closed else ""

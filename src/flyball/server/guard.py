@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -24,6 +25,9 @@ ANYBODY: Final = Principal(name="anybody")
 _PASSWORD_SECONDS: Final = 60.0
 _MOST: Final = 1000
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORWARDED: Final = frozenset({
+    b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip",
+})  # fmt: skip
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -279,6 +283,11 @@ def is_own_change(told: dict[bytes, bytes]) -> bool:
     return (
         told.get(b"sec-fetch-site") == b"same-origin" or b"origin" in told
     )  # of which `is_foreign` has thought already
+
+
+def is_forwarded(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a proxy has handed the request on: it is the program at the other end then, and not who asks."""
+    return any(name in _FORWARDED for name, _ in headers)
 
 
 def is_ours(peer: Peer | None, host: str) -> bool:
