@@ -33,10 +33,10 @@ def find_environment(name: str) -> Path | None:
     return python if is_fresh else None
 
 
-def find_torch() -> Path | None:
-    """The Python of the newest client's environment, if torch is in it."""
-    python = find_environment("mlflow3")
-    return python if python and any((FOLDER / "mlflow3").glob("[lL]ib/**/site-packages/torch/__init__.py")) else None
+def find_torch(name: str = "mlflow3") -> Path | None:
+    """The Python of an environment, by default the newest client's, if torch is in it."""
+    python = find_environment(name)
+    return python if python and any((FOLDER / name).glob("[lL]ib/**/site-packages/torch/__init__.py")) else None
 
 
 MLFLOW3 = Program(name="MLflow's newest client", debian=(), find=partial(find_environment, "mlflow3"))
@@ -49,9 +49,10 @@ INFERENCE = Program(name="Triton's and KServe's clients", debian=(), find=partia
 SCHEDULERS = Program(
     name="Kubernetes', Argo's and Kubeflow's forms", debian=(), find=partial(find_environment, "schedulers")
 )
+FRAMEWORKS = Program(name="PyTorch, Keras, JAX and Transformers", debian=(), find=partial(find_torch, "frameworks"))
 ENVIRONMENTS = {
     "mlflow3": MLFLOW3, "mlflow2": MLFLOW2, "ray": RAY, "spark": SPARK, "openlineage": OPENLINEAGE, "inference": INFERENCE,
-    "schedulers": SCHEDULERS,
+    "schedulers": SCHEDULERS, "frameworks": FRAMEWORKS,
 }  # fmt: skip
 
 
@@ -82,11 +83,13 @@ def make(name: str) -> None:
     options: list[str | Path] = ["--no-deps", "--require-hashes", "--no-config", "--requirement", requirements]
     _run([uv, "pip", "install", "--quiet", "--python", _python(name), *options])
     (FOLDER / name / "locked").write_text(_digest(name), encoding="utf-8")
+    if name == "frameworks":  # it is for nothing without torch
+        _add_torch(name)
 
 
-def _add_torch() -> None:
+def _add_torch(name: str = "mlflow3") -> None:
     # pip and not uv: pip looks in the folders and indexes too that this machine's settings name for it.
-    target = next((FOLDER / "mlflow3").glob("[lL]ib/**/site-packages"))
+    target = next((FOLDER / name).glob("[lL]ib/**/site-packages"))
     pip = [
         sys.executable,
         "-m",
@@ -97,7 +100,7 @@ def _add_torch() -> None:
         "--no-deps",
         "--no-compile",
     ]
-    version = _version("mlflow3")
+    version = _version(name)
     if version != sys.version_info[:2]:
         raise Unavailable(f"The environment has Python {version}, this one {sys.version_info[:2]}.")
     _run([*pip, "--target", target, TORCH])

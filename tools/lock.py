@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 UV = "uv>=0.8"
-CLIENTS = ("mlflow3", "mlflow2", "ray", "spark", "openlineage", "inference", "schedulers")
+CLIENTS = ("mlflow3", "mlflow2", "ray", "spark", "openlineage", "inference", "schedulers", "frameworks")
 OPTIONS = ["--universal", "--python-version=3.11", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links"]
 
 

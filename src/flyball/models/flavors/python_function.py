@@ -8,18 +8,16 @@ inside functions have no place in a file that another process could find, so the
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from flyball.errors import Corrupt, InvalidInput
+from flyball.models.flavors._kept_file import run_source
 from flyball.models.flavors.base import Flavor, Predictor
 from flyball.models.signature import Label, Task
-from flyball.serialization import digest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,7 +55,7 @@ class PythonFunction:
 
     def load(self, folder: Path, settings: Mapping[str, str]) -> Predictor:
         """Runs the source file and takes the function out of it."""
-        module = _run(folder / settings["file"])
+        module = run_source(folder / settings["file"])
         found: Any = module
         for part in settings["function"].split("."):
             found = getattr(found, part, None)
@@ -85,16 +83,20 @@ class _Function:
 
     def predict(self, table: pa.Table) -> pa.Table:
         """What the function gives: a table or mapping with `prediction`, or the predictions alone."""
-        import pyarrow as pa
+        return as_answer(self._function(table))
 
-        given = self._function(table)
-        if isinstance(given, pa.Table):
-            return given
-        if isinstance(given, Mapping):
-            return pa.table({name: _array(values) for name, values in given.items()})
-        if hasattr(given, "__arrow_c_stream__") and hasattr(given, "columns"):
-            return pa.table(given)
-        return pa.table({"prediction": _array(given)})
+
+def as_answer(given: Any) -> pa.Table:
+    """What a user's own code gives as predictions: a table or mapping with `prediction`, or the predictions alone."""
+    import pyarrow as pa
+
+    if isinstance(given, pa.Table):
+        return given
+    if isinstance(given, Mapping):
+        return pa.table({name: _array(values) for name, values in given.items()})
+    if hasattr(given, "__arrow_c_stream__") and hasattr(given, "columns"):
+        return pa.table(given)
+    return pa.table({"prediction": _array(given)})
 
 
 def _array(values: Any) -> Any:
@@ -109,25 +111,6 @@ def _array(values: Any) -> Any:
             f"The function gave a {type(values).__name__} that is no column: {error}.",
             hint="Give one value a row, or a table with a column 'prediction'.",
         ) from error
-
-
-def _run(path: Path) -> ModuleType:
-    # A name of its own: two versions of one file may be loaded side by side, and neither is the project's module.
-    name = f"flyball_function_{digest(path.read_bytes())[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise Corrupt(f"'{path.name}' is no Python file.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickles look their module up by its name
-    try:
-        spec.loader.exec_module(module)
-    except ImportError as error:
-        sys.modules.pop(name, None)
-        raise InvalidInput(
-            f"'{path.name}' imports what is not installed here: {error}.",
-            hint="The file is kept alone: let it import installed packages only.",
-        ) from error
-    return module
 
 
 plugin: Flavor = PythonFunction()
