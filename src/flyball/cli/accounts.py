@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -154,6 +155,23 @@ def create_token(
     click.echo(made.secret)
     until = f"until {made.token.expires:%Y-%m-%d}" if made.token.expires else "until it is revoked"
     click.echo(f"  Good {until}. It is not shown again; `flyball tokens revoke {made.token.id}` ends it.", err=True)
+
+
+@tokens.command("for-serving")
+@click.argument("name")
+@click.option(
+    "--file", "path", type=click.Path(path_type=Path), required=True, help="The file that the model server reads."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def for_serving(name: str, path: Path, as_json: bool) -> None:
+    """Make a token for model servers that run with --tokens FILE, and print it: once, and never again.
+
+    The file gets a line with the token's digest; to take the line out closes the door to it.
+    """
+    from flyball.serving.protected import add_token
+
+    token = add_token(path, name)
+    print_json({"token": token, "file": str(path)}) if as_json else click.echo(token)
 
 
 @tokens.command("list")

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from flyball.errors import FlyballError, InvalidInput
 from flyball.refs import check_name
@@ -23,6 +24,7 @@ from flyball.serialization import to_json
 from flyball.serving.follower import Follower
 from flyball.serving.given_manifests import GivenManifests
 from flyball.serving.inference_api import create_app
+from flyball.serving.protected import Protected, TokenFile
 from flyball.serving.signed_manifest import read_keys
 from flyball.storage.edge_objects import EdgeObjects
 from flyball.storage.layered_objects import LayeredObjects
@@ -63,6 +65,7 @@ def run(
     trust: Sequence[Path] = (),
     edge: Path | None = None,
     heartbeat: float = 5.0,
+    tokens: Path | None = None,
     announce: Callable[[dict[str, object]], None] | None = None,
 ) -> None:
     """Serves until it is told to stop by SIGTERM or SIGINT; then finishes what runs and writes the log.
@@ -93,6 +96,7 @@ def run(
         edge: Folder on this machine's disk that keeps what was read and what is written, for a store that may be out of reach
             for days.
         heartbeat: Seconds after which it tells that nothing has changed.
+        tokens: File with the digests of the tokens, one of which has to be shown for a prediction; None for no door.
         announce: Called with the addresses and the replica's name once it listens.
 
     Raises:
@@ -122,6 +126,8 @@ def run(
     )
     telemetry = Telemetry(otlp, "model-server")
 
+    if tokens is not None and grpc_port is not None:
+        raise InvalidInput("Tokens are asked for over HTTP alone.", hint="Leave --grpc-port away.")
     spoken = None
     if grpc_port is not None:
         from flyball.serving.grpc_api import GrpcServer
@@ -139,9 +145,11 @@ def run(
             near.close()
         telemetry.close()
 
-    app = create_app(
+    app: ASGIApp = create_app(
         follower, threads=threads, max_waiting=max_waiting, timeout=timeout, on_shutdown=finish, telemetry=telemetry
     )
+    if tokens is not None:
+        app = Protected(app, TokenFile(tokens))
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_DRAIN_SECONDS
     )
@@ -181,6 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--manifests", type=Path, help="folder with the manifests to follow, in place of the store's")
     parser.add_argument("--trust", type=Path, action="append", default=[], help="public key that must sign manifests")
     parser.add_argument("--edge", type=Path, help="folder that bridges days without the store")
+    parser.add_argument("--tokens", type=Path, help="file of digests of the tokens that are asked for")
     parser.add_argument("--heartbeat", type=float, default=5.0, help="seconds between signs of life")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8081, help="0 for any free one")
@@ -233,6 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             trust=given.trust,
             edge=given.edge,
             heartbeat=given.heartbeat,
+            tokens=given.tokens,
             announce=_announce,
         )
     except FlyballError as error:
