@@ -27,7 +27,7 @@ from flyball.tracking.logged_models import FIELDS
 from flyball.tracking.page_tokens import read_offset
 from flyball.tracking.span_files import spans_in
 
-LABELS = LabelSet(name="animals", task="classification", classes=("cat", "dog"))
+LABELS = LabelSet(name="animals", task="classify", classes=("cat", "dog"))
 
 
 def _text(data: bytes) -> str:

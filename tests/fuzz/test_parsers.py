@@ -14,11 +14,27 @@ from hypothesis import strategies as st
 from tests.fuzz.parsers import PARSERS, run
 
 SEEDS = [
-    b"metrics.auc > 0.5 AND params.`a b` LIKE '%x'", b"1d12h", b"2013-03-01T12:00:00Z", b"models:/churn@champion", b"- column: x\n  check: not_null\n",
-    b'{"deployment":"shop","generation":1,"arms":[]}', b'{"inputs":[{"x":1}]}', b"x,y\n1,2\n", b"\x0a\x03abc\x12\x04\x08\x01\x10\x02",
-    b'{"resourceSpans":[{"scopeSpans":[{"spans":[]}]}]}', b'{"eventType":"START","run":{"runId":"x"},"job":{"namespace":"a","name":"b"}}',
-    b'{"images":[],"annotations":[],"categories":[]}', b"\x1f\x8b\x08\x00", b"[" * 200, b"{" * 50, b'"\\ud800"', b"\xff\xfe\x00", b"NaN", b"1e999", b"!!python/object/apply:os.system ['x']",
-]  # fmt: skip
+    b"metrics.auc > 0.5 AND params.`a b` LIKE '%x'",
+    b"1d12h",
+    b"2013-03-01T12:00:00Z",
+    b"models:/churn@champion",
+    b"- column: x\n  check: not_null\n",
+    b'{"deployment":"shop","generation":1,"arms":[]}',
+    b'{"inputs":[{"x":1}]}',
+    b"x,y\n1,2\n",
+    b"\n\x03abc\x12\x04\x08\x01\x10\x02",
+    b'{"resourceSpans":[{"scopeSpans":[{"spans":[]}]}]}',
+    b'{"eventType":"START","run":{"runId":"x"},"job":{"namespace":"a","name":"b"}}',
+    b'{"images":[],"annotations":[],"categories":[]}',
+    b"\x1f\x8b\x08\x00",
+    b"[" * 200,
+    b"{" * 50,
+    b'"\\ud800"',
+    b"\xff\xfe\x00",
+    b"NaN",
+    b"1e999",
+    b"!!python/object/apply:os.system ['x']",
+]
 
 
 @st.composite
