@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -248,3 +249,48 @@ def test_a_connection_that_breaks_off_harms_nobody(place: Place) -> None:
         ask(connection, place.request(4))
         ask(connection, place.request(5))
     assert {0, 2, 4, 5} <= set(place.steps()) <= {0, 2, 3, 4, 5}
+
+
+IN_PROJECT = f"/projects/risk{LOG}"
+
+
+@pytest.fixture
+def risk(place: Place) -> Iterator[Workspace]:
+    """A project, where the run of the place is as well."""
+    place.workspace.projects.create("risk")
+    with place.workspace.opened.use("risk", place.workspace.projects.state_of("risk")) as project:
+        place.run = project.tracking.create_run("quick").id
+        yield project
+
+
+def test_in_a_project_the_second_request_goes_the_short_way_too(place: Place, risk: Workspace) -> None:
+    with place.connect() as connection:
+        for step in range(3):
+            connection.sendall(place.request(step, path=IN_PROJECT))
+            assert answer(connection) == (200, b"{}")
+    assert place.long == [IN_PROJECT]
+    assert [point.step for point in risk.tracking.metric_history(place.run, "loss")] == [0, 1, 2]
+
+
+def test_the_short_way_into_one_project_leads_into_no_other(place: Place, risk: Workspace) -> None:
+    place.workspace.projects.create("fraud")
+    with place.connect() as connection:
+        for path in (IN_PROJECT, IN_PROJECT, LOG, f"/projects/fraud{LOG}", IN_PROJECT):
+            connection.sendall(place.request(0, path=path))
+            expected = 200 if path == IN_PROJECT else 404  # the run is in that one alone
+            assert answer(connection)[0] == expected, path
+
+
+def test_a_project_that_is_archived_or_left_for_a_while_goes_the_long_way(place: Place, risk: Workspace) -> None:
+    with place.connect() as connection:
+        for step in range(2):
+            connection.sendall(place.request(step, path=IN_PROJECT))
+            answer(connection)
+        time.sleep(0.6)
+        connection.sendall(place.request(2, path=IN_PROJECT))
+        assert answer(connection)[0] == 200
+        assert place.long == [IN_PROJECT, IN_PROJECT]
+        place.workspace.projects.archive("risk")
+        connection.sendall(place.request(3, path=IN_PROJECT))
+        assert answer(connection)[0] == 400
+    assert [point.step for point in risk.tracking.metric_history(place.run, "loss")] == [0, 1, 2]

@@ -40,6 +40,11 @@ class Held(Generic[W]):
         assert entry.value is not None
         self.value: W = entry.value
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether whoever asks now would get another one."""
+        return self._entry.is_stale
+
     def release(self) -> None:
         """Says that it is no longer used by who took it."""
         self._owner._release(self._entry)

@@ -56,6 +56,7 @@ class ProjectPrefix:
             name, rest = split_project(scope["path"])
             scope["project"] = name
             if rest != scope["path"]:
+                scope["entered"] = {}  # shared with whoever reads the connection, see `quick.py`
                 raw = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
                 prefix = f"/{PROJECTS}/{name}".encode()
                 # Whoever writes a plain prefix with escapes hides something; what follows it may have them.
@@ -97,6 +98,9 @@ class ByProject:
             await held(scope, receive, send)
             return
         try:
+            if "entered" in scope:
+                stamp = self._standings[name][1].stamp if name in self._standings else ""
+                scope["entered"].update(project=name, stamp=stamp, admitted=scope.get("admitted"))
             refused = self._refused(name, held.value, scope)
             if refused is not None:
                 await error_response(refused)(scope, receive, send)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from flyball.errors import FlyballError
@@ -19,6 +21,7 @@ from flyball.settings import HOME
 if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import H11Protocol as HttpProtocol
 
+    from flyball.access.open_projects import Held
     from flyball.server.guard import Admission
     from flyball.tracking.ingest import Batch
     from flyball.workspace import Workspace
@@ -32,6 +35,8 @@ _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,7})[ \t]*\r\n", re.IGNORE
 # With these a request does not end where its length says, or more is to be done than to answer.
 _ODD = re.compile(rb"\r\n(?:transfer-encoding|expect|upgrade|connection: *close)", re.IGNORECASE)
 _END = b"\r\n\r\n"
+_PROJECT = re.compile(rb"POST /projects/[a-z0-9][a-z0-9._-]{0,49}/")
+_PROJECT_SECONDS = 0.5  # after so long the state of a project is asked for anew
 _MOST_HEADS = 20
 _MOST_WAITING = 1 << 20
 
@@ -51,6 +56,35 @@ def quick_protocol(
     )
 
 
+@dataclass(slots=True, kw_only=True)
+class _Head:
+    """A head that was admitted: what stands before and after the length, and where what follows it is written.
+
+    Attributes:
+        held: The project, which stays open as long as this is known; None for the workspace itself.
+        until: Until when that is as it was.
+    """
+
+    before: bytes
+    after: bytes
+    reader: Reader
+    admission: Admission
+    held: Held[Workspace] | None
+    until: float
+
+    def is_current(self) -> bool:
+        """Whether it would be admitted again."""
+        if self.held is not None and (self.held.is_stale or time.monotonic() > self.until):
+            return False
+        return self.admission.is_current()
+
+
+def _without_project(line: bytes) -> bytes:
+    """The first line of a request as it is without a project in the address."""
+    found = _PROJECT.match(line)
+    return line if found is None else b"POST /" + line[found.end() :]
+
+
 class _QuickProtocol(HttpProtocol):
     workspace: Workspace
     beginnings: Mapping[bytes, Reader]
@@ -58,9 +92,7 @@ class _QuickProtocol(HttpProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._heads: dict[
-            bytes, tuple[bytes, bytes, Reader, Admission]
-        ] = {}  # what stands before and after the length, by beginning
+        self._heads: dict[bytes, _Head] = {}  # by their beginnings
         self._is_between = True  # all that was received so far is answered
         self._wanted = self._fed = 0  # bytes of the request that goes the long way, if that is known; bytes received
         self._candidate = b""  # its head
@@ -92,9 +124,8 @@ class _QuickProtocol(HttpProtocol):
     def on_response_complete(self) -> None:
         if self._wanted and self._fed == self._wanted:
             self._is_between = True
-            admission: Admission | None = cast("Any", self.scope).get("admitted")  # by our own door
-            if self._candidate and admission is not None and self.scope.get("project", HOME) == HOME:
-                self._learn(self._candidate, admission)
+            if self._candidate:
+                self._learn(self._candidate)
         self._candidate, self._wanted = b"", 0
         super().on_response_complete()
 
@@ -107,6 +138,8 @@ class _QuickProtocol(HttpProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        for line in list(self._heads):
+            self._forget(line)
         super().connection_lost(exc)
 
     def _go_long(self, data: bytes) -> None:
@@ -118,31 +151,48 @@ class _QuickProtocol(HttpProtocol):
             if end >= len(_END) and not _ODD.search(head):
                 length = _LENGTH.search(head)
                 self._wanted = end + (int(length[1]) if length else 0)
-                is_ours = length and head[: head.find(b"\n") + 1] in self.beginnings
+                is_ours = length and _without_project(head[: head.find(b"\n") + 1]) in self.beginnings
                 # With a second length, the one that we look at would not be the one that was found right.
                 self._candidate = head if is_ours and head.lower().count(b"content-length") == 1 else b""
         self._fed += len(data)
         super().data_received(data)
 
-    def _learn(self, head: bytes, admission: Admission) -> None:
-        length = _LENGTH.search(head)
-        assert length is not None
-        if len(self._heads) < _MOST_HEADS:
-            line = head[: head.find(b"\n") + 1]
-            self._heads[line] = head[: length.start(1)], head[length.end(1) :], self.beginnings[line], admission
+    def _learn(self, head: bytes) -> None:
+        """Remembers the head of a request that was admitted, by our own door, into the workspace or a project of it."""
+        scope = cast("Any", self.scope)
+        entered: dict[str, Any] = scope.get("entered", {})
+        admission: Admission | None = entered.get("admitted") or scope.get("admitted")
+        length, line = _LENGTH.search(head), head[: head.find(b"\n") + 1]
+        if admission is None or length is None or len(self._heads) >= _MOST_HEADS:
+            return
+        held: Held[Workspace] | None = None
+        if entered:
+            held = self.workspace.opened.take_open(entered["project"], entered["stamp"])
+        if held is None and (scope.get("project", HOME) != HOME or _without_project(line) != line):
+            return  # no longer as it was
+        self._forget(line)
+        self._heads[line] = _Head(
+            before=head[: length.start(1)], after=head[length.end(1) :], reader=self.beginnings[_without_project(line)],
+            admission=admission, held=held, until=time.monotonic() + _PROJECT_SECONDS,
+        )  # fmt: skip
+
+    def _forget(self, line: bytes) -> None:
+        known = self._heads.pop(line, None)
+        if known is not None and known.held is not None:
+            known.held.release()
 
     def _begin(self, data: bytes) -> bool:
         """Takes the beginning of a request whose head is known; False if it is not."""
         known = self._heads.get(data[: data.find(b"\n") + 1])
         if known is None:
             return False
-        before, after, _, admission = known
+        before, after = known.before, known.after
         end = data.find(_END) + len(_END)
         digits = data[len(before) : end - len(after)]
         if not (data.startswith(before) and data.endswith(after, 0, end) and 0 < len(digits) < 7 and digits.isdigit()):
             return False
-        if not admission.is_current():  # the door is asked again, and may think otherwise by now
-            del self._heads[data[: data.find(b"\n") + 1]]
+        if not known.is_current():  # the door is asked again, and may think otherwise by now
+            self._forget(data[: data.find(b"\n") + 1])
             return False
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
@@ -164,15 +214,15 @@ class _QuickProtocol(HttpProtocol):
             data = b"".join([*self._parts, data])
             self._parts = []
         self._missing = 0
-        reader = self._heads[self._held[: self._held.find(b"\n") + 1]][2]
-        batch = reader(data)
+        known = self._heads[self._held[: self._held.find(b"\n") + 1]]
+        batch = known.reader(data)
         self._held += data
         if batch is None:
             self._give_up()
             return
         self._is_writing = True
         try:
-            self.workspace.ingest.write_then(batch, self.loop, self._written)
+            (known.held.value if known.held else self.workspace).ingest.write_then(batch, self.loop, self._written)
         except FlyballError:
             self._give_up()
 
