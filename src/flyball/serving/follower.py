@@ -55,6 +55,7 @@ class Follower:
         spool: Folder on this machine's disk for predictions that do not rest in the store yet; None keeps them in memory.
         trusted: Keys one of which must have signed a manifest; none: manifests are taken from whoever writes to the store.
         ticks: Seconds that pass; only simulations give others than this machine's.
+        settled: Called once, after the first look, when what will stay in memory for long is there.
     """
 
     def __init__(
@@ -73,7 +74,9 @@ class Follower:
         spool: Path | None = None,
         trusted: Sequence[TrustedKey] = (),
         ticks: Callable[[], float] = time.monotonic,
+        settled: Callable[[], None] = lambda: None,
     ) -> None:
+        self._settled = settled
         self._trusted = tuple(trusted)
         self._ticks = ticks
         self._model_threads = model_threads
@@ -139,6 +142,8 @@ class Follower:
             attempt = self._attempts.get(name)
             if attempt is None or attempt.etag != etag or (attempt.failures and self._ticks() >= attempt.again_at):
                 self._take(name, etag, attempt)
+        if not self.looked:
+            self._settled()
         self.looked = True
         for endpoint in self.endpoints.values():
             self._report(endpoint)
