@@ -152,9 +152,10 @@ class Up:
 
 def page_link(settings: Settings, url: str) -> str:
     """An address that opens the page of a server once; where people log in, the page's own."""
+    project = "" if settings.is_home else f"/{PROJECTS}/{settings.project}"
     if settings.auth != "local":
-        return settings.behind_proxy or url
-    return f"{url}/login/link?ticket={LocalOwner.of(settings.workspace).new_ticket()}"
+        return f"{(settings.behind_proxy or url).rstrip('/')}{project}{'/' if project else ''}"
+    return f"{url}{project}/login/link?ticket={LocalOwner.of(settings.workspace).new_ticket()}"
 
 
 def _lock(workspace: Path) -> IO[str]:
