@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from flyball.errors import FlyballError
+from flyball.errors import FlyballError, NotFound
 from flyball.governance.personal import PersonalColumn, datasets_behind, full_ref, personal_columns
 from flyball.principals import ROLES
 from flyball.storage.audit_chain import audit
 
 if TYPE_CHECKING:
     from flyball.registry.approvals import Approval
+    from flyball.registry.versions import ModelVersion
     from flyball.workspace import Workspace
 
 
@@ -60,6 +63,25 @@ class PolicyFacts:
     def personal_columns(self, snapshots: Iterable[str]) -> tuple[PersonalColumn, ...]:
         """Columns with personal data that were learned from, near or far."""
         return personal_columns(self._here.quality, self.datasets_of(tuple(snapshots)))
+
+    def why_not_vouched_for(self, version: ModelVersion, keys: Iterable[str]) -> str:
+        """Why none of these public keys vouches for a version as it is; empty if one does."""
+        from flyball.registry.signing import verify_version
+
+        said = ""
+        for key in keys:
+            with tempfile.NamedTemporaryFile("w", suffix=".pub", encoding="utf-8") as file:
+                file.write(key)
+                file.flush()
+                try:
+                    verify_version(version, Path(file.name), signatures=self._here.signatures, blobs=self._here.blobs)
+                except NotFound:
+                    said = said or "Reading it runs code, and no trusted key has signed it."
+                except FlyballError as error:
+                    said = error.message
+                else:
+                    return ""
+        return said
 
     def _datasets_of(self, snapshots: tuple[str, ...]) -> list[str]:
         """The datasets behind some snapshots, near or far."""

@@ -58,6 +58,13 @@ def formats(
     return _declared("formats", name, risk, models, allowed=list(allowed), no_code=no_code)
 
 
+def signed(
+    keys: Sequence[str], *, all: bool = False, name: str = "", risk: Sequence[str] = (), models: Sequence[str] = ()
+) -> PolicySpec:
+    """Models whose reading runs code are served only if one of these keys, public ones as PEM, has signed them; with `all`, any."""
+    return _declared("signed", name, risk, models, keys=list(keys), all=all)
+
+
 def residency(
     allowed: Sequence[str], *, tag: str = "residency", untagged: bool = False, name: str = "", risk: Sequence[str] = (),
     models: Sequence[str] = (),

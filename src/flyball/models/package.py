@@ -219,6 +219,15 @@ def read_example(package: ModelPackage, blobs: Blobs) -> pa.Table | None:
         return reader.read_all()
 
 
+DATA_ONLY = frozenset({"", "lightgbm", "onnx", "rules", "xgboost"})
+"""Flavors whose files are data: reading them runs no code of whoever made them. What is not named here is taken to run some."""
+
+
+def runs_code(package: ModelPackage) -> bool:
+    """Whether reading a model runs code that came with it; by its flavor, whatever it says of itself."""
+    return package.flavor not in DATA_ONLY or bool(package.flavor_settings.get("trusted_only"))
+
+
 def package_id(package: ModelPackage) -> str:
     """The id that the package's content gives."""
     parts = (package.flavor, package.files, package.signature, package.input_example, package.flavor_settings)

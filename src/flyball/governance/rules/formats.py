@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flyball.errors import InvalidInput, did_you_mean
 from flyball.governance.rules.base import Broken, Deploying, Registering, Rule, RuleKind, known
 from flyball.models.flavors.base import FLAVORS
+from flyball.models.package import runs_code
 
 if TYPE_CHECKING:
     from flyball.governance.policy_facts import PolicyFacts
@@ -41,7 +42,7 @@ class Formats(Rule):
         if params["allowed"] and package.flavor not in params["allowed"]:
             allowed = ", ".join(params["allowed"])
             return Broken(why=f"It is kept in the flavor '{package.flavor}'.", mend=f"Keep it in one of {allowed}.")
-        if params["no_code"] and package.flavor_settings.get("trusted_only"):
+        if params["no_code"] and runs_code(package):
             return Broken(why="Reading it runs code that came with it.", mend="Keep it as ONNX or in a native format.")
         return None
 
