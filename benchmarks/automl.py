@@ -22,8 +22,8 @@ import pandas as pd
 from benchmarks.pairs import Pair, Timing
 from benchmarks.peers import peer_or_none
 from flyball import testing
-from flyball.automl.judging import Judge
-from flyball.automl.run import automl
+from flyball.model_search.judging import Judge
+from flyball.model_search.run import automl
 from flyball.run_services import RunServices
 
 _CLIENT = Path(__file__).parent / "clients" / "automl_fit.py"

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from flyball.access.projects import Project
-    from flyball.automl.run import AutoMlResult
     from flyball.data.checkout import Checkout
     from flyball.data.diff import DataDiff
     from flyball.evaluation.explanation import Explanation
     from flyball.governance.reproduction import Reproduction
+    from flyball.model_search.run import AutoMlResult
     from flyball.models.package import LoadedModel
     from flyball.pipelines.pipeline import Pipeline
     from flyball.pipelines.step import Step
@@ -461,9 +461,9 @@ def automl(table: Any, label: str, **settings: Any) -> AutoMlResult:
         table: A table (pandas, Polars, Arrow), a dataset, its name, or a file.
         label: Column that shall be predicted.
         **settings: `time_budget`, `metric`, `task`, `time`, `groups`, `horizon`, `jobs`, `families`, `name`, `library`, `seed`:
-            see `flyball.automl.run.automl`.
+            see `flyball.model_search.run.automl`.
     """
-    from flyball.automl.run import automl as search
+    from flyball.model_search.run import automl as search
     from flyball.run_services import RunServices
 
     here = connect()

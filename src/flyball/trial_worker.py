@@ -12,8 +12,8 @@ import sys
 import threading
 from collections.abc import Iterator
 
-from flyball.automl.trial import MARK, TrialTask, run_trial
 from flyball.client import open_workspace
+from flyball.model_search.trial import MARK, TrialTask, run_trial
 from flyball.serialization import from_json, to_json
 from flyball.settings import load_settings
 

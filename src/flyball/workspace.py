@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from flyball.access.tokens import Tokens
     from flyball.alerts.alert import Alerts
     from flyball.alerts.webhooks import Webhooks
-    from flyball.automl.searches import AutoMl
     from flyball.data.catalog import Catalog
     from flyball.data.datasets import Data
     from flyball.data.external import External
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
     from flyball.lineage import Lineage
     from flyball.loops.loops import Loops
     from flyball.loops.simulations import Simulations
+    from flyball.model_search.searches import AutoMl
     from flyball.monitoring.monitoring import Monitoring
     from flyball.packaging.images import Images
     from flyball.pipelines.cache import StepCache
@@ -98,7 +98,7 @@ SERVICES = {
     "alerts": "flyball.alerts.alert:Alerts",
     "approvals": "flyball.registry.approvals:Approvals",
     "assessments": "flyball.tracking.assessments:Assessments",
-    "automl": "flyball.automl.searches:AutoMl",
+    "automl": "flyball.model_search.searches:AutoMl",
     "audit": "flyball.governance.audit:Audit",
     "catalog": "flyball.data.catalog:Catalog",
     "clock": "flyball.storage.virtual_clock:VirtualClock",
@@ -312,7 +312,7 @@ class Workspace:
     @property
     def automl(self) -> AutoMl:
         """Searches for the best model of a column."""
-        from flyball.automl.searches import AutoMl
+        from flyball.model_search.searches import AutoMl
 
         return self._room("automl", AutoMl)
 

@@ -12,7 +12,7 @@ import click
 from flyball.cli.output import open_workspace, print_facts, print_json, print_table, workspace_options
 
 if TYPE_CHECKING:
-    from flyball.automl.search import Candidate, Search
+    from flyball.model_search.search import Candidate, Search
 
 _SHOWN = 15
 
@@ -58,9 +58,9 @@ def automl(
 
     The winner is written down as a project file, which is yours. Called again, it goes on with the search.
     """
-    from flyball.automl.run import automl as search
-    from flyball.automl.run import check_free, seconds
-    from flyball.automl.run import start as start_search
+    from flyball.model_search.run import automl as search
+    from flyball.model_search.run import check_free, seconds
+    from flyball.model_search.run import start as start_search
     from flyball.run_services import RunServices
 
     with open_workspace(workspace_folder, url) as workspace:
@@ -125,7 +125,7 @@ def show(workspace: Any, name: str, as_json: bool) -> None:
 @workspace_options
 def file(workspace: Any, name: str, path: str | None, force: bool, as_json: bool) -> None:
     """Print the project file of the winner of the search NAME."""
-    from flyball.automl.run import check_free
+    from flyball.model_search.run import check_free
 
     text = workspace.automl.file(name)
     if path is not None:

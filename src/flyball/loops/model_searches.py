@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
-from flyball.automl.search import Search
-from flyball.automl.searches import SILENT
 from flyball.executors.base import Executor, Job
 from flyball.loops.services import Services
+from flyball.model_search.search import Search
+from flyball.model_search.searches import SILENT
 from flyball.refs import new_id
 from flyball.settings import as_environment
 

@@ -8,7 +8,6 @@ from typing import Protocol
 from flyball.access.tokens import Tokens
 from flyball.alerts.alert import Alerts
 from flyball.alerts.webhooks import Webhooks
-from flyball.automl.searches import AutoMl
 from flyball.clock import Clock
 from flyball.data.datasets import Data
 from flyball.deployment.deployments import Deployments
@@ -16,6 +15,7 @@ from flyball.deployment.manifest_keys import ManifestKey
 from flyball.features.views import Features
 from flyball.labels.labels import Labels
 from flyball.loops.loops import Loops
+from flyball.model_search.searches import AutoMl
 from flyball.monitoring.monitoring import Monitoring
 from flyball.pipelines.errands import Errands
 from flyball.registry.approvals import Approvals

@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 import sys
 
-from flyball.automl.searching import search_models
 from flyball.errors import FlyballError
+from flyball.model_search.searching import search_models
 from flyball.run_services import RunServices
 from flyball.settings import load_settings
 from flyball.workspace import Workspace

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flyball.automl.columns import Columns
-from flyball.automl.parts import Part
-from flyball.automl.preparing import filled_and_scaled, for_lines, for_trees, prepared
-from flyball.automl.search import Task
 from flyball.errors import InvalidInput, did_you_mean
+from flyball.model_search.columns import Columns
+from flyball.model_search.parts import Part
+from flyball.model_search.preparing import filled_and_scaled, for_lines, for_trees, prepared
+from flyball.model_search.search import Task
 from flyball.serialization import JsonValue
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class Family:
             values[self.seed_name] = problem.seed
         made = Part(self.makers[0 if problem.classes else 1], named=values)
         if problem.classes and not self.names_classes and not problem.is_plain:
-            return Part("flyball.automl.transformers:NamedClasses", (made,))
+            return Part("flyball.model_search.transformers:NamedClasses", (made,))
         return made
 
     def whole(self, problem: Problem, settings: Mapping[str, JsonValue]) -> Part:
@@ -304,7 +304,7 @@ def baseline(problem: Problem) -> Part:
     """The least that a model must beat: what is most usual, whatever a row holds; of a series, what was a season ago."""
     if problem.task == "forecasting":
         named = {"time": problem.time, "groups": list(problem.groups), "season": problem.season}
-        return Part("flyball.automl.forecasting:SeasonalNaive", named=named)
+        return Part("flyball.model_search.forecasting:SeasonalNaive", named=named)
     if problem.classes:
         return Part("sklearn.dummy:DummyClassifier", named={"strategy": "prior"})
     return Part("sklearn.dummy:DummyRegressor", named={"strategy": "median"})
@@ -319,7 +319,7 @@ def _forecaster(problem: Problem, settings: Mapping[str, JsonValue], model: Part
     named: dict[str, Any] = {"time": problem.time, "groups": list(problem.groups), "lags": lags, "change": change}
     if problem.columns.names:
         named["prepare"] = prepare(problem.columns, problem.target, seed=problem.seed)
-    return Part("flyball.automl.forecasting:Forecaster", (model,), named)
+    return Part("flyball.model_search.forecasting:Forecaster", (model,), named)
 
 
 def _drawn(each: Range, random: np.random.Generator) -> JsonValue:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from flyball.automl.folds import HELD
-from flyball.automl.parts import code_of, imports_of, names_of
-from flyball.automl.search import Candidate, Search
-from flyball.automl.setting_up import Setting
-from flyball.automl.trial import TrialTask, code_part, input_names
 from flyball.data.dataset import Dataset
+from flyball.model_search.folds import HELD
+from flyball.model_search.parts import code_of, imports_of, names_of
+from flyball.model_search.search import Candidate, Search
+from flyball.model_search.setting_up import Setting
+from flyball.model_search.trial import TrialTask, code_part, input_names
 from flyball.version import __version__
 
 _WIDTH = 116

@@ -12,7 +12,7 @@ import pytest
 
 import flyball as fb
 from flyball import testing
-from flyball.automl.run import AutoMlResult, automl
+from flyball.model_search.run import AutoMlResult, automl
 from flyball.pipelines.code_snapshot import load_project
 from flyball.pipelines.engine import run_pipeline
 from flyball.run_services import RunServices

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flyball.automl.search import Direction, Task
 from flyball.errors import InvalidInput
 from flyball.evaluation.sample import Sample
 from flyball.evaluation.scores import METRICS, ensure_fits, find_metric
+from flyball.model_search.search import Direction, Task
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from flyball.automl.search import Candidate, Search
+from flyball.model_search.search import Candidate, Search
 from flyball.storage.tables import Document, Instant, metadata
 
 searches = sa.Table(

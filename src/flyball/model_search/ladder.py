@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flyball.automl.portfolio import Family, Problem
-from flyball.automl.search import Candidate
+from flyball.model_search.portfolio import Family, Problem
+from flyball.model_search.search import Candidate
 from flyball.serialization import JsonValue
 
 if TYPE_CHECKING:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flyball.automl.columns import Columns, read_columns, task_of
-from flyball.automl.folds import Plan, hold_out
-from flyball.automl.judging import Judge, judge_for
-from flyball.automl.portfolio import Problem
-from flyball.automl.search import Search, Task, Wanted
-from flyball.automl.trial import truth_of, write_rows
 from flyball.data.dataset import Dataset
 from flyball.data.snapshot import load_snapshot, take_snapshot
 from flyball.data.table import Table, as_moments
 from flyball.errors import InvalidInput, NotFound
+from flyball.model_search.columns import Columns, read_columns, task_of
+from flyball.model_search.folds import Plan, hold_out
+from flyball.model_search.judging import Judge, judge_for
+from flyball.model_search.portfolio import Problem
+from flyball.model_search.search import Search, Task, Wanted
+from flyball.model_search.trial import truth_of, write_rows
 from flyball.refs import Ref
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _problem(rows: Table, wanted: Wanted, task: Task, columns: Columns) -> Probl
     if task != "classification":
         season = 1
         if task == "forecasting":
-            from flyball.automl.forecasting import season_of, unit_of
+            from flyball.model_search.forecasting import season_of, unit_of
 
             times = rows.select([wanted.time]).to_pandas()[wanted.time]
             season = season_of(unit_of(times), times.dtype.kind in "iu")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from flyball.automl.search import Candidate, Result, Rung, Wanted
-from flyball.automl.searches import SILENT, AutoMl
 from flyball.clock import FixedClock
 from flyball.errors import Conflict, InvalidInput, NotFound
+from flyball.model_search.search import Candidate, Result, Rung, Wanted
+from flyball.model_search.searches import SILENT, AutoMl
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs

@@ -12,19 +12,19 @@ from pathlib import Path
 
 import flyball as fb
 from flyball import testing
-from flyball.automl.run import automl
-from flyball.automl.search import Candidate, Wanted
 from flyball.data.snapshot import take_snapshot
 from flyball.executors.local import LocalExecutor
 from flyball.loops.model_searches import ModelSearches
+from flyball.model_search.run import automl
+from flyball.model_search.search import Candidate, Wanted
 from flyball.settings import as_environment
 from flyball.workspace import Workspace
-from tests.automl.conftest import QUICK, orders, services_in
+from tests.model_search.conftest import QUICK, orders, services_in
 
 _PROGRAM = """
 import sys
 from pathlib import Path
-from flyball.automl.searching import search_models
+from flyball.model_search.searching import search_models
 from flyball.run_services import RunServices
 from flyball.settings import load_settings
 from flyball.workspace import Workspace
@@ -67,8 +67,8 @@ def test_a_search_that_was_killed_repeats_nothing_that_was_judged(tmp_path: Path
 
 
 def _takes_over(workspace: Workspace) -> bool:
-    from flyball.automl.searching import search_models
     from flyball.errors import Conflict
+    from flyball.model_search.searching import search_models
 
     try:
         search_models("orders", services=services_in(workspace))

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 import flyball as fb
-from flyball.automl.run import AutoMlResult, automl
-from flyball.automl.search import Wanted
 from flyball.errors import Conflict, InvalidInput, NotFound
+from flyball.model_search.run import AutoMlResult, automl
+from flyball.model_search.search import Wanted
 from flyball.models.package import load_model
 from flyball.workspace import Workspace
-from tests.automl.conftest import QUICK, orders, run_file, sales, services_in
+from tests.model_search.conftest import QUICK, orders, run_file, sales, services_in
 
 
 def test_the_winner_beats_the_baseline(found: AutoMlResult) -> None:

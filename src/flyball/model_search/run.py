@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flyball.automl.search import Candidate, Search, Task, Wanted
-from flyball.automl.searching import search_models
 from flyball.clock import parse_duration
 from flyball.data.dataset import Dataset
 from flyball.data.snapshot import take_snapshot
 from flyball.data.table import Table
 from flyball.errors import Conflict, InvalidInput, NotFound
+from flyball.model_search.search import Candidate, Search, Task, Wanted
+from flyball.model_search.searching import search_models
 from flyball.models.package import LoadedModel, load_model
 from flyball.refs import check_name
 from flyball.storage.objects import Blobs

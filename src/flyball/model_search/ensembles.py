@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flyball.automl.judging import Judge
-from flyball.automl.parts import Part
-from flyball.automl.portfolio import FAMILIES, Problem, baseline
+from flyball.model_search.judging import Judge
+from flyball.model_search.parts import Part
+from flyball.model_search.portfolio import FAMILIES, Problem, baseline
 from flyball.serialization import JsonValue
 
 if TYPE_CHECKING:

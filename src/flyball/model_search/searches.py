@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from flyball.automl import _store
-from flyball.automl.search import Candidate, Direction, Place, Result, Search, SearchState, Task, Wanted, in_order
 from flyball.clock import Clock
 from flyball.errors import Conflict, InvalidInput, NotFound, did_you_mean
+from flyball.model_search import _store
+from flyball.model_search.search import Candidate, Direction, Place, Result, Search, SearchState, Task, Wanted, in_order
 from flyball.refs import Ref, check_name
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any, Protocol, Self
 
-from flyball.automl.trial import MARK, TrialSaid, TrialTask
 from flyball.executors.base import Job, JobState, Resources
+from flyball.model_search.trial import MARK, TrialSaid, TrialTask
 from flyball.refs import new_id
 from flyball.serialization import from_json, to_json
 

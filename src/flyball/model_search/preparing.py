@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flyball.automl.columns import Columns
-from flyball.automl.parts import Name, Part
+from flyball.model_search.columns import Columns
+from flyball.model_search.parts import Name, Part
 
 _PIPELINE = "sklearn.pipeline:make_pipeline"
 _COLUMNS = "sklearn.compose:make_column_transformer"
@@ -39,8 +39,8 @@ def for_trees(columns: Columns, target: str, *, seed: int) -> Part:
     chosen = [
         (codes, named(columns, "categories")),
         (_worth(target, seed), named(columns, "many")),
-        (Part("flyball.automl.transformers:Moments"), named(columns, "moments")),
-        (Part("flyball.automl.transformers:Words", named={"components": _COMPONENTS}), named(columns, "texts")),
+        (Part("flyball.model_search.transformers:Moments"), named(columns, "moments")),
+        (Part("flyball.model_search.transformers:Words", named={"components": _COMPONENTS}), named(columns, "texts")),
         ("passthrough", named(columns, "numbers")),
     ]
     return _together(chosen)
@@ -59,7 +59,7 @@ def for_lines(columns: Columns, target: str, *, seed: int) -> Part:
     moments = Part(
         _PIPELINE,
         (
-            Part("flyball.automl.transformers:Moments"),
+            Part("flyball.model_search.transformers:Moments"),
             Part("sklearn.impute:SimpleImputer", named=filled),
             Part("sklearn.preprocessing:StandardScaler"),
         ),
@@ -73,7 +73,7 @@ def for_lines(columns: Columns, target: str, *, seed: int) -> Part:
         (one_hot, named(columns, "categories")),
         (many, named(columns, "many")),
         (moments, named(columns, "moments")),
-        (Part("flyball.automl.transformers:Words"), named(columns, "texts")),
+        (Part("flyball.model_search.transformers:Words"), named(columns, "texts")),
         (numbers, named(columns, "numbers")),
     ]
     return _together(chosen)

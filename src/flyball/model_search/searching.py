@@ -9,16 +9,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flyball.automl.ensembles import Member, blend, stack_score
-from flyball.automl.ladder import Ladder, Next, Step, rungs_for
-from flyball.automl.parts import code_of
-from flyball.automl.portfolio import chosen_families
-from flyball.automl.project_file import project_file
-from flyball.automl.search import Candidate, CandidateState, Result, Rung, Search
-from flyball.automl.setting_up import Setting, set_up
-from flyball.automl.trial import TrialSaid, TrialTask, code_part, read_array
-from flyball.automl.trials import Trials, open_trials
 from flyball.errors import Conflict, FlyballError, InvalidInput, WorkFailed
+from flyball.model_search.ensembles import Member, blend, stack_score
+from flyball.model_search.ladder import Ladder, Next, Step, rungs_for
+from flyball.model_search.parts import code_of
+from flyball.model_search.portfolio import chosen_families
+from flyball.model_search.project_file import project_file
+from flyball.model_search.search import Candidate, CandidateState, Result, Rung, Search
+from flyball.model_search.setting_up import Setting, set_up
+from flyball.model_search.trial import TrialSaid, TrialTask, code_part, read_array
+from flyball.model_search.trials import Trials, open_trials
 from flyball.refs import new_id
 from flyball.serialization import JsonValue
 from flyball.tracking.nouns import MetricPoint

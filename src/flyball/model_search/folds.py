@@ -10,9 +10,9 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flyball.automl.search import Task
 from flyball.data.table import Table, as_moments
 from flyball.errors import InvalidInput
+from flyball.model_search.search import Task
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,14 +9,14 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flyball.automl.ensembles import Member, whole_of
-from flyball.automl.folds import Plan, folds, sample
-from flyball.automl.judging import Judge
-from flyball.automl.parts import Part, build
-from flyball.automl.portfolio import Problem
 from flyball.data.table import Table
 from flyball.errors import WorkFailed
 from flyball.evaluation.importance import Importance
+from flyball.model_search.ensembles import Member, whole_of
+from flyball.model_search.folds import Plan, folds, sample
+from flyball.model_search.judging import Judge
+from flyball.model_search.parts import Part, build
+from flyball.model_search.portfolio import Problem
 from flyball.models.explaining import measure_importance
 from flyball.models.package import ModelPackage, load_model, save_model
 from flyball.models.scored import truth_for

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flyball.automl.search import Task
 from flyball.errors import InvalidInput
+from flyball.model_search.search import Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
