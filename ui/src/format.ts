@@ -48,6 +48,8 @@ export const between = (start: string, end: string | null): number =>
 
 /** A moment in UTC, to the minute. */
 export const moment = (text: string | null | undefined): string => (text ? text.slice(0, 16).replace("T", " ") : "–");
+/** The first moment of a day, as the API takes it. */
+export const beginning = (date: string): string => (/^\d{4}-\d\d-\d\d$/.test(date) ? `${date}T00:00:00Z` : date);
 export const day = (text: string): string => text.slice(0, 10);
 
 export function ago(text: string, now: number): string {

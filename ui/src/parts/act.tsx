@@ -68,7 +68,7 @@ export function Act<K extends keyof Posts>({ children, verb, takes, twin, questi
           <Command>{twin}</Command>
           {doing.error ? <Fault of={doing.error} /> : null}
           <Group justify="flex-end" mt="md">
-            <Button variant="default" onClick={() => setOpen(false)}>Cancel</Button>
+            <Button variant="default" onClick={() => setOpen(false)}>Leave it</Button>
             <Button type="submit" loading={doing.isPending}>{children}</Button>
           </Group>
         </form>

@@ -54,7 +54,7 @@ export function FormAct<K extends keyof Posts>({ children, title, verb, takes, t
             <Text size="xs" c="dimmed" mt="sm" mb={4}>In a terminal</Text>
             <Command>{twin}</Command>
             {doing.error ? <Fault of={doing.error} /> : null}
-            <Group justify="flex-end" mt="md"><Button variant="default" onClick={close}>Cancel</Button><Button type="submit" loading={doing.isPending}>{yes ?? children}</Button></Group>
+            <Group justify="flex-end" mt="md"><Button variant="default" onClick={close}>Leave it</Button><Button type="submit" loading={doing.isPending}>{yes ?? children}</Button></Group>
           </form>
         )}
       </Modal>

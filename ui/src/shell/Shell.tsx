@@ -26,6 +26,9 @@ export const ROOMS: [string, Room[]][] = [
   ["Serve", [["models", "Models", IconBox], ["deployments", "Deployments", IconRocket], ["monitoring", "Monitoring", IconActivityHeartbeat]]],
   ["Rule", [["governance", "Governance", IconShieldCheck], ["events", "Events", IconTimelineEvent]]],
 ];
+// The view itself is the page's main part; the frame round it must not be another one.
+const PLAIN = { component: "div" } as object;
+
 const ABOVE: Record<string, string> = { compare: "runs" };
 
 export function Shell({ room, children }: { room: string; children: ReactNode }) {
@@ -82,7 +85,7 @@ export function Shell({ room, children }: { room: string; children: ReactNode })
           <a className="side-link quiet" href="#/api" aria-current={here === "api" ? "page" : undefined}>HTTP API</a>
         </ScrollArea>
       </AppShell.Navbar>
-      <AppShell.Main>
+      <AppShell.Main {...PLAIN}>
         <main id="main" ref={main} tabIndex={-1}>{children}</main>
       </AppShell.Main>
       <Suspense fallback={null}>{isSearching ? <Search onClose={() => setSearching(false)} /> : null}</Suspense>

@@ -5,7 +5,7 @@ import { useState } from "react";
 import { useView } from "../../address";
 import { ask, read, useAll } from "../../api/client";
 import type { AuditCheck, AuditRow } from "../../api/types";
-import { count, plain, plural, quoted, short } from "../../format";
+import { beginning, count, plain, plural, quoted, short } from "../../format";
 import { Code, Empty, Fault, Loaded, Panel, Ref, Twin, When } from "../../parts/basics";
 import { Table } from "../../parts/table";
 
@@ -17,7 +17,7 @@ export function Audit() {
   const [asked, setAsked] = useState(view);
   const [limit, setLimit] = useState(PAGE);
   const given = Object.fromEntries(Object.entries(view).filter(([key, text]) => text && key in NONE));
-  const from = useAll({ rows: ask("audit/list", { newest_first: true, limit, ...given }) });
+  const from = useAll({ rows: ask("audit/list", { newest_first: true, limit, ...Object.fromEntries(Object.entries(given).map(([key, text]) => [key, beginning(String(text))])) }) });
   const options = Object.entries(given).map(([key, text]) => `--${key} ${quoted(String(text))}`).join(" ");
   const field = (key: keyof typeof NONE, label: string, placeholder: string, type = "text") => (
     <TextInput label={label} placeholder={placeholder} type={type} value={asked[key]} onChange={(e) => setAsked({ ...asked, [key]: e.currentTarget.value })} w={type === "date" ? 150 : 190} />

@@ -5,7 +5,7 @@ import { useState } from "react";
 import { href, useView } from "../../address";
 import { ask, useAll } from "../../api/client";
 import type { Budget, BudgetState, CostReport, CostRow, Prices } from "../../api/types";
-import { bytes, count, lasted, percent, short, value } from "../../format";
+import { beginning, bytes, count, lasted, percent, short, value } from "../../format";
 import { Act } from "../../parts/act";
 import { Empty, Facts, Figure, Link, Loaded, Panel, State, Twin } from "../../parts/basics";
 import { FormAct } from "../../parts/form";
@@ -16,7 +16,7 @@ const BY: By[] = ["loop", "pipeline", "run", "step", "who", "project"];
 
 export function Cost() {
   const [view, setView] = useView({ by: "loop", since: "", until: "" });
-  const from = useAll({ report: ask("cost/report", { by: view.by as By, limit: 200, ...(view.since ? { since: view.since } : {}), ...(view.until ? { until: view.until } : {}) }), prices: ask("cost/prices", {}), budgets: ask("cost/budgets", {}) });
+  const from = useAll({ report: ask("cost/report", { by: view.by as By, limit: 200, ...(view.since ? { since: beginning(view.since) } : {}), ...(view.until ? { until: beginning(view.until) } : {}) }), prices: ask("cost/prices", {}), budgets: ask("cost/budgets", {}) });
   const options = [`--by ${view.by}`, ...(view.since ? [`--since ${view.since}`] : []), ...(view.until ? [`--until ${view.until}`] : [])].join(" ");
   return (
     <Loaded from={from}>{({ report, prices, budgets }) => {

@@ -5,7 +5,7 @@ import { useState } from "react";
 import { go, href } from "../../address";
 import { ask, useAsked } from "../../api/client";
 import type { Errand, Run } from "../../api/types";
-import { plain, quoted, short } from "../../format";
+import { beginning, plain, quoted, short } from "../../format";
 import { Act } from "../../parts/act";
 import { Link, Panel, State, When } from "../../parts/basics";
 import { FormAct } from "../../parts/form";
@@ -39,7 +39,7 @@ const plainText = (given: unknown): string => (given === null || given === undef
 export function BackFill({ pipeline, run }: { pipeline: string; run: Run }) {
   const [start, setStart] = useState(""), [end, setEnd] = useState(""), [every, setEvery] = useState("1d"), [isAgain, setAgain] = useState(false);
   return (
-    <FormAct title={`Run ${pipeline} over a stretch of the past`} yes="Back-fill" verb="errands/back_fill" takes={() => ({ pipeline, start, end, every, again: isAgain, like: run.id })}
+    <FormAct title={`Run ${pipeline} over a stretch of the past`} yes="Back-fill" verb="errands/back_fill" takes={() => ({ pipeline, start: beginning(start), end: beginning(end), every, again: isAgain, like: run.id })}
       twin={`flyball errands backfill ${pipeline} --start ${start || "TIME"} --end ${end || "TIME"} --every ${every}${isAgain ? " --again" : ""}`}
       fields={<>
         <Text size="sm" c="dimmed">It is run once for each window. It has to take parameters `start` and `end`, or others that name them. Windows that an earlier run has finished are left out.</Text>
