@@ -24,6 +24,7 @@ ENTRIES = (
     "serving",
     "monitoring",
     "scenarios",
+    "access",
 )
 
 
