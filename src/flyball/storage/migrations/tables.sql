@@ -1235,6 +1235,14 @@ CREATE TABLE project_stores (
 	CONSTRAINT pk_project_stores PRIMARY KEY (name)
 );
 
+CREATE TABLE registry_trusted_keys (
+	"key" VARCHAR(64) NOT NULL, 
+	public_key TEXT NOT NULL, 
+	name VARCHAR(200) NOT NULL, 
+	at BIGINT NOT NULL, 
+	CONSTRAINT pk_registry_trusted_keys PRIMARY KEY ("key")
+);
+
 CREATE TABLE secrets (
 	name VARCHAR(128) NOT NULL, 
 	version INTEGER NOT NULL, 

@@ -252,6 +252,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_project_stores")),
     )
     op.create_table(
+        "registry_trusted_keys",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("public_key", sa.Text(), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_registry_trusted_keys")),
+    )
+    op.create_table(
         "secrets",
         sa.Column("name", sa.String(length=128), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -368,6 +376,7 @@ def downgrade() -> None:
     op.drop_table("usage")
     op.drop_table("storage_samples")
     op.drop_table("secrets")
+    op.drop_table("registry_trusted_keys")
     op.drop_table("project_stores")
     op.drop_table("prices")
     op.drop_table("policies")
