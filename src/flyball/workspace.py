@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from flyball.governance.audit import Audit
     from flyball.governance.audit_keys import AuditKey
     from flyball.governance.cost import Cost
+    from flyball.governance.evidence.evidence import Evidence
     from flyball.governance.maturity import Maturity
     from flyball.governance.openlineage import Emitter
     from flyball.governance.policies import Policies
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from flyball.registry.sbom import Sboms
     from flyball.registry.signing import Signatures
     from flyball.registry.versions import Registry
+    from flyball.registry.vouching import TrustedKeys
     from flyball.storage.database import Database
     from flyball.storage.event_log import EventLog
     from flyball.storage.idempotency import Once
@@ -110,6 +112,7 @@ SERVICES = {
     "errands": "flyball.pipelines.errands:Errands",
     "evaluation_sets": "flyball.tracking.evaluation_sets:EvaluationSets",
     "events": "flyball.storage.event_log:EventLog",
+    "evidence": "flyball.governance.evidence.evidence:Evidence",
     "experiments": "flyball.tracking.experiments:Experiments",
     "external": "flyball.data.external:External",
     "features": "flyball.features.views:Features",
@@ -148,6 +151,7 @@ SERVICES = {
     "traces": "flyball.tracking.traces:Traces",
     "tracking": "flyball.tracking.runs:Tracking",
     "trash": "flyball.tracking.trash:Trash",
+    "trusted_keys": "flyball.registry.vouching:TrustedKeys",
     "webhooks": "flyball.alerts.webhooks:Webhooks",
 }
 """Every service by the name of its attribute and route, and where its class stands."""
@@ -377,6 +381,13 @@ class Workspace:
         return self._room("errands", Errands)
 
     @property
+    def evidence(self) -> Evidence:
+        """Documents that auditors ask for, filled from facts."""
+        from flyball.governance.evidence.evidence import Evidence
+
+        return self._once("evidence", lambda: Evidence(self, self._audit_key))
+
+    @property
     def experiments(self) -> Experiments:
         """Named groups of runs."""
         from flyball.tracking.experiments import Experiments
@@ -579,6 +590,13 @@ class Workspace:
     def secrets(self) -> Secrets:
         """What steps, webhooks and channels need, and nobody may read."""
         return self._once("secrets", self._open_secrets)
+
+    @property
+    def trusted_keys(self) -> TrustedKeys:
+        """Whose word counts for files that would else be refused."""
+        from flyball.registry.vouching import TrustedKeys
+
+        return self._room("trusted_keys", TrustedKeys)
 
     @property
     def signatures(self) -> Signatures:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,22 +19,6 @@ from flyball.workspace import Workspace
 
 ADA = Principal(name="ada", role="owner")
 CI = Principal(name="ci", kind="service", role="maintainer")
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project that `flyball init` makes, trained once and applied."""
-    project, before = tmp_path_factory.mktemp("maturity") / "first", Path.cwd()
-    try:
-        for name in [name for name in os.environ if name.startswith("FLYBALL_")]:
-            del os.environ[name]
-        assert invoke(["init", str(project), "--json"]) == 0
-        os.chdir(project)
-        assert invoke(["run", "train_irises", "--json"]) == 0
-        assert invoke(["apply", "--json"]) == 0
-    finally:
-        os.chdir(before)
-    return project
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ class Approvals(Rule):
         whose = f" by {' or '.join(by)}" if by else f" by a {role}" if role else ""
         return Broken(
             why=f"{len(yes)} of {count} approvals{whose} are there; those of who asked for it or registered it do not count.",
-            mend=f"flyball models request-approval {about.version.model}/{about.version.version} --needed {count}",
+            mend=f"flyball models request {about.version.model}/{about.version.version} --needed {count}; then others approve it.",
         )
 
 

@@ -34,7 +34,7 @@ class Gates(Rule):
             return None
         return Broken(
             why=f"It has not passed the gate{'s' if len(missing) > 1 else ''} {', '.join(missing)}.",
-            mend=f"flyball models judge {about.version.model}/{about.version.version}, or gates=[...] of its loop",
+            mend="Declare them among the gates of its loop, which asks them of each new version.",
         )
 
     def applying(self, params: Mapping[str, Any], about: Applying, facts: PolicyFacts) -> Broken | None:

@@ -1,0 +1,1 @@
+"""Documents by what asks for them: one file each."""
