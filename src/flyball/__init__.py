@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from flyball.features.windows import window as window
     from flyball.governance import rule as rule
     from flyball.loops import on as on
+    from flyball.loops.deadlines import due as due
     from flyball.loops import policy as policy
     from flyball.loops.freeze import freeze as freeze
     from flyball.loops.freeze import freeze_between as freeze_between
@@ -152,6 +153,7 @@ _NAMES = {
     "loop": "flyball.loops.loop:loop",
     "on": "flyball.loops.on",
     "policy": "flyball.loops.policy",
+    "due": "flyball.loops.deadlines:due",
     "rule": "flyball.governance.rule",
     "freeze": "flyball.loops.freeze:freeze",
     "freeze_between": "flyball.loops.freeze:freeze_between",

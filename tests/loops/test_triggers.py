@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from flyball.data.snapshot import Snapshot
 from flyball.errors import InvalidInput
 from flyball.evaluation.scores import Evaluation, MetricValue
+from flyball.events import Event
 from flyball.loops import on
 from flyball.loops.keeper import TRIGGERS
 from flyball.loops.loop import TriggerSpec
@@ -21,6 +23,7 @@ from flyball.monitoring.evidence import ColumnDrift, DriftReport
 from flyball.monitoring.windows import Window
 from flyball.registry.versions import ModelVersion
 from flyball.schema import Schema
+from flyball.tracking.nouns import Run
 
 NOW = datetime(2013, 6, 3, 12, tzinfo=UTC)
 
@@ -77,9 +80,17 @@ def _ask(spec: TriggerSpec, *windows: Window, **facts: Any) -> Fire | None:
 
 
 def test_every_trigger_can_be_declared() -> None:
-    declared = {
-        spec.trigger for spec in (on.schedule("0 3 * * 1"), on.new_data("x"), on.drift(), on.decay(), on.bias())
-    }
+    each = (
+        on.schedule("0 3 * * 1"),
+        on.new_data("x"),
+        on.drift(),
+        on.decay(),
+        on.bias(),
+        on.code(),
+        on.pipeline("x"),
+        on.signal(),
+    )
+    declared = {spec.trigger for spec in each}
     assert declared == set(TRIGGERS.names())
 
 
@@ -167,3 +178,66 @@ def test_odd_parameters_are_refused() -> None:
         on.decay(by=-1.0)
     with pytest.raises(InvalidInput):
         on.drift(windows=0)
+
+
+def test_a_schedule_keeps_to_its_time_zone_through_summer_and_winter() -> None:
+    spec = on.schedule("0 6 * * *", zone="Europe/Vienna")
+    summer = _ask(spec, now=datetime(2026, 7, 1, 4, 30, tzinfo=UTC), applied=datetime(2026, 6, 30, 12, tzinfo=UTC))
+    assert summer is not None
+    assert summer.cause == "schedule:2026-07-01T04:00:00+00:00"
+    assert "2026-07-01 06:00 Europe/Vienna" in summer.reason
+    winter = _ask(spec, now=datetime(2026, 12, 1, 4, 30, tzinfo=UTC), applied=datetime(2026, 11, 30, 12, tzinfo=UTC))
+    assert winter is None
+
+
+def test_missed_times_are_caught_up_once_or_not_at_all() -> None:
+    facts = {"now": NOW, "applied": NOW - timedelta(days=5)}
+    caught = _ask(on.schedule("0 3 * * *"), **facts)
+    assert caught is not None
+    assert caught.cause == "schedule:2013-06-03T03:00:00+00:00"
+    assert _ask(on.schedule("0 3 * * *", catch_up="none"), **facts) is None
+    assert _ask(on.schedule("55 11 * * *", catch_up="none"), **facts) is not None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [lambda: on.schedule("0 3 * * *", zone="Mars/Olympus"), lambda: on.schedule("0 3 * * *", catch_up="all")],  # type: ignore[arg-type]  # what is tried
+)
+def test_a_schedule_that_cannot_be_is_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidInput):
+        wrong()
+
+
+def test_other_code_calls_for_a_training_once() -> None:
+    old = replace(_champion(), code="a" * 64)
+    assert _ask(on.code(), champion=old, code="a" * 64) is None
+    fire = _ask(on.code(), champion=old, code="b" * 64)
+    assert fire is not None
+    assert fire.cause == "code:bbbbbbbbbbbbbbbb"
+    assert _ask(on.code(), champion=_champion(), code="b" * 64) is None  # nobody knows what it was trained with
+
+
+def _run(ended: datetime) -> Run:
+    return Run(
+        id="r1", experiment="etl", name="etl", kind="pipeline", parent="", state="finished", started=ended, ended=ended,
+        heartbeat=ended, attempt=1,
+    )  # fmt: skip
+
+
+def test_the_end_of_another_pipeline_calls_for_a_training() -> None:
+    spec = on.pipeline("etl")
+    assert _ask(spec) is None
+    fire = _ask(spec, finished={"etl": _run(NOW - timedelta(hours=1))}, last_training=NOW - timedelta(hours=2))
+    assert fire is not None
+    assert fire.cause == "pipeline:r1"
+    assert _ask(spec, finished={"etl": _run(NOW - timedelta(hours=3))}, last_training=NOW - timedelta(hours=2)) is None
+
+
+def test_a_signal_from_outside_calls_for_a_training() -> None:
+    said = Event(
+        id=1, kind="loops.signalled", subject="loops:/flights", at=NOW, facts={"id": "c0ffee", "source": "git"}
+    )
+    for spec, fires in ((on.signal(), True), (on.signal("git"), True), (on.signal("shop"), False)):
+        fire = _ask(spec, signals=(said,), last_training=NOW - timedelta(hours=2))
+        assert (fire is not None) == fires
+    assert _ask(on.signal(), signals=(said,), last_training=NOW + timedelta(seconds=1)) is None

@@ -54,6 +54,21 @@ def show(workspace: Any, name: str, as_json: bool) -> None:
 
 @loops.command()
 @click.argument("name")
+@click.option("--id", "id", required=True, help="What happened, such as the digest of a commit; one is answered once.")
+@click.option("--source", default="webhook", show_default=True, help="Who says so.")
+@click.option("--reason", default="", help="The same in a sentence.")
+@workspace_options
+def signal(workspace: Any, name: str, id: str, source: str, reason: str, as_json: bool) -> None:
+    """Tell the loop NAME that something has happened outside; one with fb.on.signal trains then."""
+    workspace.loops.signal(name, id, source, reason)
+    if as_json:
+        print_json({"loop": name, "id": id})
+    else:
+        click.echo(f"'{name}' is told.")
+
+
+@loops.command()
+@click.argument("name")
 @click.option("--limit", default=50, show_default=True, help="How many decisions to tell.")
 @workspace_options
 def why(workspace: Any, name: str, limit: int, as_json: bool) -> None:

@@ -10,9 +10,12 @@ from flyball.deployment.analysis import Worse, analyse
 from flyball.deployment.deployments import Deployment
 from flyball.deployment.rollout import Rollout
 from flyball.errors import FlyballError, NotFound
+from flyball.events import Event
 from flyball.executors.base import Executor
 from flyball.loops.acting import Acting
+from flyball.loops.deadlines import Deadlines
 from flyball.loops.evidence import gather
+from flyball.loops.finished import finished_run
 from flyball.loops.gathering import LabelsBack
 from flyball.loops.loops import LoopState, Training
 from flyball.loops.policies.base import Situation, choose, classify
@@ -27,6 +30,7 @@ from flyball.registry.versions import ModelVersion
 from flyball.storage.database import Lease
 
 _JUDGE_ATTEMPTS = 4
+_MOST_SIGNALS = 50
 _JUDGE_AGAIN = timedelta(minutes=2)
 
 TRIGGERS = PluginGroup[triggers.Trigger]("trigger", "flyball.loops.triggers")
@@ -41,10 +45,12 @@ class LoopKeeper:
         self._watch = Watch(workspace)
         self._acting = Acting(workspace)
         self._labels = LabelsBack(workspace)
+        self._deadlines = Deadlines(workspace)
         self._is_new = True
 
     def act(self, state: LoopState, now: datetime, lease: Lease) -> bool:
         """Takes the next step; whether something was done or is under way."""
+        self._deadlines.attend(state, now)
         if self._is_new:
             self._retraining.prepare(state.loop)
             self._is_new = False
@@ -271,6 +277,7 @@ class LoopKeeper:
         since = self._watch.champion_since(deployment)
         windows = workspace.monitoring.list_windows(loop.name, limit=20)
         names = {spec.params["dataset"] for spec in loop.retrain if "dataset" in spec.params}
+        waited = {spec.params["pipeline"] for spec in loop.retrain if spec.trigger == "pipeline"}
         return triggers.LoopFacts(
             now=now,
             champion=champion,
@@ -279,7 +286,18 @@ class LoopKeeper:
             applied=state.applied,
             snapshots={name: found for name in names if (found := self._latest(name)) is not None},
             labels_come=any(window.labelled for window in windows),
+            code=loop.code,
+            finished={name: run for name in waited if (run := finished_run(workspace, name)) is not None},
+            signals=self._signals(state),
         )
+
+    def _signals(self, state: LoopState) -> tuple[Event, ...]:
+        if not any(spec.trigger == "signal" for spec in state.loop.retrain):
+            return ()
+        found = self._workspace.events.list(
+            kinds=["loops.signalled"], subject=_ref(state), limit=_MOST_SIGNALS, newest_first=True
+        )
+        return tuple(found)
 
     def _latest(self, dataset: str) -> Snapshot | None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from flyball.alerts.channels.base import ChannelSpec
 from flyball.clock import parse_duration
@@ -40,6 +40,23 @@ class PolicySpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """By when something must have finished, time after time.
+
+    Attributes:
+        zone: Time zone of the cron expression.
+        within_seconds: How long before the time it must have finished, to count for it.
+        pipeline: The pipeline that must have finished; empty for a training of the loop.
+    """
+
+    cron: str
+    zone: str = "UTC"
+    within_seconds: float = 86_400.0
+    pipeline: str = ""
+    severity: Literal["info", "warning", "critical"] = "critical"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loop:
     """A declared loop.
 
@@ -65,6 +82,7 @@ class Loop:
         source_root: Folder that the sources of datasets are relative to.
         paused: Why nothing is started by itself; empty while the loop is live.
         alarms: When findings of its windows become alerts, and when those end.
+        due: By when something must have finished; else there is an alert.
     """
 
     name: str
@@ -89,6 +107,7 @@ class Loop:
     policies: tuple[PolicySpec, ...] = ()
     max_core_seconds_per_week: float = 0.0
     alarms: AlarmRule = field(default_factory=AlarmRule)
+    due: tuple[Deadline, ...] = ()
 
 
 class _Named(Protocol):
@@ -117,6 +136,7 @@ def loop(
     policies: Sequence[PolicySpec] = (),
     max_core_seconds_per_week: float = 0.0,
     alarms: AlarmRule | None = None,
+    due: Sequence[Deadline] = (),
 ) -> Loop:
     """Declares a loop: what is trained, when, what it must pass, how it goes live, what is watched.
 
@@ -140,6 +160,7 @@ def loop(
         policies: What is done about a cause, from `fb.policy`, asked in their order. After them come the defaults: what can be
             helped by a training is retrained, a person is asked about the rest.
         max_core_seconds_per_week: Budget of processor time for trainings; 0 sets none.
+        due: By when a training, or another pipeline, must have finished, from `fb.due`; else there is an alert.
         alarms: When findings become alerts, from `fb.monitor.alarms`; by default at once, until two windows in a row are quiet.
 
     Raises:
@@ -175,6 +196,7 @@ def loop(
         policies=tuple(policies),
         max_core_seconds_per_week=max_core_seconds_per_week,
         alarms=alarms or USUAL,
+        due=tuple(due),
     )
     for spec in made.policies:
         if spec.params.get("params"):

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from flyball.clock import Clock
-from flyball.errors import Conflict, NotFound, did_you_mean
+from flyball.errors import Conflict, InvalidInput, NotFound, did_you_mean
 from flyball.loops import _store
 from flyball.loops.loop import Loop
-from flyball.refs import Ref, new_id
+from flyball.refs import Ref, check_name, new_id
 from flyball.storage.database import Database, Lease
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
@@ -149,6 +149,26 @@ class Loops:
             Conflict: one is under way.
         """
         return self.start_training(name, cause=f"manual:{new_id()}", trigger="manual", reason=reason, evidence={})
+
+    @change
+    def signal(self, name: str, id: str, source: str = "webhook", reason: str = "") -> None:
+        """Says from outside that something has happened, such as a git push; a loop with `fb.on.signal` trains then.
+
+        Args:
+            id: What happened, such as the digest of a commit: one is answered once, however often it is told.
+            source: Who says so.
+            reason: The same in a sentence.
+
+        Raises:
+            NotFound: there is no such loop.
+            InvalidInput: the id or the source cannot be used.
+        """
+        if not id or len(id) > 200 or len(reason) > 1000:
+            raise InvalidInput("A signal has an id of 1 to 200 characters, and a reason of at most 1000.")
+        check_name(source, "source")
+        self.get(name)
+        with self._database.transaction() as connection:
+            self._tell(connection, "signalled", name, id=id, source=source, reason=reason)
 
     @read
     def list_trainings(self, name: str, limit: int = 100, before: str = "") -> list[Training]:

@@ -2,24 +2,72 @@
 
 from __future__ import annotations
 
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
 from croniter import croniter
 
 from flyball.data.datasets import Dataset
 from flyball.errors import InvalidInput
 from flyball.loops.loop import TriggerSpec
+from flyball.refs import check_name
 
 
-def schedule(cron: str) -> TriggerSpec:
-    """At the times of a cron expression, in UTC.
+def schedule(cron: str, *, zone: str = "UTC", catch_up: Literal["latest", "none"] = "latest") -> TriggerSpec:
+    """At the times of a cron expression.
+
+    Args:
+        zone: Its time zone, such as `Europe/Vienna`.
+        catch_up: What is done about times at which nothing ran: `latest` trains once for the latest of them, `none` lets those go
+            that are more than ten minutes past.
 
     Raises:
-        InvalidInput: the expression is none.
+        InvalidInput: the expression is none, or there is no such zone.
+    """
+    check_cron(cron, zone)
+    if catch_up not in ("latest", "none"):
+        raise InvalidInput(
+            f"Times that were missed cannot be caught up as '{catch_up}'.", hint="Say 'latest' or 'none'."
+        )
+    more = {
+        key: value for key, value, usual in (("zone", zone, "UTC"), ("catch_up", catch_up, "latest")) if value != usual
+    }
+    return TriggerSpec(trigger="schedule", params={"cron": cron, **more})
+
+
+def check_cron(cron: str, zone: str) -> None:
+    """Sees to it that there are such times.
+
+    Raises:
+        InvalidInput: the expression is none, or there is no such zone.
     """
     if not croniter.is_valid(cron):
         raise InvalidInput(
             f"'{cron}' is no cron expression.", hint="Write it as '0 3 * * 1': minute hour day month weekday."
         )
-    return TriggerSpec(trigger="schedule", params={"cron": cron})
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise InvalidInput(f"There is no time zone '{zone}'.", hint="Write it as Europe/Vienna, or UTC.") from error
+
+
+def code() -> TriggerSpec:
+    """When other code is applied than the champion was trained with: push, test, `flyball apply`, and it learns anew."""
+    return TriggerSpec(trigger="code", params={})
+
+
+def pipeline(name: str) -> TriggerSpec:
+    """When another pipeline has finished a run, by its name."""
+    return TriggerSpec(trigger="pipeline", params={"pipeline": check_name(name, "pipeline")})
+
+
+def signal(source: str = "") -> TriggerSpec:
+    """When someone outside says so by the verb `loops.signal`: a webhook, a git push, another system.
+
+    Args:
+        source: Only signals of that source; any by default.
+    """
+    return TriggerSpec(trigger="signal", params={"source": source} if source else {})
 
 
 def new_data(dataset: Dataset | str) -> TriggerSpec:

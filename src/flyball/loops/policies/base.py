@@ -107,6 +107,8 @@ def classify(trigger: str, facts: LoopFacts, past: Sequence[Past]) -> tuple[Kind
         fruitless = _fruitless(facts, past)
         if fruitless:
             return "fruitless", fruitless
+    if trigger in ("code", "pipeline", "signal"):
+        return "schedule", ""  # asked for from outside, as a schedule asks
     return next((kind for kind in KINDS if kind == trigger), "drift"), ""
 
 

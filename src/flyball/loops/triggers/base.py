@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from flyball.data.snapshot import Snapshot
+from flyball.events import Event
 from flyball.monitoring.windows import Window
 from flyball.registry.versions import ModelVersion
+from flyball.tracking.nouns import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,9 @@ class LoopFacts:
         last_training: When the last training of this loop was started; None before the first.
         applied: When the loop was first handed over.
         snapshots: The latest snapshot of each dataset a trigger names.
+        code: Digest of the code that is applied.
+        finished: The latest finished run of each pipeline a trigger names.
+        signals: What was said from outside, newest first.
         labels_come: Whether ground truth has ever come to this loop's predictions.
     """
 
@@ -32,6 +37,9 @@ class LoopFacts:
     applied: datetime
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     labels_come: bool = False
+    code: str = ""
+    finished: dict[str, Run] = field(default_factory=dict)
+    signals: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
