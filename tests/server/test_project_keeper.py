@@ -6,6 +6,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -45,37 +47,59 @@ def deploy(workspace: Workspace, name: str) -> None:
         project.deployments.deploy("seven", "seven", 1)
 
 
-def test_a_deployed_model_answers_until_its_project_is_archived(workspace: Workspace, supervisor: Supervisor) -> None:
-    for name in ("risk", "idle"):
-        workspace.projects.create(name)
+@contextmanager
+def kept(workspace: Workspace, supervisor: Supervisor) -> Iterator[None]:
+    """The projects are looked after for the length of a block."""
     stop = threading.Event()
     keeper = threading.Thread(target=keep, args=(workspace, supervisor, stop.wait))
     keeper.start()
     try:
+        yield
+    finally:
+        stop.set()
+        keeper.join()
+
+
+def answers(workspace: Workspace) -> bool:
+    """Whether the deployed model does."""
+    url = workspace.projects.get("risk").model_url
+    body = b'{"rows": [{"age": 1.0}]}'
+    try:
+        return bool(url) and urllib3.request("POST", f"{url}/predict/seven", body=body, retries=False).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False
+
+
+def test_a_deployed_model_answers_until_its_project_is_archived(workspace: Workspace, supervisor: Supervisor) -> None:
+    for name in ("risk", "idle"):
+        workspace.projects.create(name)
+    with kept(workspace, supervisor):
         time.sleep(0.5)
         assert supervisor.states() == ()
         deploy(workspace, "risk")
-
-        def answers() -> bool:
-            url = workspace.projects.get("risk").model_url
-            try:
-                body = b'{"rows": [{"age": 1.0}]}'
-                return (
-                    bool(url)
-                    and urllib3.request("POST", f"{url}/predict/seven", body=body, retries=False).status == 200
-                )
-            except urllib3.exceptions.HTTPError:
-                return False
-
-        until(answers)
+        until(lambda: answers(workspace))
         assert sorted(supervisor.pids()) == ["risk-controller", "risk-model-server"]
         workspace.projects.archive("risk")
         until(lambda: supervisor.states() == ())
         assert workspace.projects.get("risk").model_url == ""
-        until(lambda: not answers())
-    finally:
-        stop.set()
-        keeper.join()
+
+
+@pytest.mark.slow
+def test_a_project_that_is_removed_while_it_is_at_work_leaves_nothing(
+    workspace: Workspace, supervisor: Supervisor
+) -> None:
+    workspace.projects.create("risk")
+    deploy(workspace, "risk")
+    own, _ = workspace.projects.settings_of("risk")
+    with kept(workspace, supervisor):
+        until(lambda: answers(workspace))
+        workspace.projects.delete("risk", "risk", grace_days=0)
+        workspace.projects.purge()
+        until(lambda: supervisor.states() == ())
+        until(lambda: not any(thread.name.startswith("stop-") for thread in threading.enumerate()))
+        time.sleep(2.5)
+        assert not own.workspace.exists()
+        assert not Path(own.objects).exists()
 
 
 def test_an_idle_project_is_not_opened_again_and_again(workspace: Workspace, supervisor: Supervisor) -> None:

@@ -375,6 +375,10 @@ class Projects:
                 self.note(row.name, trouble=found.get(row.name, ""))
         return found
 
+    def is_known(self, name: str) -> bool:
+        """Whether there is a project of that name, in whatever state."""
+        return self._database.row(table.select(name)) is not None
+
     def trouble_of(self, name: str) -> str:
         """Why a project could not be opened when that was last tried; empty where all is well."""
         row = self._database.row(sa.select(table.projects.c.trouble).where(table.projects.c.name == name))

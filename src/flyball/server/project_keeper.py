@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from flyball.access.removing import remove_places
 from flyball.server.hosts import LOOPBACK_HOST
 from flyball.server.supervisor import Child, Supervisor
 from flyball.server.up import free_port
@@ -44,6 +45,8 @@ class ProjectKeeper:
         self._seen: dict[str, tuple[object, frozenset[str]]] = {}
         self._running: dict[str, frozenset[str]] = {}
         self._ports: dict[str, int] = {}
+        self._own: dict[str, Settings] = {}
+        self._ending: list[tuple[str, threading.Thread]] = []
 
     def look(self) -> None:
         """Starts what projects have come to need, and stops what they need no longer."""
@@ -51,6 +54,7 @@ class ProjectKeeper:
         for name in sorted({*wanted, *self._running}):
             self._bring_to(name, wanted.get(name, frozenset()))
         self._running = {name: parts for name, parts in wanted.items() if parts}
+        self._sweep_after()
         self._seen = {name: seen for name, seen in self._seen.items() if name in wanted}
 
     def tidy(self) -> None:
@@ -85,14 +89,24 @@ class ProjectKeeper:
             return self._running.get(name, frozenset())
         return found
 
+    def _sweep_after(self) -> None:
+        """Removes what processes of a project have written that was removed while they were still about to stop."""
+        over = [(name, thread) for name, thread in self._ending if not thread.is_alive()]
+        self._ending = [one for one in self._ending if one not in over]
+        for name in {name for name, _ in over} - {name for name, _ in self._ending}:
+            own = None if name in self._running else self._own.pop(name, None)
+            if own is not None and not self._home.projects.is_known(name):
+                remove_places(self._home.settings, own)
+
     def _bring_to(self, name: str, wanted: frozenset[str]) -> None:
         running = self._running.get(name, frozenset())
         for part in running - wanted:
-            self._supervisor.remove(f"{name}-{part}")
+            self._ending.append((name, self._supervisor.remove(f"{name}-{part}")))
             if part == "model-server":
                 self._home.projects.note(name, model_url="")
         for part in wanted - running:
             settings, _ = self._home.projects.settings_of(name)
+            self._own[name] = settings
             if part == "model-server":
                 port = self._ports.setdefault(name, free_port(LOOPBACK_HOST))
                 self._home.projects.note(name, model_url=f"http://{LOOPBACK_HOST}:{port}")

@@ -181,12 +181,13 @@ class Supervisor:
         self._logs.mkdir(parents=True, exist_ok=True)
         self._kept.append(_Kept(child, pause=self._first_pause, next_start=time.monotonic() + child.delay))
 
-    def remove(self, name: str) -> None:
-        """Stops a child, first kindly, and forgets it; never waits."""
-        gone = [kept for kept in self._kept if kept.child.name == name]
+    def remove(self, name: str) -> threading.Thread:
+        """Stops a child, first kindly, and forgets it; never waits. What it gives has ended when the child has."""
+        gone = [kept.process for kept in self._kept if kept.child.name == name and kept.process is not None]
         self._kept = [kept for kept in self._kept if kept.child.name != name]
-        for process in (kept.process for kept in gone if kept.process is not None):
-            threading.Thread(target=self._end, args=([process],), name=f"stop-{name}", daemon=True).start()
+        ending = threading.Thread(target=self._end, args=(gone,), name=f"stop-{name}", daemon=True)
+        ending.start()
+        return ending
 
     def states(self) -> tuple[ChildState, ...]:
         """How each child stands."""
