@@ -40,6 +40,30 @@ def drop_schema(connection: sa.Connection, schema: str) -> None:
     connection.execute(sa.schema.DropSchema(schema, cascade=True, if_exists=True))
 
 
+# What a session asks of the server. A host that is cut off in the midst of a transaction keeps what it has locked until the
+# server notices that it is gone, which by itself takes two hours.
+_SESSION = {
+    "tcp_keepalives_idle": 2,
+    "tcp_keepalives_interval": 1,
+    "tcp_keepalives_count": 2,
+    "tcp_user_timeout": 5_000,
+    "statement_timeout": 600_000,
+    "idle_in_transaction_session_timeout": 900_000,
+}
+
+
+def _on_connect(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("; ".join(f"SET {name} = {value}" for name, value in _SESSION.items()))
+    connection.commit()
+
+
+def let_take_long(connection: sa.Connection) -> None:
+    """Lets the statements of this transaction take as long as they need."""
+    for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+        connection.exec_driver_sql(f"SET LOCAL {name} = 0")
+
+
 class Postgres:
     """PostgreSQL through psycopg 3."""
 
@@ -71,13 +95,15 @@ class Postgres:
             url = url.difference_update_query(["schema"])
             options = str(url.query.get("options", ""))
             url = url.update_query_dict({"options": f'{options} -csearch_path="{schema}"'.strip()})
-        return sa.create_engine(
+        engine = sa.create_engine(
             url.set(drivername="postgresql+psycopg"),
             pool_size=connections,
             max_overflow=3 * connections,
             pool_pre_ping=True,
             connect_args=connect,
         )
+        sa.event.listen(engine, "connect", _on_connect)
+        return engine
 
     def insert(self, table: sa.Table) -> Any:
         """PostgreSQL's INSERT with ON CONFLICT."""

@@ -185,7 +185,10 @@ def _without_foreign_keys(database: Database) -> Iterator[sa.Connection]:
     SQLite changes a column by copying its table, and cannot be told inside a transaction to look away meanwhile.
     """
     if database.dialect.name != "sqlite":
+        from flyball.storage.postgres import let_take_long
+
         with database.transaction() as connection:
+            let_take_long(connection)
             yield connection
         return
     with database.engine.connect().execution_options(flyball_writes=True) as connection:

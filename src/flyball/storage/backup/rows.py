@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from flyball.errors import Conflict, Corrupt
 from flyball.storage.database import Database
+from flyball.storage.postgres import let_take_long
 from flyball.storage.upgrades import make_tables_of, revision
 
 Tell = Callable[[int, int], None]
@@ -62,6 +63,7 @@ def export_rows(database: Database, target: Path, tell: Tell = lambda *_: None) 
         source.begin(),
         closing(sqlite3.connect(target, isolation_level=None)) as there,
     ):
+        let_take_long(source)
         for setting in ("synchronous=OFF", "foreign_keys=OFF"):
             there.execute(f"PRAGMA {setting}")
         there.execute("BEGIN")
@@ -84,6 +86,7 @@ def import_rows(source: Path, database: Database, tell: Tell = lambda *_: None) 
         if not revision(database):
             make_tables_of(database, wanted)
         with database.transaction() as connection, closing(_open(source)) as here:
+            let_take_long(connection)
             _refuse_used(connection, tables)
             for place, table in enumerate(tables):
                 _push(here, connection, table)
