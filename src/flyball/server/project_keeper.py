@@ -101,9 +101,9 @@ class ProjectKeeper:
     def _bring_to(self, name: str, wanted: frozenset[str]) -> None:
         running = self._running.get(name, frozenset())
         for part in running - wanted:
-            self._ending.append((name, self._supervisor.remove(f"{name}-{part}")))
             if part == "model-server":
                 self._home.projects.note(name, model_url="")
+            self._ending.append((name, self._supervisor.remove(f"{name}-{part}")))
         for part in wanted - running:
             settings, _ = self._home.projects.settings_of(name)
             self._own[name] = settings
