@@ -830,7 +830,8 @@ class Workspace:
             remove_places(self.settings, own)
 
         return Projects(
-            self.database, SystemClock(), settings=self.settings, make=make, forget=self.opened.forget, look=self._look,
+            self.database, SystemClock(), settings=self.settings, make=make, forget=self.opened.forget,
+            changed=self.authority.forget, look=self._look,
             remove=remove,
         )  # fmt: skip
 

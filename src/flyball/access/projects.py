@@ -109,19 +109,21 @@ class Projects:
         settings: The settings of the workspace.
         make: Makes the database of the project of that name.
         forget: Told the name of a project that is to be opened anew.
+        changed: Told that somebody may enter other projects than before.
         look: What looks for words in one project.
         remove: Removes what lies in the places of a project.
     """
 
     def __init__(
         self, database: Database, clock: Clock, *, settings: Settings, make: Callable[[str], None],
-        forget: Callable[[str], None], look: Look, remove: Callable[[Settings], None],
+        forget: Callable[[str], None], changed: Callable[[], None], look: Look, remove: Callable[[Settings], None],
     ) -> None:  # fmt: skip
         self._database = database
         self._clock = clock
         self._settings = settings
         self._make = make
         self._forget = forget
+        self._changed = changed
         self._look = look
         self._remove = remove
         self.stores = Stores(database, clock)
@@ -169,6 +171,7 @@ class Projects:
                 raise AlreadyExists(f"There is a project '{name}' already.", hint="Choose another name.")
             if owner:
                 self._make_owner(connection, name, owner)
+        self._changed()
         try:
             self._make(name)
         except FlyballError:
@@ -287,6 +290,7 @@ class Projects:
             self._remove(self._places(name))
             with self._database.transaction() as connection:
                 self._remove_rows(connection, name)
+            self._changed()
         return names
 
     @read(role="none")
@@ -443,6 +447,7 @@ class Projects:
         now = self._clock.now()
         row = {"project": project, "kind": "account", "name": account, "role": "owner", "since": now}
         connection.execute(sa.insert(_store.members).values(**row, by=acting().name))
+        _store.count_change(self._database, connection)
 
     def _remove_rows(self, connection: sa.Connection, name: str) -> None:
         connection.execute(sa.delete(_store.members).where(_store.members.c.project == name))

@@ -103,7 +103,7 @@ class ByProject:
                 scope["entered"].update(project=name, stamp=stamp, admitted=scope.get("admitted"))
             refused = self._refused(name, held.value, scope)
             if refused is not None:
-                await error_response(refused)(scope, receive, send)
+                await _told(refused, scope["path"])(scope, receive, send)
             else:
                 await self._app_of(held.value)(scope, receive, send)
         finally:
@@ -121,7 +121,7 @@ class ByProject:
         except NotFound:
             return no_such_project(name, path)
         except FlyballError as error:
-            return error_response(error)
+            return _told(error, path)
 
     async def _standing(self, name: str) -> Standing | None:
         """How the project stands at present; None if there is none. Remembered for a moment."""
@@ -178,6 +178,12 @@ class ByProject:
         if found is None:
             found = self._apps[workspace] = self._make_app(workspace)
         return found
+
+
+def _told(error: FlyballError, path: str) -> Response:
+    if not is_mlflow(path):
+        return error_response(error)
+    return wire.error_response(str(error), "RESOURCE_CONFLICT" if isinstance(error, Conflict) else "INTERNAL_ERROR")
 
 
 def _is_the_same_everywhere(scope: Scope) -> bool:
