@@ -74,3 +74,9 @@ def test_no_bytes_break_a_parser(name: str) -> None:
 @pytest.mark.parametrize("name", PARSERS)
 def test_no_bytes_break_a_parser_for_long(name: str, rounds: int) -> None:
     tried(name, 100 * rounds)
+
+
+def test_names_of_columns_that_are_no_text_are_refused() -> None:
+    """Found by coverage: the name was only decoded after all else had been read."""
+    for data in (b"\x8a", b"\x8a\n1\n", b"x,\xff\n1,2\n"):
+        run("invocation in CSV", data)

@@ -108,11 +108,11 @@ def _csv(body: bytes) -> Columns:
     if not body.strip():
         raise InvalidInput("The CSV is empty.", hint="Begin it with the names of the columns.")
     try:
-        table = csv.read_csv(pa.BufferReader(body))
-    except pa.ArrowInvalid as error:
+        # A name that is no UTF-8 is only found out as it is read.
+        columns: Mapping[str, list[Any]] = csv.read_csv(pa.BufferReader(body)).to_pydict()
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         first = str(error).partition("\n")[0]
         raise InvalidInput(
             f"The CSV cannot be read: {first}", hint="Begin it with the names of the columns."
         ) from error
-    columns: Mapping[str, list[Any]] = table.to_pydict()
     return dict(columns)
