@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from flyball.governance.maturity import Maturity
     from flyball.governance.openlineage import Emitter
     from flyball.governance.policies import Policies
+    from flyball.governance.privacy import Privacy
     from flyball.governance.secrets import Secrets
     from flyball.labels.labels import Labels
     from flyball.lineage import Lineage
@@ -132,6 +133,7 @@ SERVICES = {
     "monitoring": "flyball.monitoring.monitoring:Monitoring",
     "projects": "flyball.access.projects:Projects",
     "policies": "flyball.governance.policies:Policies",
+    "privacy": "flyball.governance.privacy:Privacy",
     "quality": "flyball.data.quality:Quality",
     "reasons": "flyball.pipelines.told:Reasons",
     "registered_models": "flyball.registry.registered_models:RegisteredModels",
@@ -536,6 +538,13 @@ class Workspace:
         from flyball.governance.policies import Policies
 
         return self._once("policies", lambda: Policies(self))
+
+    @property
+    def privacy(self) -> Privacy:
+        """Which things came of personal data, and how long things are kept."""
+        from flyball.governance.privacy import Privacy
+
+        return self._once("privacy", lambda: Privacy(self))
 
     @property
     def quality(self) -> Quality:

@@ -62,7 +62,9 @@ def show(workspace: Any, version: str, as_json: bool) -> None:
         "registered": found.created, "flavor": found.package.flavor, "bytes": found.package.size,
         "ONNX twin": twin and f"{twin.speedup:g} times faster, {twin.difference:.1g} apart at most on {twin.rows:,} rows",
         "content": found.package.id, "example": "yes" if found.package.input_example else "no", "run": found.run,
-        "data": found.snapshots, "features": [f"{one.view.name}@{one.view.version}" for one in plan.views] if plan else [],
+        "data": found.snapshots,
+        "personal data": [f"{c.column} of {c.dataset} ({c.kind})" for c in workspace.privacy.origin(ref).columns],
+        "features": [f"{one.view.name}@{one.view.version}" for one in plan.views] if plan else [],
         "code": found.code[:16], "evaluated on": f"{evaluation.n:,} rows" if evaluation else "", "tags": found.tags,
         "description": found.description,
     })  # fmt: skip

@@ -1,9 +1,9 @@
 """Forgets a person everywhere: in the versions of a dataset, and in what other rooms copied out of them.
 
 Outputs of steps that are kept, held-out rows of model versions, rows that were pushed to feature views and what is served of
-them, and things to be labelled are looked through for the same value in a column of the same name. What cannot be looked into
-without running it, such as a pickled output, goes if it came of a version that was purged. Like the purge of the dataset, it can be
-asked for again at any time and then does what is left.
+them, things to be labelled and logs of predictions are looked through for the same value in a column of the same name. What cannot
+be looked into without running it, such as a pickled output, goes if it came of a version that was purged. Like the purge of the
+dataset, it can be asked for again at any time and then does what is left.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from flyball.features.definition import FeatureView
 from flyball.features.writing import keys_of_cells
 from flyball.models.package import read_example
 from flyball.refs import Ref
+from flyball.serving.segments import INPUT, parquet, segments_of
 from flyball.storage.references import referred_to
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ def forget_everywhere(
 ) -> Forgotten:
     """Purges a person's rows from all versions of a dataset and from what was copied out of it.
 
-    The arguments are those of `flyball.data.forget.forget`. Exports and backups are not found. What models learned of the rows
-    stays learned: `models` names them.
+    The arguments are those of `flyball.data.forget.forget`. Exports and backups are not found: a backup that is
+    restored holds the rows again, and the purge is to be asked for anew. What models learned stays learned: `models` names them.
 
     Raises:
         InvalidInput: there is no column to look in, or the workspace is on a server.
@@ -81,6 +82,7 @@ def forget_everywhere(
         *_held_out(workspace, person),
         *_features(workspace, person),
         *_label_items(workspace, person),
+        *_predictions(workspace, person),
         *_other_datasets(workspace, dataset, person),
     ]
     copies = tuple(one.copy for one in found)
@@ -210,6 +212,27 @@ def _label_items(workspace: Any, person: _Person) -> Iterator[_Found]:
                 ForgottenCopy(where=f"labels:/{labels.name}", what="label item", rows=len(part)),
                 partial(workspace.labels.remove_items, labels.name, part, _REASON),
             )
+
+
+def _predictions(workspace: Any, person: _Person) -> Iterator[_Found]:
+    """Segments of prediction logs with inputs of theirs; what a model server holds back for its next segment is not in them yet."""
+    store, asked = workspace.store, replace(person, column=f"{INPUT}{person.column}")
+    for deployment in _pages(lambda after: workspace.deployments.list(limit=_PAGE, after=after), "name"):
+        for segment in segments_of(store, deployment.name):
+            rows = _parquet(store.get(segment.key))
+            if count := asked.rows(rows):
+                yield _Found(
+                    ForgottenCopy(where=f"deployments:/{deployment.name}", what="logged predictions", rows=count),
+                    partial(_rewrite_segment, store, segment.key, asked.without(rows)),
+                )
+
+
+def _rewrite_segment(store: Any, key: str, rows: pa.Table) -> None:
+    # Under its old name, so that whoever has read it does not read it again.
+    if rows.num_rows:
+        store.put(key, parquet(rows))
+    else:
+        store.delete(key)
 
 
 def _other_datasets(workspace: Any, dataset: str, person: _Person) -> Iterator[_Found]:

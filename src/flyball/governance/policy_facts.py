@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from flyball.data.personal_origin import PersonalColumn, datasets_behind, full_ref, personal_columns
 from flyball.errors import FlyballError, NotFound
-from flyball.governance.personal import PersonalColumn, datasets_behind, full_ref, personal_columns
 from flyball.principals import ROLES
 from flyball.storage.audit_chain import audit
 

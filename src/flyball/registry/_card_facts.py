@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from flyball.data.manifest import Snapshot, format_size
+from flyball.data.personal_origin import PersonalColumn
 from flyball.errors import FlyballError
 from flyball.evaluation.importance import ColumnImportance
 from flyball.evaluation.scores import Evaluation, MetricValue, SliceScore, find_metric
@@ -60,6 +61,7 @@ class Known:
     Attributes:
         run: None if there was none, or it is no longer kept.
         snapshots: By reference; None where it is no longer known.
+        personal: Columns with personal data that it was made from, near or far.
     """
 
     version: ModelVersion
@@ -70,6 +72,7 @@ class Known:
     snapshots: Mapping[str, Snapshot | None]
     upstream: tuple[Edge, ...]
     downstream: tuple[Edge, ...]
+    personal: tuple[PersonalColumn, ...] = ()
 
     @property
     def ref(self) -> str:
@@ -184,6 +187,12 @@ def _data(known: Known) -> Iterator[Statement]:
         yield Statement(
             text=f"It was trained on the dataset {snapshot.dataset} as of {_day(snapshot.created)}: {', '.join(parts)}.",
             source=ref,
+        )
+    for each in known.personal:
+        word = "an input" if each.is_input else "no input"
+        yield Statement(
+            text=f"It was made from personal data ({each.kind}): the column {each.column} of {each.dataset}, {word} of the model.",
+            source=f"datasets:/{each.dataset} personal data",
         )
     if known.version.holdout:
         yield Statement(

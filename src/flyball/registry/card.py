@@ -14,6 +14,8 @@ import sqlalchemy as sa
 
 from flyball.clock import Clock
 from flyball.data.datasets import Data
+from flyball.data.personal_origin import datasets_behind, personal_columns
+from flyball.data.quality import Quality
 from flyball.errors import InvalidInput, NotFound
 from flyball.lineage import Lineage
 from flyball.principals import who
@@ -84,6 +86,7 @@ class ModelCards:
         self._lifecycle, self._signatures = Lifecycle(*room), Signatures(*room)
         self._tracking, self._data = Tracking(*room), Data(*room)
         self._lineage = Lineage(database, events, clock)
+        self._quality = Quality(*room)
 
     @read
     def get(self, ref: str) -> ModelCard:
@@ -183,6 +186,9 @@ class ModelCards:
             snapshots=snapshots,
             upstream=tuple(self._lineage.upstream(ref)),
             downstream=tuple(self._lineage.downstream(ref)),
+            personal=personal_columns(
+                self._quality, datasets_behind(self._lineage, [ref, *snapshots]), version.package.signature.inputs.names
+            ),
         )
 
     def _tell(self, connection: sa.Connection, what: str, model: str, version: int, heading: str, by: str) -> None:

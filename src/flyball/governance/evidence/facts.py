@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from flyball.data.personal_origin import datasets_behind, full_ref, personal_columns
 from flyball.errors import FlyballError
 from flyball.governance.evidence.base import Said
-from flyball.governance.personal import datasets_behind, full_ref, personal_columns
 from flyball.storage.audit_chain import audit
 
 if TYPE_CHECKING:
