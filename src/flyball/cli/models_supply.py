@@ -127,7 +127,35 @@ def sbom(workspace: Any, version: str, output: Path | None, as_json: bool) -> No
         click.echo(f"The bill of materials of {version} is in {output}.")
 
 
-COMMANDS = (keygen, sign, verify, signatures, export, sbom)
+@click.command()
+@click.argument("key", type=_FILE)
+@click.option("--name", default="", help="Whose key it is.")
+@workspace_options
+def trust(workspace: Any, key: Path, name: str, as_json: bool) -> None:
+    """Take the word of whoever holds the private half of KEY, a public key, for files that would else be refused."""
+    from flyball.registry.keys import read_public_key
+
+    made = workspace.trusted_keys.trust(read_public_key(key), name)
+    if as_json:
+        print_json(made)
+    else:
+        click.echo(f"The key {made.key[:16]} is trusted.")
+
+
+@click.command()
+@click.argument("key")
+@workspace_options
+def distrust(workspace: Any, key: str, as_json: bool) -> None:
+    """Take the word of KEY, the id or the beginning of one, no more."""
+    found = [each for each in workspace.trusted_keys.list() if each.key.startswith(key)]
+    workspace.trusted_keys.distrust(found[0].key if len(found) == 1 else key)
+    if as_json:
+        print_json({"distrusted": key})
+    else:
+        click.echo(f"The key {key[:16]} is trusted no more.")
+
+
+COMMANDS = (trust, distrust, keygen, sign, verify, signatures, export, sbom)
 
 
 def _own_key(workspace: Any) -> Path:

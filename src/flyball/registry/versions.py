@@ -21,6 +21,7 @@ from flyball.registry._notices import Notices
 from flyball.registry._tags import is_prompt
 from flyball.registry.holds import holders_of
 from flyball.registry.verdicts import GateDecision, Verdict
+from flyball.registry.vouching import TrustedKeys, check_harmless
 from flyball.serialization import JsonValue
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
@@ -142,6 +143,7 @@ class Registry:
         self._clock = clock
         self._lineage = Lineage(database, events, clock)
         self._notices = Notices(database, events, clock)
+        self._trusted = TrustedKeys(database, blobs, events, clock)
 
     @change
     def register(
@@ -159,17 +161,22 @@ class Registry:
         params: dict[str, JsonValue] | None = None,
         description: str = "",
         tags: dict[str, str] | None = None,
+        voucher: str = "",
     ) -> ModelVersion:
         """Registers a package as the next version of a model; the first one makes the model.
 
         The same package of the same run is registered once: the version it has is given back.
 
+        Args:
+            voucher: The word of a trusted key for files that would else be refused (`registry.vouching.vouch`).
+
         Raises:
-            InvalidInput: a name, digest or reference cannot be used.
+            InvalidInput: a name, digest or reference cannot be used, or a file would do harm when it is read.
             NotFound: bytes that it names are not kept.
         """
         check_model_name(model)
         check_kept(self._blobs, package, *(check_digest(name) for name in (holdout, reference) if name))
+        check_harmless(package, self._blobs, self._trusted.list(), voucher)
         ref_of_run = str(Ref(kind="runs", name=check_name(run, "run"))) if run else ""
         sources = tuple(str(Ref.parse(ref, kind="snapshots")) for ref in snapshots)
         for text, what, longest in ((label, "label", 250), (code, "code", 250), (description, "description", 100_000)):
