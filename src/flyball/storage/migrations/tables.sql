@@ -773,8 +773,8 @@ CREATE TABLE "runs" (
 	heartbeats SMALLINT DEFAULT '1' NOT NULL, 
 	user VARCHAR(250) DEFAULT ('') NOT NULL, 
 	CONSTRAINT pk_runs PRIMARY KEY (number), 
-	CONSTRAINT uq_runs_id UNIQUE (id), 
-	CONSTRAINT fk_runs_experiment FOREIGN KEY(experiment) REFERENCES experiments (number)
+	CONSTRAINT fk_runs_experiment FOREIGN KEY(experiment) REFERENCES experiments (number), 
+	CONSTRAINT uq_runs_id UNIQUE (id)
 );
 
 CREATE TABLE catalog_accesses (
