@@ -266,11 +266,21 @@ def test_a_project_that_keeps_all_it_may_takes_no_more_files(teams: tuple[Team, 
 def test_who_makes_a_project_owns_it_at_once(teams: tuple[Team, Team], workspace: Workspace) -> None:
     with acting_as(ADMIN):
         workspace.accounts.create("eve", password="correct horse battery", admin=True)
-        eve = Team(project="new", http=teams[0].http, token=workspace.tokens.create("t", account="eve", role="owner").secret)
-    assert eve.get("/api/run_search/search", "risk")[0] == 404, "who looks after the instance is let into no project by that"
+        eve = Team(
+            project="new", http=teams[0].http, token=workspace.tokens.create("t", account="eve", role="owner").secret
+        )
+    assert eve.get("/api/run_search/search", "risk")[0] == 404, (
+        "who looks after the instance is let into no project by that"
+    )
     headers = {"authorization": f"Bearer {eve.token}"}
     made = eve.http.post("/api/projects/create", json={"name": "new"}, headers=headers)
     assert (made.status_code, made.json()["role"]) == (200, "owner")
     assert eve.post("/api/tracking/create_run", {"experiment": "x"})[0] == 200
-    assert {one["name"] for one in eve.http.get("/api/projects/list", headers=headers).json()} >= {"new", "risk", "fraud"}
-    assert {one["project"] for one in eve.http.get("/api/projects/search?words=orders", headers=headers).json()} == set()
+    assert {one["name"] for one in eve.http.get("/api/projects/list", headers=headers).json()} >= {
+        "new",
+        "risk",
+        "fraud",
+    }
+    assert {
+        one["project"] for one in eve.http.get("/api/projects/search?words=orders", headers=headers).json()
+    } == set()
