@@ -86,6 +86,7 @@ class Privacy:
             InvalidInput: it is no reference.
         """
         inputs: tuple[str, ...] = ()
+        ref = ref if ":/" in ref else str(Ref.parse(ref, kind="models"))
         behind = [ref]
         if Ref.parse(ref).kind == "models":
             version = self._here.registry.get_version(ref)
