@@ -18,7 +18,7 @@ CREATE TABLE deployments (
 	sticky_key VARCHAR(200) NOT NULL, 
 	removed BOOLEAN NOT NULL, 
 	created BIGINT NOT NULL, 
-	updated BIGINT NOT NULL, 
+	updated BIGINT NOT NULL, logging TEXT, 
 	CONSTRAINT pk_deployments PRIMARY KEY (name)
 );
 
@@ -773,8 +773,8 @@ CREATE TABLE "runs" (
 	heartbeats SMALLINT DEFAULT '1' NOT NULL, 
 	user VARCHAR(250) DEFAULT ('') NOT NULL, 
 	CONSTRAINT pk_runs PRIMARY KEY (number), 
-	CONSTRAINT fk_runs_experiment FOREIGN KEY(experiment) REFERENCES experiments (number), 
-	CONSTRAINT uq_runs_id UNIQUE (id)
+	CONSTRAINT uq_runs_id UNIQUE (id), 
+	CONSTRAINT fk_runs_experiment FOREIGN KEY(experiment) REFERENCES experiments (number)
 );
 
 CREATE TABLE catalog_accesses (

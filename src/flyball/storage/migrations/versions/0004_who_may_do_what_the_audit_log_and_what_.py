@@ -341,6 +341,9 @@ def upgrade() -> None:
     with op.batch_alter_table("projects", schema=None) as batch_op:
         batch_op.create_index("ix_projects_store", ["store"], unique=False)
 
+    with op.batch_alter_table("deployments", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("logging", sa.Text(), nullable=True))
+
     with op.batch_alter_table("label_items", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_label_items_queue"))
         batch_op.create_index(
@@ -358,6 +361,9 @@ def downgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_label_items_queue"), ["label_set", "is_open", "priority", "number"], unique=False
         )
+
+    with op.batch_alter_table("deployments", schema=None) as batch_op:
+        batch_op.drop_column("logging")
 
     with op.batch_alter_table("projects", schema=None) as batch_op:
         batch_op.drop_index("ix_projects_store")
