@@ -217,24 +217,24 @@ def _scrolling(browser: Browser, url: str, owner: LocalOwner, runs: int) -> Row:
 
 
 def _curve(browser: Browser, url: str, owner: LocalOwner, run: str, points: int) -> Row:
-    page = _page(browser, url, owner)
-    page.goto(f"{url}/#/runs/{run}?tab=curves")
-    page.evaluate(_DRAWN)  # the chunk with the charts is fetched once
     took = []
-    for again in range(7):
+    for axis in ("time", "relative", "time", "relative", "time"):
+        # A page of its own each time, or the answer would be remembered; what draws is fetched with another axis.
+        page = _page(browser, url, owner)
+        page.goto(f"{url}/#/runs/{run}?tab=curves&axis=step")
+        page.evaluate(_DRAWN)
         page.goto(f"{url}/#/runs/{run}?tab=overview")
         page.get_by_text("Parameters").wait_for()
-        page.evaluate("() => new Promise(done => setTimeout(done, 300))")
-        # Another axis each time: what is asked for was not asked before.
-        axis = ("time", "relative", "step")[again % 3]
+        page.wait_for_timeout(500)
         began = page.evaluate("performance.now()")
         page.evaluate(f"location.hash = '#/runs/{run}?tab=curves&axis={axis}'")
         took.append(page.evaluate(_DRAWN) - began)
-    page.context.close()
+        page.context.close()
     middle = statistics.median(took)
+    found = f"{middle:.0f} ms"
     return Row(
-        name=f"a curve of {points:,} points, until drawn",
-        found=f"{middle:.0f} ms",
+        name=f"a curve of {points:,} points, from the click until drawn",
+        found=found,
         goal="<= 500 ms",
         is_met=middle <= 500,
     )

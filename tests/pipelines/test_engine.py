@@ -820,3 +820,12 @@ def test_a_shared_run_of_which_nothing_was_run_fails(parts: ProjectFolder) -> No
     parts.edit("project.py", '    if model.value() > 100:\n        raise ValueError("too much")\n', "")
     with pytest.raises(WorkFailed, match="was not asked to run"):
         parts.run(run_id="shared-3", shared=True)
+
+
+def test_what_each_step_gave_last_is_told_at_once(services: Services) -> None:
+    for start in (1, 5):
+        run_pipeline(sums, {"start": start}, services=services)
+    found = services.step_cache.latest_of("sums")
+    assert [step.step for step in found] == ["add", "add#2", "add#3"]
+    assert found == [services.step_cache.latest("sums", step.step) for step in found]
+    assert services.step_cache.latest_of("other") == []

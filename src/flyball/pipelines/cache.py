@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -59,6 +60,9 @@ class CachedStep:
     created: datetime | None = None
 
 
+_Steps = builtins.list[CachedStep]  # in the class, `list` is a verb
+
+
 class StepCache:
     """Keeps what steps gave."""
 
@@ -85,6 +89,14 @@ class StepCache:
         query = sa.select(table).where(table.c.pipeline == pipeline, table.c.step == step)
         row = self._database.row(query.order_by(table.c.number.desc()).limit(1))
         return None if row is None else _step(row)
+
+    @read
+    def latest_of(self, pipeline: str) -> _Steps:
+        """What each step of a pipeline gave the last time, by the step's name."""
+        table = _store.steps
+        newest = sa.select(sa.func.max(table.c.number)).where(table.c.pipeline == pipeline).group_by(table.c.step)
+        query = sa.select(table).where(table.c.number.in_(newest)).order_by(table.c.step)
+        return [_step(row) for row in self._database.rows(query)]
 
     @change
     def record(self, steps: list[CachedStep]) -> None:

@@ -149,25 +149,6 @@ export interface AuditRow {
   hash: string;
 }
 
-export interface AutomlCandidate {
-  search: string;
-  number: number;
-  family: string;
-  state: "failed" | "finished" | "running" | "stopped" | "waiting";
-  params: Record<string, unknown>;
-  members: Record<string, number>;
-  rungs: Rung[];
-  score: number | null;
-  holdout: number | null;
-  fit_seconds: number | null;
-  predict_ms: number | null;
-  size: number | null;
-  code: string;
-  run: string;
-  predictions: string;
-  error: string;
-}
-
 export interface Badge {
   state: "failed" | "passed" | "warned";
   at: string;
@@ -530,6 +511,14 @@ export interface DatasetSummary {
   context: string | null;
 }
 
+export interface Deadline {
+  cron: string;
+  zone: string;
+  within_seconds: number;
+  pipeline: string;
+  severity: "critical" | "info" | "warning";
+}
+
 export interface Decision {
   id: number;
   loop: string;
@@ -559,6 +548,7 @@ export interface Deployment {
   updated: string;
   sticky_key: string;
   rollout: Rollout | null;
+  logging: LogRules;
 }
 
 export interface Deprecation {
@@ -712,6 +702,22 @@ export interface Event {
   subject: string;
   at: string;
   facts: Record<string, unknown>;
+}
+
+export interface EvidenceBundle {
+  ref: string;
+  files: Record<string, string>;
+  is_signed: boolean;
+}
+
+export interface EvidenceDocument {
+  format: string;
+  title: string;
+  asked_by: string;
+  ref: string;
+  made: string;
+  parts: Part[];
+  missing: number;
 }
 
 export interface Experiment {
@@ -1020,6 +1026,13 @@ export interface Lengths {
   most: number;
 }
 
+export interface LogRules {
+  sample: number;
+  inputs: boolean;
+  mask: Record<string, "drop" | "hash" | "text">;
+  salt: string;
+}
+
 export interface LoggedDataset {
   name: string;
   digest: string;
@@ -1073,6 +1086,7 @@ export interface Loop {
   policies: LoopsPolicySpec[];
   max_core_seconds_per_week: number;
   alarms: AlarmRule;
+  due: Deadline[];
 }
 
 export interface LoopState {
@@ -1254,6 +1268,25 @@ export interface ModelVersion {
   updated: string | null;
 }
 
+export interface Model_SearchCandidate {
+  search: string;
+  number: number;
+  family: string;
+  state: "failed" | "finished" | "running" | "stopped" | "waiting";
+  params: Record<string, unknown>;
+  members: Record<string, number>;
+  rungs: Rung[];
+  score: number | null;
+  holdout: number | null;
+  fit_seconds: number | null;
+  predict_ms: number | null;
+  size: number | null;
+  code: string;
+  run: string;
+  predictions: string;
+  error: string;
+}
+
 export interface MonitorSpec {
   monitor: string;
   params: Record<string, unknown>;
@@ -1364,6 +1397,26 @@ export interface Pair {
 export interface ParamDifference {
   key: string;
   values: (string | number | boolean | null)[];
+}
+
+export interface Part {
+  heading: string;
+  said: Said[];
+  missing: string;
+  command: string;
+}
+
+export interface PersonalColumn {
+  dataset: string;
+  column: string;
+  kind: string;
+  is_input: boolean;
+}
+
+export interface PersonalOrigin {
+  ref: string;
+  datasets: string[];
+  columns: PersonalColumn[];
 }
 
 export interface PiiClasses {
@@ -1561,6 +1614,20 @@ export interface Result {
   file: string;
 }
 
+export interface Retained {
+  policy: string;
+  of: string;
+  name: string;
+  before: string;
+  removed: number;
+  kept: string[];
+}
+
+export interface RetentionReport {
+  is_dry_run: boolean;
+  done: Retained[];
+}
+
 export interface Retirement {
   model: string;
   version: number;
@@ -1722,6 +1789,11 @@ export interface Rung {
   score: number;
   spread: number | null;
   seconds: number;
+}
+
+export interface Said {
+  text: string;
+  source: string;
 }
 
 export interface SavedView {
@@ -2110,6 +2182,13 @@ export interface TriggerSpec {
   params: Record<string, unknown>;
 }
 
+export interface TrustedKey {
+  key: string;
+  public_key: string;
+  name: string;
+  at: string;
+}
+
 export interface Use {
   ref: string;
   kind: string;
@@ -2170,7 +2249,6 @@ export interface Wanted {
   horizon: number;
   jobs: number;
   families: string[];
-  library: string;
   seed: number;
 }
 
@@ -2256,7 +2334,7 @@ export interface Reads {
   "audit/verify": { takes: { public_keys?: string[] }; gives: AuditCheck };
   "automl/file": { takes: { name: string }; gives: string };
   "automl/get": { takes: { name: string }; gives: Search };
-  "automl/leaderboard": { takes: { name: string; limit?: number }; gives: AutomlCandidate[] };
+  "automl/leaderboard": { takes: { name: string; limit?: number }; gives: Model_SearchCandidate[] };
   "automl/list": { takes: { limit?: number; after?: string; state?: string }; gives: Search[] };
   "catalog/column_lineage": { takes: { ref: string; column?: string; upstream?: boolean; depth?: number }; gives: ColumnEdge[] };
   "catalog/get": { takes: { ref: string }; gives: CatalogEntry };
@@ -2289,6 +2367,9 @@ export interface Reads {
   "evaluation_sets/records": { takes: { set: string; limit?: number; page_token?: string }; gives: RecordPage };
   "evaluation_sets/search": { takes: { filter?: string; experiments?: string[] | null; order_by?: string[] | null; limit?: number; page_token?: string; native?: boolean }; gives: SetPage };
   "events/list": { takes: { after?: number; kinds?: string[]; subject?: string; limit?: number; newest_first?: boolean }; gives: Event[] };
+  "evidence/bundle": { takes: { ref: string; formats?: string[] | null }; gives: EvidenceBundle };
+  "evidence/get": { takes: { ref: string; format?: string }; gives: EvidenceDocument };
+  "evidence/list_formats": { takes: Record<string, never>; gives: Record<string, string> };
   "experiments/find": { takes: { name: string }; gives: Experiment };
   "experiments/get": { takes: { experiment: string }; gives: Experiment };
   "experiments/list": { takes: { limit?: number; after?: string; deleted?: "active" | "all" | "deleted" }; gives: Experiment[] };
@@ -2350,6 +2431,8 @@ export interface Reads {
   "monitoring/truth_of": { takes: { deployment: string; ids: string[] }; gives: Record<string, unknown> };
   "policies/check_version": { takes: { ref: string; deployment?: string }; gives: PolicyFinding[] };
   "policies/list": { takes: Record<string, never>; gives: GovernancePolicySpec[] };
+  "privacy/models_of": { takes: { dataset: string }; gives: string[] };
+  "privacy/origin": { takes: { ref: string }; gives: PersonalOrigin };
   "projects/get": { takes: { name: string }; gives: Project };
   "projects/list": { takes: { state?: string }; gives: Project[] };
   "projects/list_stores": { takes: Record<string, never>; gives: Store[] };
@@ -2393,6 +2476,7 @@ export interface Reads {
   "simulations/simulate": { takes: { name: string; on?: string[] | null; cooldown?: string; max_trainings_per_week?: number; metric?: string }; gives: Simulation };
   "simulations/story": { takes: { name: string; limit?: number }; gives: Sentence[] };
   "step_cache/latest": { takes: { pipeline: string; step: string }; gives: CachedStep | null };
+  "step_cache/latest_of": { takes: { pipeline: string }; gives: CachedStep[] };
   "step_cache/list": { takes: { limit?: number; after?: string }; gives: CachedStep[] };
   "step_cache/lookup": { takes: { key: string }; gives: CachedStep | null };
   "studies/best": { takes: { study: string }; gives: Trial[] };
@@ -2415,6 +2499,7 @@ export interface Reads {
   "tracking/list_runs": { takes: { experiment?: string; kind?: string; state?: string; parent?: string; limit?: number; before?: string }; gives: Run[] };
   "tracking/metric_histories": { takes: { runs: string[]; keys: string[]; limit?: number }; gives: Curve[] };
   "tracking/metric_history": { takes: { run: string; key: string; limit?: number; after_step?: number | null; page_token?: string }; gives: MetricPoint[] };
+  "trusted_keys/list": { takes: Record<string, never>; gives: TrustedKey[] };
   "webhooks/deliveries": { takes: { id: string; limit?: number }; gives: WebhookDelivery[] };
   "webhooks/get": { takes: { id: string }; gives: Webhook };
   "webhooks/list": { takes: { limit?: number; after?: string }; gives: Webhook[] };
@@ -2447,7 +2532,7 @@ export interface Posts {
   "automl/describe": { takes: { name: string; holder: string; task: "classification" | "forecasting" | "regression"; metric: string; direction: "maximize" | "minimize"; snapshot: string; rows: number; held: number; columns: number; notes: string[] }; gives: Search };
   "automl/finish": { takes: { name: string; holder: string; spent: number; result?: Result | null; error?: string }; gives: Search };
   "automl/give_up": { takes: { name: string; error: string }; gives: Search };
-  "automl/put_candidate": { takes: { candidate: AutomlCandidate; holder: string }; gives: AutomlCandidate };
+  "automl/put_candidate": { takes: { candidate: Model_SearchCandidate; holder: string }; gives: Model_SearchCandidate };
   "automl/start": { takes: { name: string; wanted: Wanted; place?: "here" | "worker" }; gives: Search };
   "catalog/describe": { takes: { ref: string; description?: string | null; licence?: string | null; pii?: string | null; fresh_within?: string | null; links?: Record<string, string> | null; columns?: Record<string, string> | null; column_pii?: Record<string, string> | null }; gives: CatalogEntry };
   "catalog/grant_access": { takes: { access: string; by?: string; note?: string; until?: string }; gives: Access };
@@ -2486,6 +2571,7 @@ export interface Posts {
   "deployments/remove": { takes: { name: string }; gives: null };
   "deployments/resume": { takes: { name: string }; gives: Rollout };
   "deployments/roll_back": { takes: { name: string; reason?: string; version?: number }; gives: Deployment };
+  "deployments/set_logging": { takes: { name: string; sample?: number; inputs?: boolean; mask?: Record<string, "drop" | "hash" | "text"> | null }; gives: Deployment };
   "deployments/start_rollout": { takes: { name: string; version: number; spec: RolloutSpec; reason?: string }; gives: Rollout };
   "errands/back_fill": { takes: { pipeline: string; start: string; end: string; every?: string; params?: Record<string, unknown> | null; again?: boolean; like?: string }; gives: Errand };
   "errands/cancel": { takes: { errand: string }; gives: Errand };
@@ -2562,6 +2648,7 @@ export interface Posts {
   "loops/pause": { takes: { name: string; reason?: string }; gives: Loop };
   "loops/remove": { takes: { name: string }; gives: null };
   "loops/resume": { takes: { name: string }; gives: Loop };
+  "loops/signal": { takes: { name: string; id: string; source?: string; reason?: string }; gives: null };
   "loops/trigger": { takes: { name: string; reason?: string }; gives: Training };
   "maturity/record_check": { takes: { loop: string; test: string; evidence: string }; gives: ManualCheck };
   "members/remove": { takes: { name: string; kind?: "account" | "group"; project?: string }; gives: null };
@@ -2578,6 +2665,7 @@ export interface Posts {
   "policies/apply": { takes: { policies: GovernancePolicySpec[] }; gives: PolicyChange[] };
   "policies/check_loop": { takes: { loop: string; gates: string[]; policies?: GovernancePolicySpec[] | null }; gives: PolicyFinding[] };
   "policies/plan": { takes: { policies: GovernancePolicySpec[] }; gives: PolicyChange[] };
+  "privacy/retain": { takes: { dry_run?: boolean }; gives: RetentionReport };
   "projects/add_store": { takes: { name: string; database?: string; objects?: string; s3_endpoint?: string; s3_region?: string; residency?: string }; gives: Store };
   "projects/archive": { takes: { name: string }; gives: Project };
   "projects/create": { takes: { name: string; title?: string; description?: string; owner?: string; store?: string; residency?: string; most_bytes?: number | null }; gives: Project };
@@ -2603,7 +2691,7 @@ export interface Posts {
   "registry/delete_version": { takes: { model: string; version: number }; gives: null };
   "registry/promote": { takes: { model: string; version: number; reason?: string }; gives: ModelVersion };
   "registry/record_verdict": { takes: { model: string; version: number; verdict: Verdict }; gives: ModelVersion };
-  "registry/register": { takes: { model: string; package: ModelPackage; run?: string; evaluation?: Evaluation | null; holdout?: string; label?: string; slices?: string[]; reference?: string; snapshots?: string[]; code?: string; params?: Record<string, unknown> | null; description?: string; tags?: Record<string, string> | null }; gives: ModelVersion };
+  "registry/register": { takes: { model: string; package: ModelPackage; run?: string; evaluation?: Evaluation | null; holdout?: string; label?: string; slices?: string[]; reference?: string; snapshots?: string[]; code?: string; params?: Record<string, unknown> | null; description?: string; tags?: Record<string, string> | null; voucher?: string }; gives: ModelVersion };
   "registry/set_alias": { takes: { model: string; alias: string; version: number; expected?: number | null; reason?: string }; gives: ModelVersion };
   "registry/set_stage": { takes: { model: string; version: number; stage: "archived" | "candidate" | "challenger" | "champion" | "retired"; reason?: string }; gives: ModelVersion };
   "registry/update": { takes: { model: string; version: number; description?: string | null; tags?: Record<string, string> | null }; gives: ModelVersion };
@@ -2627,6 +2715,7 @@ export interface Posts {
   "studies/end_trial": { takes: { study: string; number: number; state: "failed" | "finished" | "pruned" | "running"; values?: number[] | null; error?: string }; gives: Trial };
   "studies/report": { takes: { study: string; number: number; reports: Report[] }; gives: null };
   "tokens/create": { takes: { name: string; account?: string; scope?: "read" | "write"; role?: "contributor" | "maintainer" | "none" | "owner" | "viewer"; project?: string; days?: number }; gives: NewToken };
+  "tokens/create_for_run": { takes: { run: string }; gives: NewToken };
   "tokens/revoke": { takes: { id: string }; gives: Token };
   "traces/delete": { takes: { experiment?: string; traces?: string[] | null; before?: string | null; most?: number | null }; gives: number };
   "traces/delete_tag": { takes: { trace: string; key: string }; gives: null };
@@ -2656,6 +2745,8 @@ export interface Posts {
   "trash/bulk_restore": { takes: { runs?: string[] | null; filter?: string; experiments?: string[] | null }; gives: BulkChange };
   "trash/bulk_tag": { takes: { tags: Record<string, string>; runs?: string[] | null; filter?: string; experiments?: string[] | null }; gives: BulkChange };
   "trash/gc": { takes: { older_than_days?: number; dry_run?: boolean; grace_days?: number }; gives: GcReport };
+  "trusted_keys/distrust": { takes: { key: string }; gives: null };
+  "trusted_keys/trust": { takes: { public_key: string; name?: string }; gives: TrustedKey };
   "webhooks/create": { takes: { name: string; url: string; events: string[]; description?: string; secret?: string; active?: boolean }; gives: Webhook };
   "webhooks/delete": { takes: { id: string }; gives: null };
   "webhooks/test": { takes: { id: string; event?: string }; gives: WebhookTest };

@@ -66,7 +66,7 @@ const TASKS = [{ value: "", label: "told from the column" }, { value: "classific
 
 function Search({ dataset, label }: { dataset: Dataset; label: string }) {
   const columns = useColumns(dataset.name);
-  const [wanted, setWanted] = useState<Partial<Wanted>>({ budget: 120, task: "", time: dataset.time, groups: [], horizon: 1, jobs: 1, metric: "", library: "flyball" });
+  const [wanted, setWanted] = useState<Partial<Wanted>>({ budget: 120, task: "", time: dataset.time, groups: [], horizon: 1, jobs: 1, metric: "" });
   const [name, setName] = useState("");
   const [isMore, setMore] = useState(false);
   const called = name || `${dataset.name}-${label}`;

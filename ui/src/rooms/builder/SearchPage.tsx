@@ -3,13 +3,15 @@
 import { Progress, Tabs, Text } from "@mantine/core";
 import { go, href, useView } from "../../address";
 import { ask, useAsked } from "../../api/client";
-import type { AutomlCandidate, Search } from "../../api/types";
+import type { Reads, Search } from "../../api/types";
 import { bytes, count, lasted, plain, plural, value } from "../../format";
 import { Act } from "../../parts/act";
-import { Code, Empty, Facts, Figure, Head, Link, Loaded, Panel, Ref, State, Twin, When } from "../../parts/basics";
+import { Empty, Facts, Figure, Head, Link, Loaded, Panel, Ref, State, Twin, When } from "../../parts/basics";
 import { Table } from "../../parts/table";
 import { Talk } from "../../parts/talk";
 import { FileShown } from "./FileShown";
+
+type Candidate = Reads["automl/leaderboard"]["gives"][number];
 
 const isOpen = ({ state }: Pick<Search, "state">): boolean => state === "queued" || state === "running";
 
@@ -56,7 +58,7 @@ function Actions({ of: search }: { of: Search }) {
   );
 }
 
-function Board({ of, search }: { of: AutomlCandidate[]; search: Search }) {
+function Board({ of, search }: { of: Candidate[]; search: Search }) {
   return (
     <Panel title="Leaderboard" aside={isOpen(search) ? "as it grows" : search.result?.stopped}>
       <Table rows={of} id={(c) => c.number} first={30} empty={<Empty>No candidate yet.</Empty>} columns={[
@@ -69,7 +71,7 @@ function Board({ of, search }: { of: AutomlCandidate[]; search: Search }) {
   );
 }
 
-function Score({ of: { score, rungs } }: { of: AutomlCandidate }) {
+function Score({ of: { score, rungs } }: { of: Candidate }) {
   const last = rungs[rungs.length - 1];
   return <span title={last ? `rung ${last.rung}: ${plural(last.rows, "row")}, ${plural(last.folds, "fold")}` : ""}>{value(score)}{last?.spread != null ? <span className="soft"> ±{value(last.spread)}</span> : null}</span>;
 }
@@ -83,7 +85,7 @@ function Notes({ of: search }: { of: Search }) {
         <Panel title="What was found in the table, and done about it">{search.notes.length ? <ul className="plain-list">{search.notes.map((note) => <li key={note}>{note}</li>)}</ul> : <Empty>Nothing that needed to be said.</Empty>}</Panel>
         <Panel title="What each column is worth to the winner">{importance.length ? <div className="bars">{importance.slice(0, 30).map((one) => <div key={one.column} className="bar-row"><span className="bar-name">{one.column}</span><span className="bar-track"><i style={{ width: `${(100 * Math.max(0, one.value)) / most}%`, background: "var(--accent)" }} /></span><span className="n">{value(one.value)}</span></div>)}</div> : <Empty>It is measured when the search has ended.</Empty>}</Panel>
       </div>
-      <div className="c4"><Panel title="Facts"><Facts of={{ data: search.snapshot ? <Ref to={search.snapshot} /> : search.wanted.dataset, label: search.wanted.label, "time of a row": search.wanted.time, groups: search.wanted.groups.join(", "), metric: search.metric ? `${search.metric}, ${search.direction}` : "", library: <Code>{search.wanted.library}</Code>, asked: <When at={search.created} />, ended: <When at={search.ended} />, "begun how often": search.attempt }} /></Panel></div>
+      <div className="c4"><Panel title="Facts"><Facts of={{ data: search.snapshot ? <Ref to={search.snapshot} /> : search.wanted.dataset, label: search.wanted.label, "time of a row": search.wanted.time, groups: search.wanted.groups.join(", "), metric: search.metric ? `${search.metric}, ${search.direction}` : "", asked: <When at={search.created} />, ended: <When at={search.ended} />, "begun how often": search.attempt }} /></Panel></div>
     </div>
   );
 }

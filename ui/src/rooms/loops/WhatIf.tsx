@@ -4,14 +4,14 @@ import { Button, Group, NumberInput, Text, Textarea, TextInput } from "@mantine/
 import { useState } from "react";
 import { useView } from "../../address";
 import { ask, useAll } from "../../api/client";
-import type { LoopsCandidate as Candidate, Loop, Simulation, Training, WouldHave } from "../../api/types";
+import type { Loop, Simulation, Training, WouldHave } from "../../api/types";
 import { Scatter } from "../../charts/Scatter";
 import { linear } from "../../charts/scale";
 import { useWidth } from "../../charts/size";
 import { day, lasted, plural, quoted, span, value } from "../../format";
 import { Command, Empty, Figure, Loaded, Panel, Twin } from "../../parts/basics";
 import { Table } from "../../parts/table";
-import { best, bestWait, gainOf, inProject, triggerText, worthOf, type Prices } from "./prices";
+import { best, bestWait, gainOf, inProject, triggerText, worthOf, type Candidate, type Prices } from "./prices";
 
 export function WhatIf({ loop, trainings }: { loop: Loop; trainings: Training[] }) {
   const [view, setView] = useView({ on: "", cooldown: "", most: "", worth: "", cost: "", loss: "" });

@@ -1,6 +1,8 @@
 // What a policy pays: the worth of the quality it brings, less the cost of its trainings.
 
-import type { LoopsCandidate as Candidate, TriggerSpec } from "../../api/types";
+import type { Reads, TriggerSpec } from "../../api/types";
+
+export type Candidate = Reads["simulations/search"]["gives"][number];
 
 export interface Prices {
   /** What a hundredth of the metric is worth in a week. */

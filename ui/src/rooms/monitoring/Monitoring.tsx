@@ -38,6 +38,7 @@ function MonitoredList() {
 
 function Monitored({ name }: { name: string }) {
   const from = useAll({ windows: ask("monitoring/list_windows", { deployment: name, limit: 200 }), history: ask("loops/list", { limit: 1000 }), deployment: ask("deployments/get", { name }), alerts: ask("alerts/list", { subject: `deployments:/${name}`, limit: 100 }) });
+  useAsked(ask("registry/list_versions", { model: name, limit: 200 }));
   const [view, setView] = useView({ window: "", tab: "drift", column: "", metric: "" });
   return (
     <>
@@ -86,7 +87,9 @@ function Drift({ windows, window, model, column, onChoose }: { windows: Monitori
   const versions = Object.entries(window.versions).sort((a, b) => b[1] - a[1]);
   const main = versions[0]?.[0] ?? "";
   const whole = useAsked(ask("monitoring/get_window", { deployment: window.deployment, start: window.start })).data;
-  const version = useAsked(ask("registry/get_version", { ref: `${model}/${main}` }, main !== "")).data;
+  // Asked for with the windows already, where the model is called as its deployment is.
+  const known = useAsked(ask("registry/list_versions", { model: window.deployment, limit: 200 }, model === window.deployment)).data?.find((one) => String(one.version) === main);
+  const version = useAsked(ask("registry/get_version", { ref: `${model}/${main}` }, main !== "" && model !== window.deployment)).data ?? known;
   const reference = useAsked(askBlob<Reference>(version?.reference ?? "")).data;
   const columns = window.drift?.columns ?? [];
   const shown = columns.some((c) => c.column === column) ? column : columns[0]?.column ?? "";

@@ -46,6 +46,7 @@ function Pipeline({ name }: { name: string }) {
   const from = useAll({
     runs: ask("run_search/search", { filter: `attributes.kind = 'pipeline' AND tags.pipeline = ${quoted}`, limit: 200 }), planned: ask("simulations/schedule", { count: 3 }), loops: ask("loops/list", { limit: 500 }),
   });
+  useAsked(ask("step_cache/latest_of", { pipeline: name })); // what its steps will ask for, once they are known
   const newest = from.data?.runs.runs[0];
   const steps = useAsked({ ...ask("tracking/list_runs", { parent: newest?.id ?? "", limit: 500 }, newest !== undefined), refetchInterval: () => (newest?.state === "running" ? 2000 : false) }).data;
   const names = [...new Set((steps ?? []).map((step) => step.name).reverse())];

@@ -16,9 +16,8 @@ const COLOUR: Record<string, string> = { finished: "var(--good)", running: "var(
 
 export function Steps({ run, steps }: { run: Run; steps: Run[] }) {
   const pipeline = run.tags.pipeline ?? run.name;
-  const names = [...new Set(steps.filter((step) => step.kind === "step").map((step) => step.name))];
-  const from = useAll(Object.fromEntries(names.map((step) => [step, ask("step_cache/latest", { pipeline, step })])));
-  return <Loaded from={from}>{(kept) => <Drawn {...stepsOf(steps, kept)} pipeline={pipeline} run={run} />}</Loaded>;
+  const from = useAll({ kept: ask("step_cache/latest_of", { pipeline }) });
+  return <Loaded from={from}>{({ kept }) => <Drawn {...stepsOf(steps, Object.fromEntries(kept.map((one) => [one.step, one])))} pipeline={pipeline} run={run} />}</Loaded>;
 }
 
 function Drawn({ steps, isOrderOnly, pipeline, run }: { steps: StepShown[]; isOrderOnly: boolean; pipeline: string; run: Run }) {
