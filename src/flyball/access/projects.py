@@ -393,6 +393,10 @@ class Projects:
         row = self._database.row(sa.select(table.projects.c.model_url).where(table.projects.c.name == name))
         return str(row.model_url) if row else ""
 
+    def close(self, name: str) -> None:
+        """Closes what is open of a project in this process, as soon as nobody uses it."""
+        self._forget(name)
+
     def note(self, name: str, **values: Any) -> None:
         """Notes what the machine found out about a project: `trouble`, `model_url`, `stored_bytes`."""
         self._database.execute(sa.update(table.projects).where(table.projects.c.name == name).values(**values))

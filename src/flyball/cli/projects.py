@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
+from flyball.cli.data_versions import progress_bar
 from flyball.cli.output import plain, print_facts, print_json, print_table, workspace_options
 from flyball.errors import InvalidInput
+from flyball.settings import Settings
 
 _UNITS = {"k": 10, "m": 20, "g": 30, "t": 40}
 
@@ -126,6 +129,38 @@ def restore(workspace: Any, name: str, as_json: bool) -> None:
     print_json(found) if as_json else click.echo(f"'{name}' is back, {found.state}.")
 
 
+@projects.command("export")
+@click.argument("name")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@workspace_options
+def export_(workspace: Any, name: str, folder: Path, as_json: bool) -> None:
+    """Write all that the project NAME holds into an empty FOLDER, while work in it goes on."""
+    from flyball.access.moving import export_project
+
+    home = _home_of(workspace)
+    with progress_bar("copying", hidden=as_json) as tell:
+        made = export_project(home, name, folder, tell=tell)
+    if as_json:
+        print_json({"project": name, "folder": str(folder), "objects": made.projects[0].objects, "size": made.size})
+    else:
+        click.echo(f"'{name}' is in {folder}: {made.projects[0].objects:,} files, {made.size:,} bytes with its rows.")
+
+
+@projects.command("import")
+@click.argument("name")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--title", default="", help="A name for people.")
+@workspace_options
+def import_(workspace: Any, name: str, folder: Path, title: str, as_json: bool) -> None:
+    """Make a project NAME of what was exported to FOLDER. Members do not come along."""
+    from flyball.access.moving import import_project
+
+    home = _home_of(workspace)
+    with progress_bar("restoring", hidden=as_json) as tell:
+        found = import_project(workspace.projects, home, name, folder, title=title, tell=tell)
+    print_json(found) if as_json else click.echo(f"The project '{name}' is there, with all that was exported.")
+
+
 @projects.command()
 @workspace_options
 def purge(workspace: Any, as_json: bool) -> None:
@@ -181,6 +216,15 @@ def search(workspace: Any, words: tuple[str, ...], limit: int, as_json: bool) ->
         return
     rows = [[one.project, one.kind, one.title, one.ref, one.note] for one in found]
     print_table(["project", "kind", "name", "reference", "note"], rows, empty="Nothing has that name.")
+
+
+def _home_of(workspace: Any) -> Settings:
+    settings: Settings = workspace.settings
+    if settings.url:
+        raise InvalidInput(
+            "Projects are exported and imported where they are kept.", hint="Run it on the server's machine."
+        )
+    return settings.home or settings
 
 
 def _size(text: str) -> int | None:
