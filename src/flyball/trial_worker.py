@@ -6,6 +6,7 @@ line; it ends when the line is cut.
 
 from __future__ import annotations
 
+import importlib
 import os
 import queue
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 
 from flyball.client import open_workspace
 from flyball.model_search.trial import MARK, TrialTask, run_trial
+from flyball.model_search.trials import READY
 from flyball.serialization import from_json, to_json
 from flyball.settings import load_settings
 
@@ -24,11 +26,28 @@ def main() -> int:
     said = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     with open_workspace(load_settings()) as workspace:
+        if sys.argv[1] == "--serve":
+            _load()
+            said.write(READY + "\n")
+            said.flush()
         for digest in _asked() if sys.argv[1] == "--serve" else sys.argv[1:2]:
             task = from_json(workspace.blobs.get(digest), TrialTask)
             said.write(MARK + to_json(run_trial(task, workspace.blobs)).decode() + "\n")
             said.flush()
     return 0
+
+
+def _load() -> None:
+    """Loads what every trial needs, before its time counts."""
+    for module in (
+        "pandas",
+        "pyarrow",
+        "sklearn.compose",
+        "sklearn.ensemble",
+        "sklearn.linear_model",
+        "sklearn.pipeline",
+    ):
+        importlib.import_module(module)
 
 
 def _asked() -> Iterator[str]:

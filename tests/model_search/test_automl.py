@@ -69,7 +69,7 @@ def test_the_file_gives_the_same_model(found: AutoMlResult, shared: Workspace, t
     rows = fb.Table(orders()).arrow
     theirs = load_model(version.package, shared.blobs).predict(rows)
     ours = found.predict(rows)
-    assert theirs["probability"].to_pylist() == ours["probability"].to_pylist()
+    assert theirs["probability"].to_pylist() == pytest.approx(ours["probability"].to_pylist(), abs=1e-9)
     scores = {metric.name: metric.value for metric in version.evaluation.metrics}
     assert scores["roc_auc"] == pytest.approx(found.best.holdout)
 
@@ -102,7 +102,7 @@ def test_a_forecast_follows_week_and_trend(shared: Workspace, tmp_path: Path) ->
     ahead = pd.DataFrame({"day": pd.date_range("2026-05-31", periods=10), "shop": "s1"})
     ours = result.predict(ahead)["prediction"].to_pylist()
     theirs = load_model(version.package, shared.blobs).predict(fb.Table(ahead).arrow)["prediction"].to_pylist()
-    assert theirs == ours
+    assert theirs == pytest.approx(ours, abs=1e-9)
     assert 100 < np.mean(ours) < 150
 
 
@@ -126,7 +126,7 @@ def test_values_are_learned_by_groups(shared: Workspace, tmp_path: Path) -> None
     version = run_file(result, shared, tmp_path / "mine")
     rows = fb.Table(frame).arrow
     theirs = load_model(version.package, shared.blobs).predict(rows)
-    assert theirs["prediction"].to_pylist() == result.predict(rows)["prediction"].to_pylist()
+    assert theirs["prediction"].to_pylist() == pytest.approx(result.predict(rows)["prediction"].to_pylist(), abs=1e-9)
     assert "patient" not in [column.name for column in version.package.signature.inputs.columns]
 
 
@@ -146,7 +146,9 @@ def test_what_came_later_judges_where_there_is_a_time(shared: Workspace, tmp_pat
     assert 'fb.split(rows, holdout="20%")' in result.file
     version = run_file(result, shared, tmp_path / "mine")
     theirs = load_model(version.package, shared.blobs).predict(rows.arrow)
-    assert theirs["probability"].to_pylist() == result.predict(frame)["probability"].to_pylist()
+    assert theirs["probability"].to_pylist() == pytest.approx(
+        result.predict(frame)["probability"].to_pylist(), abs=1e-9
+    )
 
 
 @pytest.mark.parametrize(

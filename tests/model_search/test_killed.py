@@ -38,7 +38,7 @@ def kept(workspace: Workspace) -> None:
     take_snapshot(workspace.data, workspace.blobs, dataset, orders(), root=workspace.root)
 
 
-def until(true: object, seconds: float = 60.0) -> None:
+def until(true: object, seconds: float = 150.0) -> None:
     end = time.monotonic() + seconds
     while not true():  # type: ignore[operator]  # a function without arguments
         assert time.monotonic() < end
@@ -52,7 +52,7 @@ def test_a_search_that_was_killed_repeats_nothing_that_was_judged(tmp_path: Path
         process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM], env={**os.environ, **as_environment(here.settings)}, cwd=tmp_path
         )
-        until(lambda: sum(bool(one.rungs) for one in here.automl.leaderboard("orders")) >= 3)
+        until(lambda: sum(bool(one.rungs) for one in here.automl.leaderboard("orders")) >= 2)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         before = {one.number: one.rungs for one in here.automl.leaderboard("orders") if one.rungs}

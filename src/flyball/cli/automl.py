@@ -30,7 +30,6 @@ _SHOWN = 15
 @click.option("--horizon", default=0, help="How many steps ahead to forecast.")
 @click.option("--jobs", default=1, show_default=True, help="How many candidates are tried at once.")
 @click.option("--family", "families", multiple=True, metavar="KIND", help="Only such models: linear, lightgbm, ...")
-@click.option("--library", default="flyball", show_default=True, help="flyball, or an adapter: flaml, autogluon.")
 @click.option("--seed", default=0, show_default=True, help="Of all that is drawn.")
 @click.option("--name", default="", help="Name of the search, and of the model; from dataset and label by default.")
 @click.option(

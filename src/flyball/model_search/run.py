@@ -106,7 +106,6 @@ def automl(
     jobs: int = 1,
     families: Sequence[str] = (),
     name: str = "",
-    library: str = "flyball",
     seed: int = 0,
     on_change: Callable[[Candidate], None] | None = None,
     cancel: threading.Event | None = None,
@@ -128,7 +127,6 @@ def automl(
         jobs: How many candidates are tried at once.
         families: Kinds of models: see `portfolio.FAMILIES`.
         name: Name of the search.
-        library: `flyball`, or an adapter: `flaml`, `autogluon`.
         seed: Of all that is drawn.
         on_change: Told of each candidate as it begins, rises and ends.
         cancel: Set from elsewhere to stop.
@@ -139,7 +137,7 @@ def automl(
     """
     name, wanted = _wanted(
         table, label, services, time_budget=time_budget, metric=metric, task=task, time=time, groups=groups,
-        horizon=horizon, jobs=jobs, families=families, name=name, library=library, seed=seed,
+        horizon=horizon, jobs=jobs, families=families, name=name, seed=seed,
     )  # fmt: skip
     known = services.automl.start(name, wanted, "here")
     if known.state in ("queued", "running"):

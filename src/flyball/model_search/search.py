@@ -34,7 +34,6 @@ class Wanted:
         horizon: How many steps ahead shall be forecast; 0 for a tenth of the steps there are.
         jobs: How many candidates are tried at once.
         families: Which kinds of models are tried; all that are installed by default.
-        library: `flyball`, or the name of an adapter: another library that searches.
         seed: Of all that is drawn.
     """
 
@@ -48,7 +47,6 @@ class Wanted:
     horizon: int = 0
     jobs: int = 1
     families: tuple[str, ...] = ()
-    library: str = "flyball"
     seed: int = 0
 
 

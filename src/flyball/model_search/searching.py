@@ -116,6 +116,7 @@ class _Session:
             self.known[one.number] = replace(one, state=state)
         with open_trials(self.services, threads=1) as trials:
             self.trials = trials
+            self.began = time.monotonic()  # what it takes to load libraries is not searched
             stopped = self._climb(steps)
             if self.cancel.is_set():
                 result = None

@@ -81,6 +81,7 @@ class Words(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-le
         """Learns which words there are, and gives the weights of these texts."""
         from sklearn.decomposition import TruncatedSVD
         from sklearn.feature_extraction.text import TfidfVectorizer
+        from threadpoolctl import threadpool_limits
 
         texts = _joined(frame)
         self.n_features_in_ = frame.shape[1]
@@ -89,7 +90,11 @@ class Words(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-le
         )
         weights = self.words_.fit_transform(texts)
         few = min(self.components, weights.shape[1] - 1, weights.shape[0] - 1)
-        self.space_ = TruncatedSVD(few, random_state=self.seed).fit(weights) if self.components and few > 0 else None
+        # On several threads sums come out otherwise in the last digit, and a tree may then part rows elsewhere.
+        with threadpool_limits(1):
+            self.space_ = (
+                TruncatedSVD(few, random_state=self.seed).fit(weights) if self.components and few > 0 else None
+            )
         return weights if self.space_ is None else self.space_.transform(weights)
 
     def transform(self, frame: pd.DataFrame) -> Any:

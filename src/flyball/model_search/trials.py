@@ -19,6 +19,9 @@ from flyball.refs import new_id
 from flyball.serialization import from_json, to_json
 
 MODULE = "flyball.trial_worker"
+READY = "flyball-ready"
+"""What a process says when it has loaded what each trial needs."""
+_READY_SECONDS = 120.0
 _LOOK_SECONDS = 0.1
 _SHOWN_LOG = 600
 _STOPPED = "It was stopped: the time was up."
@@ -82,6 +85,11 @@ class _Seats:
         self._selector = selectors.DefaultSelector()
 
     def __enter__(self) -> Self:
+        """Starts a process, and waits until it has loaded what each trial needs."""
+        seat, until = self._new(), time.monotonic() + _READY_SECONDS
+        while READY.encode() not in seat.said and seat.process.poll() is None and time.monotonic() < until:
+            for key, _ in self._selector.select(_LOOK_SECONDS):
+                self._hear(key.data)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -135,7 +143,7 @@ class _Seats:
             seat.process.wait()
 
     def _said(self, seat: _Seat) -> TrialSaid | None:
-        if seat.said.endswith(b"\n"):
+        if MARK.encode() in seat.said and seat.said.endswith(b"\n"):
             seat.trial = ""
             return from_json(seat.said.partition(MARK.encode())[2], TrialSaid)
         code = seat.process.poll()

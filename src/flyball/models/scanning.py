@@ -71,7 +71,7 @@ _HARMFUL = re.compile(
     r"|numpy(\.\w+)*:(memmap|DataSource|load|save|fromfile|genfromtxt|vectorize)|.*:(ExcelWriter|HDFStore|ExcelFile|Popen|CDLL|PyDLL|Thread|Process|FunctionType|CodeType)"
     r"|(cloudpickle|dill|pickle|_pickle|marshal|shelve|runpy|IPython|webbrowser|idlelib|lib2to3|pydoc|bdb|asyncio|multiprocessing|concurrent)(\.\w+)*:.*"
     r"|(torch\.(hub|jit|serialization|utils|package|distributed|_dynamo|_inductor)|tensorflow|keras|jax|uvicorn|click)(\.\w+)*:.*"
-    r"|requests(\.\w+)*:.*|urllib3(\.\w+)*:.*|pandas(\.\w+)*:(eval|read_\w+|query)|sqlalchemy(\.\w+)*:.*|flyball\.(?!models\.)\w+(\.\w+)*:.*"
+    r"|requests(\.\w+)*:.*|urllib3(\.\w+)*:.*|pandas(\.\w+)*:(eval|read_\w+|query)|sqlalchemy(\.\w+)*:.*|flyball\.(?!models\.|model_search\.(transformers|forecasting):|evaluation\.group_thresholds:)\w+(\.\w+)*:.*"
 )
 _CLASS = re.compile(r"[A-Za-z_][\w.]*:_?[A-Z]\w*")
 _STRINGS = frozenset(

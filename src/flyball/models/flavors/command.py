@@ -39,9 +39,9 @@ class Command:
     def save(self, model: object, folder: Path) -> dict[str, str]:
         """Copies the files."""
         assert isinstance(model, CommandModel)
-        for file in model.files:
-            shutil.copyfile(file, folder / Path(file).name)
-        if not model.files:
+        for name, content in model.contents.items():
+            (folder / name).write_bytes(content)
+        if not model.contents:
             (folder / "command").write_text(model.command, encoding="utf-8")
         return {"command": model.command, "classes": write_labels(tuple(model.classes)), "trusted_only": "true"}
 
