@@ -152,3 +152,18 @@ def test_each_change_is_told_as_an_event(deployments: Deployments, events: Event
 def test_steps_that_do_not_grow_are_refused(steps: list[int]) -> None:
     with pytest.raises(InvalidInput, match="no canary steps"):
         canary(steps)
+
+
+def test_what_is_logged_is_said_of_the_deployment(deployments: Deployments) -> None:
+    first = deployments.deploy("shop", "model", 1)
+    assert first.logging.keeps_all
+    changed = deployments.set_logging("shop", sample=0.5, mask={"mail": "hash"})
+    assert (changed.generation, changed.logging.sample, changed.logging.mask) == (
+        first.generation + 1,
+        0.5,
+        {"mail": "hash"},
+    )
+    again = deployments.set_logging("shop", mask={"mail": "hash", "note": "text"})
+    assert again.logging.salt == changed.logging.salt != ""
+    with pytest.raises(InvalidInput):
+        deployments.set_logging("shop", sample=2.0)

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from flyball.cli.output import print_facts, print_json, print_table, workspace_options
+from flyball.cli.output import print_facts, print_json, print_table, split_pair, workspace_options
+from flyball.errors import InvalidInput
 from flyball.refs import Ref
 
 
@@ -58,6 +59,23 @@ def show(workspace: Any, name: str, as_json: bool) -> None:
     print_table(
         ["version", "rollout", "state", "percent", "started", "ended", "because"], rows, empty="No rollout yet."
     )
+
+
+@deployments.command("logging")
+@click.argument("name")
+@click.option("--sample", type=float, default=1.0, show_default=True, help="Share of the predictions that are logged.")
+@click.option("--inputs/--no-inputs", default=True, help="Whether their inputs are logged.")
+@click.option("--mask", "masks", multiple=True, metavar="COLUMN=HOW", help="Hide a column: drop, hash or text; can be given again.")
+@workspace_options
+def set_logging(workspace: Any, name: str, sample: float, inputs: bool, masks: tuple[str, ...], as_json: bool) -> None:
+    """Say what of NAME's predictions is logged; what is hidden is hidden before anything is written."""
+    mask = dict(split_pair(text, "--mask column=hash") for text in masks)
+    wrong = next((how for how in mask.values() if how not in ("drop", "hash", "text")), "")
+    if wrong:
+        raise InvalidInput(f"'{wrong}' is no way to hide a column.", hint="Use drop, hash or text.")
+    made = workspace.deployments.set_logging(name, sample, inputs, mask)
+    tell_model_servers(workspace, name)
+    _say(made, as_json, f"Of '{name}', {sample:.0%} is logged.")
 
 
 @deployments.command()

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from flyball.deployment.rollout import Rollout, RolloutSpec
+from flyball.serving.log_rules import LogRules
 from flyball.storage.tables import Document, Instant, metadata, only_one
 
 deployments = sa.Table(
@@ -17,6 +18,7 @@ deployments = sa.Table(
     sa.Column("champion", sa.Integer, nullable=False),
     sa.Column("generation", sa.Integer, nullable=False),
     sa.Column("sticky_key", sa.String(200), nullable=False, default=""),
+    sa.Column("logging", Document(LogRules)),
     sa.Column("removed", sa.Boolean, nullable=False, default=False),
     sa.Column("created", Instant, nullable=False),
     sa.Column("updated", Instant, nullable=False),

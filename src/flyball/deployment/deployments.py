@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from flyball.deployment.rollout import Rollout, RolloutSpec
 from flyball.errors import Conflict, NotFound, did_you_mean
 from flyball.refs import Ref, check_name, new_id
 from flyball.registry.holds import let_go, take_hold
+from flyball.serving.log_rules import LogRules, Mask, check_rules
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
@@ -30,6 +31,7 @@ class Deployment:
         generation: Grows with every change; model servers follow it.
         sticky_key: Column whose value keeps a caller on one version; by default the prediction's id.
         rollout: The rollout that is under way, if there is one.
+        logging: What of its predictions is logged, and what of that is hidden.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Deployment:
     created: datetime
     updated: datetime
     rollout: Rollout | None = None
+    logging: LogRules = field(default_factory=LogRules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,6 +270,30 @@ class Deployments:
             let_go(connection, _ref(name))
             self._tell(connection, "removed", name)
 
+    @change(role="maintainer")
+    def set_logging(
+        self, name: str, sample: float = 1.0, inputs: bool = True, mask: dict[str, Mask] | None = None
+    ) -> Deployment:
+        """Says what of a deployment's predictions is logged; it holds from the next answer on.
+
+        Args:
+            sample: Share of the predictions that are logged.
+            inputs: Whether their inputs are.
+            mask: What is hidden: column to `drop`, `hash` or `text`, before anything is written.
+
+        Raises:
+            InvalidInput: the share is none.
+            NotFound: there is no such deployment.
+        """
+        with self._database.transaction() as connection:
+            # The salt stays, or one person would have another name after each change.
+            salt = self._get(connection, name).logging.salt or new_id()
+            rules = check_rules(LogRules(sample=sample, inputs=inputs, mask=mask or {}, salt=salt))
+            table = _store.deployments
+            connection.execute(sa.update(table).where(table.c.name == name).values(logging=rules))
+            self._turn(connection, name, reason="what is logged was changed")
+            return self._get(connection, name)
+
     def _hold(self, connection: sa.Connection, name: str, model: str, version: int) -> None:
         """Sees to it that the version stays for as long as the deployment names it."""
         take_hold(self._database, connection, _ref(name), model, version, now=self._clock.now())
@@ -278,6 +305,7 @@ class Deployments:
             known = connection.execute(sa.select(table.c.name).where(table.c.removed.is_(False))).scalars().all()
             raise NotFound(f"There is no deployment '{name}'.", hint=did_you_mean(name, known))
         values = {key: value for key, value in row._mapping.items() if key != "removed"}
+        values["logging"] = values["logging"] or LogRules()
         return Deployment(**values, rollout=_store.active_rollout(connection, name))
 
     def _running(self, connection: sa.Connection, name: str) -> Rollout:

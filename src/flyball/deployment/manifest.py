@@ -32,8 +32,9 @@ def build_manifest(deployment: Deployment, registry: Registry, features: Feature
         role: Role = "shadow" if rollout.spec.strategy == "shadow" else "challenger"
         arms.append(_arm(version, role, share, _plan(version, features)))
     return Manifest(
-        deployment=deployment.name, generation=deployment.generation, arms=tuple(arms), key=deployment.sticky_key
-    )
+        deployment=deployment.name, generation=deployment.generation, arms=tuple(arms), key=deployment.sticky_key,
+        log_inputs=deployment.logging.inputs, logging=deployment.logging,
+    )  # fmt: skip
 
 
 def manifest_of_version(version: ModelVersion, features: Features | None = None) -> Manifest:

@@ -183,9 +183,10 @@ class Follower:
             manifest = self._read(name, endpoint)
             endpoint.state = "loading"
             self._report(endpoint)
-            endpoint.runtime = Runtime.load(
-                manifest, self._blobs, endpoint.runtime, self._online, threads=self._model_threads
-            )
+            runtime = Runtime.load(manifest, self._blobs, endpoint.runtime, self._online, threads=self._model_threads)
+            # Before the first answer of the new generation: what it hides must not be written by the rules of the old one.
+            endpoint.log.rules, endpoint.log.key_column = manifest.logging, manifest.key
+            endpoint.runtime = runtime
         except Exception as error:  # a model may raise anything, and the old one must go on
             logger.warning("generation not taken", extra={"deployment": name}, exc_info=error)
             pause = min(2.0**failures, _LONGEST_PAUSE)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from flyball.features.plan import FeaturePlan
 from flyball.models.package import ModelPackage
 from flyball.refs import check_name
+from flyball.serving.log_rules import LogRules
 
 Role = Literal["champion", "challenger", "shadow"]
 DEPLOYMENTS = "deployments/"
@@ -45,6 +46,7 @@ class Manifest:
         generation: Grows with every change.
         key: Column whose value sends a prediction always to the same arm; the prediction's id where it is empty.
         log_inputs: Whether the prediction log holds the inputs, too.
+        logging: What else is said of the log: how much of it, and what is hidden.
     """
 
     deployment: str
@@ -52,6 +54,7 @@ class Manifest:
     arms: tuple[Arm, ...]
     key: str = ""
     log_inputs: bool = True
+    logging: LogRules = field(default_factory=LogRules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

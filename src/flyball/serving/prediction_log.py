@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from flyball.errors import InvalidInput, NotFound, TimedOut
 from flyball.serving.batches import Batch
+from flyball.serving.log_rules import LogRules, kept_to
 from flyball.serving.log_spool import LogSpool
 from flyball.serving.segments import (
     Segment,
@@ -116,6 +117,8 @@ class PredictionLog:
         self._last_stamp = datetime.min.replace(tzinfo=UTC)
         self.logged = 0
         self.dropped = 0
+        self.rules = LogRules()
+        self.key_column = ""
         self._thread = threading.Thread(target=self._run, name=f"prediction-log-{deployment}", daemon=True)
         self._thread.start()
 
@@ -204,7 +207,7 @@ class PredictionLog:
 
     def _encode(self, entries: list[Entry | Batch], *, at_once: bool) -> list[Segment]:
         try:
-            tables = tables_of(entries)
+            tables = self._kept_to(tables_of(entries), sum(len(entry.ids) for entry in entries))
         except Exception:
             logger.exception(_NOT_WRITTEN)
             self._settle(sum(len(entry.ids) for entry in entries), lost=True)
@@ -218,6 +221,18 @@ class PredictionLog:
         self._spool.finish()
         kept, self._kept = self._kept, []
         return self._made(kept, _counting(self._last_stamp), self._kept_in)
+
+    def _kept_to(self, tables: list[pa.Table], rows: int) -> list[pa.Table]:
+        if self.rules.keeps_all:
+            return tables
+        kept = [kept_to(self.rules, table, key_column=self.key_column) for table in tables]
+        left_out = rows - sum(table.num_rows for table in kept)
+        if left_out:
+            with self._changed:
+                self._held -= left_out
+                self._settled += left_out
+                self._changed.notify_all()
+        return [table for table in kept if table.num_rows]
 
     def _made(
         self, tables: Sequence[pa.Table], stamp: Callable[[], datetime], spooled: Path | None = None
