@@ -460,7 +460,7 @@ def automl(table: Any, label: str, **settings: Any) -> AutoMlResult:
     Args:
         table: A table (pandas, Polars, Arrow), a dataset, its name, or a file.
         label: Column that shall be predicted.
-        **settings: `time_budget`, `metric`, `task`, `time`, `groups`, `horizon`, `jobs`, `families`, `name`, `library`, `seed`:
+        **settings: `time_budget`, `metric`, `task`, `time`, `groups`, `horizon`, `jobs`, `families`, `name`, `seed`:
             see `flyball.model_search.run.automl`.
     """
     from flyball.model_search.run import automl as search
