@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -47,6 +48,7 @@ def sources_of(home: Settings) -> Iterator[Sequence[Source]]:
     Raises:
         NotFound: there is no workspace.
     """
+    home = replace(home, project=HOME)  # all of them, whichever one works in
     database = _existing(home)
     opened = [database]
     try:
@@ -68,6 +70,8 @@ def places_of(home: Settings) -> Callable[[str, Path], Place]:
 
     The second argument of what it gives is a copy of the workspace's own database, which knows in which store a project is.
     """
+
+    home = replace(home, project=HOME)
 
     def place(project: str, copy: Path) -> Place:
         settings = home
