@@ -15,6 +15,7 @@ ENTRIES = (
     "search",
     "pipelines",
     "automl",
+    "orchestrators",
     "loop",
     "data",
     "features",
