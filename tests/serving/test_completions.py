@@ -119,3 +119,45 @@ def test_a_model_that_takes_more_than_a_text_is_none_for_completions(serve: Serv
         assert client.get("/v1/models").json()["data"] == []
         answer = client.post("/v1/completions", json={"model": "poet", "prompt": "hi"})
         assert (answer.status_code, "takes no text" in answer.text) == (400, True)
+
+
+CHAT = {"model": "poet", "messages": [{"role": "system", "content": "sing"}, {"role": "user", "content": "one two"}]}
+
+
+def test_a_chat_is_answered(serve: Serve) -> None:
+    with serve(ECHO, PROMPTS) as client:
+        answer = client.post("/v1/chat/completions", json=CHAT)
+        assert answer.status_code == 200, answer.text
+        found = answer.json()
+        assert (found["object"], found["id"].split("-")[0]) == ("chat.completion", "chatcmpl")
+        [choice] = found["choices"]
+        assert choice["message"] == {"role": "assistant", "content": "SYSTEM: SING\nUSER: ONE TWO\nASSISTANT:"}
+        assert choice["finish_reason"] == "stop"
+
+
+def test_a_chat_goes_out_as_it_comes(serve: Serve) -> None:
+    with serve(WORDS, LIMITED) as client:
+        answer = client.post("/v1/chat/completions", json={**CHAT, "stream": True, "max_completion_tokens": 2})
+        *said, last = events(answer.text)
+        assert last == "[DONE]"
+        pieces = [json.loads(each) for each in said]
+        assert {each["object"] for each in pieces} == {"chat.completion.chunk"}
+        assert "".join(each["choices"][0]["delta"].get("content", "") for each in pieces) == "system: sing "
+        assert pieces[-1]["choices"][0] == {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}
+
+
+def test_a_model_that_takes_messages_gets_them(serve: Serve) -> None:
+    with serve(
+        "def predict(table):\n    return table['messages'].to_pylist()\n", pa.table({"messages": ["[]"]})
+    ) as client:
+        text = client.post("/v1/chat/completions", json=CHAT).json()["choices"][0]["message"]["content"]
+        assert json.loads(text) == CHAT["messages"]
+
+
+@pytest.mark.parametrize(
+    "body", [{"model": "poet"}, {"model": "poet", "messages": []}, {"model": "poet", "messages": [{"role": 1}]}]
+)
+def test_a_chat_that_is_none_is_refused_in_the_protocols_own_form(serve: Serve, body: dict[str, object]) -> None:
+    with serve(ECHO, PROMPTS) as client:
+        answer = client.post("/v1/chat/completions", json=body)
+        assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")

@@ -1,7 +1,8 @@
-"""OpenAI's completions, for models that take a text: `/v1/completions` and `/v1/models`.
+"""OpenAI's completions and chats, for models that take a text: `/v1/completions`, `/v1/chat/completions` and `/v1/models`.
 
 A text model takes one column of text, the prompt; columns beside it that need not be given may be named as OpenAI's own options
-are, such as `max_tokens`. Where its file has a function `stream`, its words go out as they come.
+are, such as `max_tokens`. A chat is given to it as lines `user: ...`, ending with `assistant:`; to a model whose column is called
+`messages`, as JSON. Where its file has a function `stream`, its words go out as they come.
 """
 
 from __future__ import annotations
@@ -50,6 +51,88 @@ class CompletionRequest:
     user: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatMessage:
+    """What one side of a chat said."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """Body of a chat completions call; what is not named here is not taken.
+
+    Attributes:
+        messages: What was said until now.
+        max_completion_tokens: The newer name of `max_tokens`.
+    """
+
+    model: str
+    messages: list[ChatMessage]
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: str | None = None
+    stream: bool = False
+    user: str = ""
+
+    def as_text(self, column: str) -> CompletionRequest:
+        """The same as one text, for a model whose prompt has that column.
+
+        Raises:
+            InvalidInput: nothing was said.
+        """
+        if not self.messages:
+            raise InvalidInput("There is no message.", hint='Send messages such as {"role": "user", "content": "..."}.')
+        told = to_json(self.messages).decode()
+        if column != "messages":
+            told = "\n".join([*(f"{each.role}: {each.content}" for each in self.messages), "assistant:"])
+        limit = self.max_tokens if self.max_completion_tokens is None else self.max_completion_tokens
+        return CompletionRequest(
+            model=self.model, prompt=told, max_tokens=limit, temperature=self.temperature, top_p=self.top_p, seed=self.seed,
+            stop=self.stop, stream=self.stream,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Form:
+    """How an answer is written: that of texts, or that of chats."""
+
+    prefix: str
+    whole: str
+    piece: str
+    is_chat: bool
+
+    def choice(self, text: str, place: int) -> dict[str, Any]:
+        """A whole answer."""
+        if self.is_chat:
+            message = {"role": "assistant", "content": text}
+            return {"index": place, "message": message, "logprobs": None, "finish_reason": "stop"}
+        return _choice(text, place, "stop")
+
+    def part(self, text: str, reason: str | None) -> dict[str, Any]:
+        """A piece of an answer."""
+        if self.is_chat:
+            delta = {} if reason else {"role": "assistant", "content": text}
+            return {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+        return _choice(text, 0, reason)
+
+    def answer(
+        self, id: str, model: str, clock: Clock, choices: list[dict[str, Any]], *, whole: bool
+    ) -> dict[str, Any]:
+        """What goes out."""
+        kind = self.whole if whole else self.piece
+        created = int(clock.now().timestamp())
+        return {"id": f"{self.prefix}-{id}", "object": kind, "created": created, "model": model, "choices": choices}
+
+
+_TEXT = _Form(prefix="cmpl", whole="text_completion", piece="text_completion", is_chat=False)
+_CHAT = _Form(prefix="chatcmpl", whole="chat.completion", piece="chat.completion.chunk", is_chat=True)
+
+
 class Completions:
     """The handlers.
 
@@ -81,19 +164,28 @@ class Completions:
 
     async def complete(self, request: Request) -> Response:
         """What a model says to a prompt."""
+        return await self._answer(request, _TEXT)
+
+    async def chat(self, request: Request) -> Response:
+        """What a model says next in a chat."""
+        return await self._answer(request, _CHAT)
+
+    async def _answer(self, request: Request, form: _Form) -> Response:
         start, endpoint, failed, rows = perf_counter(), None, True, 0
         try:
-            asked = from_json(await self._body(request), CompletionRequest)
-            endpoint, runtime = self._find(asked.model)
+            body = await self._body(request)
+            given = from_json(body, ChatRequest) if form.is_chat else from_json(body, CompletionRequest)
+            endpoint, runtime = self._find(given.model)
+            asked = given.as_text(prompt_column(runtime)) if isinstance(given, ChatRequest) else given
             columns = _columns(asked, runtime)
             if asked.stream:
                 # It is counted when it has ended, in the thread that sends it.
-                streamed, endpoint = _Streamed(endpoint, runtime, self._clock, asked.model, columns), None
+                streamed, endpoint = _Streamed(endpoint, runtime, self._clock, asked.model, columns, form), None
                 return StreamingResponse(streamed.events(), media_type="text/event-stream")
-            given = endpoint
-            body = await self._in_worker(lambda: self._whole(given, runtime, asked.model, columns))
+            known = endpoint
+            answer = await self._in_worker(lambda: self._whole(known, runtime, asked.model, columns, form))
             failed, rows = False, len(next(iter(columns.values())))
-            return Response(body, media_type="application/json")
+            return Response(answer, media_type="application/json")
         except FlyballError as error:
             return _json(openai_error(error), _STATUS.get(error.code, 500))
         finally:
@@ -106,23 +198,26 @@ class Completions:
             raise Overloaded(f"'{name}' has no model yet. {endpoint.error}".rstrip(), hint="Try again in a moment.")
         return endpoint, endpoint.runtime
 
-    def _whole(self, endpoint: Endpoint, runtime: Runtime, model: str, columns: dict[str, list[Any]]) -> bytes:
+    def _whole(
+        self, endpoint: Endpoint, runtime: Runtime, model: str, columns: dict[str, list[Any]], form: _Form
+    ) -> bytes:
         try:
             outcome, ids = score_columns(endpoint, runtime, columns, self._clock)
         except FlyballError:
             raise
         except Exception as error:
             raise FlyballError(f"The model failed: {type(error).__name__}: {error}") from error
-        choices = [_choice(str(text), place, "stop") for place, text in enumerate(outcome.column("prediction"))]
-        return to_json(_completion(ids[0], model, self._clock, choices))
+        choices = [form.choice(str(text), place) for place, text in enumerate(outcome.column("prediction"))]
+        return to_json(form.answer(ids[0], model, self._clock, choices, whole=True))
 
 
 class _Streamed:
     """One answer that goes out as it comes."""
 
     def __init__(
-        self, endpoint: Endpoint, runtime: Runtime, clock: Clock, model: str, columns: dict[str, list[Any]]
+        self, endpoint: Endpoint, runtime: Runtime, clock: Clock, model: str, columns: dict[str, list[Any]], form: _Form
     ) -> None:
+        self._form = form
         self._endpoint = endpoint
         self._runtime = runtime
         self._clock = clock
@@ -140,8 +235,8 @@ class _Streamed:
         try:
             for piece in self._pieces(arm):
                 said.append(piece)
-                yield self._event([_choice(piece, 0, None)])
-            yield self._event([_choice("", 0, "stop")])
+                yield self._event([self._form.part(piece, None)])
+            yield self._event([self._form.part("", "stop")])
             yield b"data: [DONE]\n\n"
         except Exception as problem:  # noqa: BLE001  # a model may raise anything; the status has gone out already
             error = f"{type(problem).__name__}: {problem}"[:500]
@@ -165,7 +260,9 @@ class _Streamed:
         yield str(model.predict(self._table)["prediction"][0].as_py())
 
     def _event(self, choices: list[dict[str, Any]]) -> bytes:
-        return b"data: " + to_json(_completion(self._id, self._model, self._clock, choices)) + b"\n\n"
+        return (
+            b"data: " + to_json(self._form.answer(self._id, self._model, self._clock, choices, whole=False)) + b"\n\n"
+        )
 
 
 def prompt_column(runtime: Runtime) -> str:

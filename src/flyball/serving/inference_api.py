@@ -123,6 +123,7 @@ def create_app(
         Route("/version", face.version),
         Route("/v1/models", texts.models),
         Route("/v1/completions", texts.complete, methods=["POST"]),
+        Route("/v1/chat/completions", texts.chat, methods=["POST"]),
         Route("/v2", face.v2_server),
         Route("/v2/repository/index", face.v2_index, methods=["POST"]),
         Route("/v2/health/live", face.v2_live),
