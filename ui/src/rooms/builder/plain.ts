@@ -46,7 +46,7 @@ export const isDeclarable = (view: Chosen["views"][number]): boolean => view.sou
 function imports({ model, kind }: Chosen): string[] {
   const [from, name] = MODELS[model][kind];
   if (model === "boosting") return [`from ${from} import ${name}`];
-  return ["from sklearn.compose import make_column_selector, make_column_transformer", ...(model === "forest" ? [`from ${from} import ${name}`] : []), "from sklearn.impute import SimpleImputer", ...(model === "linear" ? [`from ${from} import ${name}`] : []),
+  return ["from sklearn.compose import make_column_transformer", ...(model === "forest" ? [`from ${from} import ${name}`] : []), "from sklearn.impute import SimpleImputer", ...(model === "linear" ? [`from ${from} import ${name}`] : []),
     "from sklearn.pipeline import make_pipeline", `from sklearn.preprocessing import OneHotEncoder${model === "linear" ? ", StandardScaler" : ""}`];
 }
 
@@ -57,8 +57,8 @@ function train({ model, kind, leftOut }: Chosen): string[] {
   if (model === "boosting") return ["    x, y = rows.labelled().xy()", ...drop, `    return ${made}.fit(x, y)`];
   const numbers = model === "linear" ? "make_pipeline(SimpleImputer(), StandardScaler())" : "SimpleImputer()";
   return [
-    "    x, y = rows.labelled().xy()", ...drop, "    encode = make_column_transformer(", `        (${numbers}, make_column_selector(dtype_include="number")),`,
-    '        (OneHotEncoder(handle_unknown="ignore", min_frequency=10), make_column_selector(dtype_exclude="number")),', "    )", `    return make_pipeline(encode, ${made}).fit(x, y)`,
+    "    x, y = rows.labelled().xy()", ...drop, '    numbers = list(x.select_dtypes("number"))', "    others = [column for column in x if column not in numbers]", "    encode = make_column_transformer(", `        (${numbers}, numbers),`,
+    '        (OneHotEncoder(handle_unknown="ignore", min_frequency=10), others),', "    )", `    return make_pipeline(encode, ${made}).fit(x, y)`,
   ];
 }
 

@@ -9,6 +9,7 @@ import { Origin } from "../models/VersionPage";
 import { Access } from "./Access";
 import { Audit } from "./Audit";
 import { Cost } from "./Cost";
+import { Evidence } from "./Evidence";
 import { Maturity } from "./Maturity";
 import { Projects } from "./Projects";
 import { Policies, Secrets } from "./Rules";
@@ -16,7 +17,7 @@ import { Tokens } from "./Tokens";
 
 const TABS: [string, string, () => ReactNode][] = [
   ["decisions", "Approvals", () => <Decisions />], ["audit", "Audit log", () => <Audit />], ["maturity", "Maturity", () => <Maturity />], ["cost", "Cost", () => <Cost />], ["access", "Access", () => <Access />], ["tokens", "Tokens", () => <Tokens />], ["projects", "Projects", () => <Projects />],
-  ["policies", "Policies", () => <Policies />], ["secrets", "Secrets", () => <Secrets />], ["lineage", "Lineage", () => <Followed />], ["life", "Deprecated", () => <Ending />],
+  ["evidence", "Evidence", () => <Evidence />], ["policies", "Policies", () => <Policies />], ["secrets", "Secrets", () => <Secrets />], ["lineage", "Lineage", () => <Followed />], ["life", "Deprecated", () => <Ending />],
 ];
 
 export default function Governance(_: ViewProps) {
