@@ -26,6 +26,7 @@ ENTRIES = (
     "monitoring",
     "scenarios",
     "access",
+    "projects",
 )
 
 
