@@ -34,6 +34,8 @@ from tests.servers.databases import ON_BOTH
 
 ADA = Principal(name="ada", role="owner", token="t1")
 NOT_AUDITED = {
+    "automl.beat": "is a sign of life",
+    "cost.record": "counts what was used",
     "labels.next": "hands out work for a while",
     "step_cache.claim": "is a lease",
     "step_cache.release": "is a lease",
@@ -155,6 +157,15 @@ def test_who_opens_rows_with_personal_data_is_noted_once(here: Workspace) -> Non
     here.data.get_snapshot("people")
     opened = [row for row in here.audit.list() if row.action == "data.opened"]
     assert [(row.who, row.subject) for row in opened] == [("ada", f"snapshots:/people/{found.id}")]
+
+
+def test_a_read_inside_of_a_change_is_noted_in_it(here: Workspace) -> None:
+    take_snapshot(here.data, here.blobs, "people", pa.table({"mail": ["ada@example.org"]}), root=here.root)
+    here.quality.declare_pii("people", "mail", "mail")
+    with here.database.transaction():
+        here.data.get_snapshot("people")
+    assert "data.opened" in {row.action for row in here.audit.list()}
+    assert here.database.writing() is None
 
 
 def test_only_an_auditor_or_an_owner_reads_it(here: Workspace) -> None:

@@ -101,6 +101,13 @@ def test_audit_rows_are_sources(here: Workspace) -> None:
     assert history.said
 
 
+def test_who_may_not_read_the_audit_log_does_not_see_it_here(here: Workspace) -> None:
+    with acting_as(Principal(name="eve", role="viewer")):
+        history = _part(here.evidence.get("models:/irises/1", "sr-11-7"), "VI Governance: internal audit")
+    assert history.said == ()
+    assert "may not read it" in history.missing
+
+
 def test_pages_stand_alone_and_run_nothing(here: Workspace) -> None:
     document = here.evidence.get("models:/irises/1", "annex-iv")
     page = to_html(document)

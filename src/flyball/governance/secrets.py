@@ -23,7 +23,7 @@ from flyball.governance._store import secrets as table
 from flyball.governance.key_wrappers.base import Wrapper
 from flyball.governance.sealing import seal, unseal
 from flyball.principals import acting
-from flyball.storage.audit_chain import note
+from flyball.storage.audit_reads import note_now
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.verbs import change, read
@@ -145,8 +145,7 @@ class Secrets:
         context = _context(row.name, row.version)
         data_key = self._wrapper.unwrap(base64.b64decode(row.wrapped), context, row.key)
         value = unseal(data_key, base64.b64decode(row.sealed), context).decode("utf-8", "surrogatepass")
-        with self._database.transaction() as connection:
-            note(connection, "secrets.used", f"secrets:/{name}", version=row.version, purpose=purpose[:200])
+        note_now(self._database, "secrets.used", f"secrets:/{name}", version=row.version, purpose=purpose[:200])
         hide(value)
         return value
 

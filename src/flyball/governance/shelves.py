@@ -43,7 +43,7 @@ class Datasets:
         found = known(lambda: self._data.get(name))
         if found is None:
             return None
-        snapshot = known(lambda: self._data.get_snapshot(name))
+        snapshot = known(lambda: self._data.describe_latest(name))
         roles = [f"{role.replace('_', ' ')} {column}" for role, column in found.roles.items() if column]
         return EntryText(
             ref=f"datasets:/{name}",
@@ -78,7 +78,7 @@ class FeatureViews:
         if view is None:
             return None
         inputs = _inputs(view)
-        tables = {each: columns_of(known(partial(self._data.get_snapshot, each))) for each in inputs}
+        tables = {each: columns_of(known(partial(self._data.describe_latest, each))) for each in inputs}
         sources = self._sources(view, {each: [c.name for c in columns] for each, columns in tables.items()})
         types = {c.name: c.type for columns in tables.values() for c in columns}
         names = dict.fromkeys([*view.entity, view.time, *view.columns, *(source.column for source in sources)])

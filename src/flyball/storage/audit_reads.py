@@ -39,7 +39,16 @@ class ProtectedReads:
                 return
             if len(self._seen) >= _MOST:
                 self._seen.clear()
-        with self._database.transaction() as connection:
-            note(connection, action, subject, **facts)
+        note_now(self._database, action, subject, **facts)
         with self._lock:
             self._seen[key] = now
+
+
+def note_now(database: Database, action: str, subject: object, /, **facts: JsonValue) -> None:
+    """Notes something in the transaction that this thread is in, or else in one of its own."""
+    around = database.writing()
+    if around is not None:
+        note(around, action, subject, **facts)
+        return
+    with database.transaction() as connection:
+        note(connection, action, subject, **facts)

@@ -6,6 +6,7 @@ Rooms write portable SQLAlchemy Core; what differs between databases stands in `
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -164,6 +165,7 @@ class Database:
         self.reserve: Reserve | None = None
         self.audit: Audit | None = None  # whoever wires a workspace says where its changes are written down
         self.guard: Guard | None = None
+        self._here = threading.local()
         self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
 
     @contextmanager
@@ -194,11 +196,20 @@ class Database:
         with connected as connection, connection.begin():
             if self.audit is not None:
                 trail = self.audit.begin(connection)
-            yield connection
+            self._here.writing = connection
+            try:
+                yield connection
+            finally:
+                self._here.writing = None
             if self.audit is not None and trail is not None:
                 self.audit.end(connection, trail)
         if self.audit is not None and trail is not None:
             self.audit.after(trail)
+
+    def writing(self) -> sa.Connection | None:
+        """The transaction that this thread is in, if it is one that may write: a second one would wait for it for ever."""
+        found: sa.Connection | None = getattr(self._here, "writing", None)
+        return found
 
     def ask(self, change: str, /, **about: Any) -> None:
         """Asks whether a change may be made, before its transaction begins.

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from flyball.data.personal_origin import datasets_behind, full_ref, personal_columns
 from flyball.errors import FlyballError
 from flyball.governance.evidence.base import Said
+from flyball.principals import acting
 from flyball.storage.audit_chain import audit
 
 if TYPE_CHECKING:
@@ -91,7 +92,10 @@ class EvidenceFacts:
         ]
 
     def audited(self, *actions: str) -> list[Said]:
-        """What the audit log holds of the version: who did what, when, in which row."""
+        """What the audit log holds of the version, for those who may read it: who did what, when, in which row."""
+        who = acting()
+        if not (who.auditor or who.may("owner")):
+            return []
         query = sa.select(audit).where(
             sa.or_(audit.c.subject == self.ref, audit.c.subject == f"models:/{self.version.model}")
         )

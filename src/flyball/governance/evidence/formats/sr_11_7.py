@@ -77,7 +77,10 @@ class Sr117:
                 f.oversight,
             ),
             known(
-                "VI Governance: internal audit", "The audit log holds nothing of it.", "flyball audit verify", f.history
+                "VI Governance: internal audit",
+                "The audit log holds nothing of it, or you may not read it.",
+                "flyball audit verify",
+                f.history,
             ),
             written(
                 "VI Governance: external resources and vendors", "Vendors", "what comes from others", f.environment
