@@ -178,7 +178,7 @@ class LoopsMachine(Machine):
     def one_training_at_most_is_under_way_and_no_cause_is_there_twice(self) -> None:
         for state in self.loops.list():
             trainings = self.loops.list_trainings(state.loop.name, limit=1000)
-            assert sum(one.state in ("queued", "running") for one in trainings) <= 1
+            assert sum(one.state in ("pending", "running") for one in trainings) <= 1
             causes = [one.cause for one in trainings]
             assert len(causes) == len(set(causes))
 

@@ -19,6 +19,7 @@ from flyball.storage._idempotency_store import keys
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.idempotency import Once
+from flyball.storage.objects import Blobs
 from flyball.workspace import Workspace
 from tests.server.conftest import client_of
 from tests.servers.databases import ON_BOTH
@@ -209,3 +210,43 @@ def test_a_token_is_told_once_and_kept_nowhere(http: TestClient, workspace: Work
     assert "fly_" in first.text
     kept = workspace.database.rows(sa.select(keys))
     assert "fly_" not in str(kept)
+
+
+def test_bytes_go_only_once_it_is_durable_that_nothing_names_them(
+    database: Database, events: EventLog, blobs: Blobs
+) -> None:
+    name = blobs.put(b"some bytes")
+
+    def remove() -> int:
+        with database.transaction() as connection:
+            events.append(connection, "tests.removed", "runs:/1")
+        blobs.delete(name)
+        raise ZeroDivisionError  # what comes after it cannot bring them back
+
+    once = Once(database)
+    with pytest.raises(ZeroDivisionError):
+        once.do("k", "ada", "tests.remove", b"", remove)
+    assert [event.kind for event in events.list()] == ["tests.removed"]
+    assert not blobs.has(name)
+    with pytest.raises(Conflict, match="broken off"):
+        once.do("k", "ada", "tests.remove", b"", remove)
+
+
+def test_what_was_made_durable_on_the_way_has_its_answer_too(
+    database: Database, events: EventLog, blobs: Blobs
+) -> None:
+    def remove() -> int:
+        with database.transaction() as connection:
+            events.append(connection, "tests.first", "runs:/1")
+        blobs.delete(blobs.put(b"x"))
+        with database.transaction() as connection:
+            events.append(connection, "tests.second", "runs:/1")
+        return 3
+
+    once = Once(database)
+    assert (
+        once.do("k", "ada", "tests.remove", b"", remove).body
+        == once.do("k", "ada", "tests.remove", b"", remove).body
+        == b"3"
+    )
+    assert len(events.list()) == 2

@@ -49,7 +49,7 @@ def serving(data: Path, port: int) -> AbstractContextManager[object]:
             return False
         return row is not None and not row[0]
 
-    command = [
+    command: list[str | Path] = [
         found(provision.POSTGRES) / "postgres",
         "-D",
         data,

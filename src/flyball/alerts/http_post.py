@@ -15,6 +15,7 @@ import urllib3
 from flyball.alerts.public_addresses import PublicPool
 from flyball.errors import InvalidInput, WorkFailed
 from flyball.serialization import JsonValue, to_json
+from flyball.storage.as_one import settle
 from flyball.version import __version__
 
 _BUSY = (429, 502, 503, 504)
@@ -104,6 +105,7 @@ def request(
     )  # fmt: skip
     limit = urllib3.Timeout(connect=timeout, read=timeout)
     told = {"user-agent": f"flyball/{__version__}", **headers}
+    settle()  # nobody may wait for the database while we wait for a network
     try:
         with (PublicPool if only_public else urllib3.PoolManager)(retries=retries) as pool:
             return pool.request(method, url, body=body, headers=told, timeout=limit, redirect=False)

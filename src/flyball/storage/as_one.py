@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from flyball.storage.database import Database
 
 _joined: ContextVar[AsOne | None] = ContextVar("flyball_as_one", default=None)
@@ -29,6 +29,8 @@ class AsOne:
         self._first = first
         self._stack = ExitStack()
         self.connection: sa.Connection | None = None
+        self.is_settled = False
+        self._parts = 0
 
     @contextmanager
     def part(self, begin: Callable[[], Any]) -> Iterator[sa.Connection]:
@@ -40,8 +42,23 @@ class AsOne:
         if self.connection is None:
             self.connection = self._stack.enter_context(begin())
             self._first(self.connection)
-        with self.connection.begin_nested():
-            yield self.connection
+        self._parts += 1
+        try:
+            with self.connection.begin_nested():
+                yield self.connection
+        finally:
+            self._parts -= 1
+
+    def settle(self) -> None:
+        """Commits what was written so far; what follows is in transactions of its own again.
+
+        For what cannot be undone: bytes may only be removed once it is durable that nothing names them.
+        """
+        if self._parts:  # in the midst of a transaction nothing can be durable
+            return
+        self.is_settled = True
+        self.connection = None
+        self.end(None)
 
     def end(self, error: BaseException | None) -> None:
         """Commits what was written; with an error, undoes it."""
@@ -58,7 +75,14 @@ class AsOne:
 def joined(database: Database) -> AsOne | None:
     """The transaction that all that is written to this database here and now belongs to."""
     found = _joined.get()
-    return found if found is not None and found._database is database else None
+    return found if found is not None and not found.is_settled and found._database is database else None
+
+
+def settle() -> None:
+    """Makes durable what this request has changed so far, before something is done that cannot be undone."""
+    found = _joined.get()
+    if found is not None and not found.is_settled:
+        found.settle()
 
 
 @contextmanager

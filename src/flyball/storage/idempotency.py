@@ -115,9 +115,11 @@ class Once:
                 body, refused = to_json(change()), None
             except FlyballError as error:
                 body, refused = to_json(error_to_plain(error)), error
-            if one.connection is not None:
-                named = {"answer" if refused is None else "error": body.decode()}
-                one.connection.execute(sa.update(keys).where(mine).values(**named))
+            told = sa.update(keys).where(mine).values(**{"answer" if refused is None else "error": body.decode()})
+            if one.is_settled:
+                self._database.execute(told)
+            elif one.connection is not None:
+                one.connection.execute(told)
             one.end(None)
         if refused is not None:
             raise refused
@@ -132,6 +134,11 @@ class Once:
             raise InvalidInput(
                 f"The Idempotency-Key '{key[:80]}' was used for another change, {row.verb}.",
                 hint="Choose a new key for each change.",
+            )
+        if not (row.answer or row.error):
+            raise Conflict(
+                f"{row.verb} was begun for this Idempotency-Key and has not ended, or was broken off.",
+                hint="Look at what became of it before you ask with a new key.",
             )
         if row.error:
             raise error_from_plain(from_json(row.error, dict))

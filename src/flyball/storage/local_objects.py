@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from flyball.errors import Conflict, NotFound
 from flyball.refs import new_id
+from flyball.storage.as_one import settle
 from flyball.storage.object_store import FRESH_FOR, ObjectStat, check_key, check_prefix, is_key
 from flyball.storage.trouble import Reserve, disk_told
 
@@ -175,6 +176,7 @@ class LocalObjects:
     def delete(self, key: str) -> None:
         """Removes an object."""
         path = self._path(key)
+        settle()
         if path.is_file():
             path.unlink(missing_ok=True)
 

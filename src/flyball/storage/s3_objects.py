@@ -11,6 +11,7 @@ from obstore.exceptions import AlreadyExistsError
 from obstore.store import S3Store
 
 from flyball.errors import NotFound
+from flyball.storage.as_one import settle
 from flyball.storage.object_store import FRESH_FOR, ObjectStat, check_key, check_prefix, is_key
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class S3Objects:
 
     def delete(self, key: str) -> None:
         """Removes an object."""
+        settle()
         try:
             self._store.delete(check_key(key))
         except FileNotFoundError:

@@ -13,9 +13,11 @@ from flyball.clock import Clock, SystemClock
 from flyball.errors import Conflict, InvalidInput
 from flyball.refs import Ref, new_id
 from flyball.storage import sweep
+from flyball.storage.as_one import settle
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
 from flyball.storage.objects import Blobs
+from flyball.storage.trouble import freeing
 from flyball.tracking import _store, _trash_store, _trashed_experiments, limits
 from flyball.tracking.search import MOST_RUNS, RunSearch
 from flyball.verbs import change
@@ -186,8 +188,10 @@ class Trash:
         lease = self._database.lease(_LEASE, new_id(), timedelta(hours=6))
         if lease is None:
             raise Conflict("The trash is being emptied already.", hint="Wait until that has ended.")
+        settle()  # in parts, each of them its own transaction
         try:
-            return self._emptied(moment, put_before)
+            with freeing():
+                return self._emptied(moment, put_before)
         finally:
             self._database.release(lease)
 
