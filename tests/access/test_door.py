@@ -495,3 +495,12 @@ def test_a_worker_writes_to_its_own_run_and_its_parts_alone(workspace: Workspace
     workspace.tracking.finish_run(own)
     workspace.authority.forget()
     assert tag(own) == (401, 401)
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /health HTTP/1.1\r\nHost: loc"], ids=["nothing", "half a head"])
+def test_who_connects_and_says_nothing_is_let_go(place: Place, said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flyball.server.quick._HEAD_SECONDS", 0.2)
+    with socket.create_connection(("127.0.0.1", place.port), timeout=5) as connection:
+        connection.sendall(said)
+        assert connection.recv(100) == b""
+    assert place.send("GET", "/health")[0] == 200

@@ -19,7 +19,7 @@ from flyball.server.peers import Peer
 from flyball.settings import HOME
 
 if TYPE_CHECKING:
-    from uvicorn.protocols.http.h11_impl import H11Protocol as HttpProtocol
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as HttpProtocol
 
     from flyball.access.open_projects import Held
     from flyball.server.guard import Admission
@@ -38,6 +38,7 @@ _END = b"\r\n\r\n"
 _PROJECT = re.compile(rb"POST /projects/[a-z0-9][a-z0-9._-]{0,49}/")
 _PROJECT_SECONDS = 0.5  # after so long the state of a project is asked for anew
 _MOST_HEADS = 20
+_HEAD_SECONDS = 30.0
 _MOST_WAITING = 1 << 20
 
 
@@ -104,12 +105,29 @@ class _QuickProtocol(HttpProtocol):
         self._is_ending = False
         self._answered = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._head_timer: asyncio.TimerHandle | None = None
         self._answer: tuple[object, bytes] = (None, b"")
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         # Whose program it is does not change while a connection lasts, and takes long to find out.
         self.app_state = {**self.app_state, "peer": Peer(self.client, self.server)}
+        self._await_head()
+
+    def on_message_begin(self) -> None:
+        self._await_head()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        super().on_headers_complete()
+
+    def _await_head(self) -> None:
+        """Gives who connects, or begins to ask, some time to say what: a connection that says nothing costs a place."""
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
 
     def data_received(self, data: bytes) -> None:
         if self._is_writing:
@@ -136,8 +154,9 @@ class _QuickProtocol(HttpProtocol):
             super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._head_timer):
+            if timer is not None:
+                timer.cancel()
         for line in list(self._heads):
             self._forget(line)
         super().connection_lost(exc)
