@@ -12,6 +12,8 @@ import { columnChanges, shapeOf } from "./rooms/data/shape";
 import { quantile, trafficOf } from "./rooms/deployments/prometheus";
 import { classOfKey, pieces, withSpan } from "./rooms/labels/answer";
 import { health, stageOf } from "./rooms/loops/stage";
+import { identifier, missing, projectFile, type Chosen } from "./rooms/builder/plain";
+import { best, bestWait, inProject, triggerText } from "./rooms/loops/prices";
 import { marksOf, metricOf, pointsOf } from "./rooms/loops/timeline";
 import { curlOf } from "./rooms/models/request";
 import { barsOf, type Reference } from "./rooms/monitoring/bins";
@@ -112,7 +114,7 @@ describe("what goes with a metric", () => {
 
 describe("artifacts", () => {
   it("are shown by their names, and unknown bytes not at all", () => {
-    expect([["a.PNG", ""], ["r.html", ""], ["t.csv", ""], ["log.txt", "log"], ["output", "pickle"], ["output", "noun"]].map(([n, k]) => shownAs(n!, k!))).toEqual(["image", "html", "table", "text", "bytes", "text"]);
+    expect([["a.PNG", ""], ["r.html", ""], ["t.csv", ""], ["log.txt", "log"], ["output", "pickle"], ["output", "noun"], ["t.parquet", ""], ["output", "table"], ["x.bin", ""]].map(([n, k]) => shownAs(n!, k!))).toEqual(["image", "html", "table", "text", "model", "text", "rows", "rows", "bytes"]);
   });
   it("tables come out of CSV, of lists and of MLflow's form", () => {
     expect(rowsOf('a,b\n1,"x, ""y"""\n', "table")).toEqual({ columns: ["a", "b"], rows: [["1", 'x, "y"']] });
@@ -206,4 +208,38 @@ describe("the description of the API", () => {
     expect([said, args.limit, raises.NotFound]).toEqual(["Does it.", "At most this many, up to 10.", "there is none."]);
   });
   it("types are words", () => expect(typeOf({ anyOf: [{ type: "array", items: { $ref: "#/x/Run" } }, { type: "null" }] })).toBe("list of Run or null"));
+});
+
+describe("prices of policies", () => {
+  const one = (trainings: number, gain: number | null, more = {}) => ({ retrain: [`decay(by=${trainings})`], cooldown: "1209600s", trainings, waits: 0, quality: null, gain, seconds: null, is_present: false, is_best: true, ...more });
+  it("the policy that pays best depends on what a training costs", () => {
+    const found = [one(2, 0), one(10, 0.02), one(5, 0.01, { is_present: true })];
+    expect(best(found, { worth: 1, cost: 0, loss: 0 }, 10)!.trainings).toBe(10);
+    expect(best(found, { worth: 1, cost: 10, loss: 0 }, 10)!.trainings).toBe(2);
+  });
+  it("a loss is assumed where the past does not tell it", () => {
+    const found = [one(1, null), one(9, null), one(3, null, { is_present: true })];
+    expect(best(found, { worth: 10, cost: 1, loss: 0.001 }, 20)!.trainings).toBe(9);
+    expect(best(found, { worth: 10, cost: 1, loss: 0 }, 20)!.trainings).toBe(1);
+    expect(bestWait({ worth: 7, cost: 50, loss: 0.01 })).toBe(10);
+  });
+  it("triggers and cool-downs are written as in a project", () => {
+    expect(triggerText({ trigger: "decay", params: { metric: "roc_auc", by: 0.02 } })).toBe('decay(metric="roc_auc", by=0.02)');
+    expect(inProject({ retrain: ["drift(windows=2)"], cooldown: "1209600s" })).toBe('retrain=[fb.on.drift(windows=2)],\ncooldown="14d",');
+  });
+});
+
+describe("the builder", () => {
+  const chosen: Chosen = { name: "", dataset: { name: "my-orders", source: "a \"b\".csv", query: "", key: "id", time: "", label_time: "" }, label: "paid", leftOut: [], views: [], kind: "classification", model: "linear", holdout: "20%", slices: [], schedule: "" };
+  it("names things as Python lets it, and quotes the rest", () => {
+    expect(["my-orders", "2nd", "class", "---"].map(identifier)).toEqual(["my_orders", "the_2nd", "the_class", "thing"]);
+    expect(projectFile(chosen)).toContain('my_orders = fb.dataset("my-orders", "a \\"b\\".csv", key="id", label="paid")');
+    expect(projectFile(chosen)).toContain("def train_my_orders_paid():");
+  });
+  it("says what is missing before it writes a file that cannot run", () => {
+    expect(missing(chosen)).toBe("");
+    expect(missing({ ...chosen, label: "" })).toContain("column");
+    expect(missing({ ...chosen, holdout: "14d" })).toContain("no time");
+    expect(missing({ ...chosen, dataset: { ...chosen.dataset, key: "" } })).toContain("neither");
+  });
 });
