@@ -23,6 +23,7 @@ ENTRIES = (
     "labels",
     "catalog",
     "serving",
+    "fleet",
     "monitoring",
     "scenarios",
     "access",

@@ -19,9 +19,11 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from flyball.clock import SystemClock
 from flyball.errors import FlyballError, InvalidInput
 from flyball.refs import check_name
 from flyball.serialization import to_json
+from flyball.serving.access_log import AccessLog
 from flyball.serving.follower import Follower
 from flyball.serving.given_manifests import GivenManifests
 from flyball.serving.inference_api import create_app
@@ -68,6 +70,7 @@ def run(
     edge: Path | None = None,
     heartbeat: float = 5.0,
     tokens: Path | None = None,
+    access_log: str = "",
     announce: Callable[[dict[str, object]], None] | None = None,
 ) -> None:
     """Serves until it is told to stop by SIGTERM or SIGINT; then finishes what runs and writes the log.
@@ -99,6 +102,7 @@ def run(
             for days.
         heartbeat: Seconds after which it tells that nothing has changed.
         tokens: File with the digests of the tokens, one of which has to be shown for a prediction; None for no door.
+        access_log: File for a line of JSON for each request, `-` for standard error; empty: none is written.
         announce: Called with the addresses and the replica's name once it listens.
 
     Raises:
@@ -151,8 +155,7 @@ def run(
     app: ASGIApp = create_app(
         follower, threads=threads, max_waiting=max_waiting, timeout=timeout, on_shutdown=finish, telemetry=telemetry
     )
-    if tokens is not None:
-        app = Protected(app, TokenFile(tokens))
+    app, end_access_log = _fronted(app, tokens, access_log)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_DRAIN_SECONDS
     )
@@ -175,6 +178,17 @@ def run(
         signal.signal(number, lambda *_: None)
     with listening:
         server.run(sockets=[listening])
+    end_access_log()
+
+
+def _fronted(app: ASGIApp, tokens: Path | None, access_log: str) -> tuple[ASGIApp, Callable[[], None]]:
+    """The application behind who asks for a token and who writes down who came; and what ends them."""
+    if tokens is not None:
+        app = Protected(app, TokenFile(tokens))
+    if not access_log:
+        return app, lambda: None
+    noted = AccessLog(app, access_log, SystemClock())
+    return noted, noted.close
 
 
 def _layered(store: ObjectStore, models: Path | None, manifests: Path | None) -> ObjectStore:
@@ -194,6 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--edge", type=Path, help="folder that bridges days without the store")
     parser.add_argument("--tokens", type=Path, help="file of digests of the tokens that are asked for")
     parser.add_argument("--heartbeat", type=float, default=5.0, help="seconds between signs of life")
+    parser.add_argument("--access-log", default="", help="file for a line of JSON a request; - for standard error")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8081, help="0 for any free one")
     parser.add_argument("--grpc-port", type=int, help="also speak gRPC here; 0 for any free port")
@@ -246,6 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             edge=given.edge,
             heartbeat=given.heartbeat,
             tokens=given.tokens,
+            access_log=given.access_log,
             announce=_announce,
         )
     except FlyballError as error:
