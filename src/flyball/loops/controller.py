@@ -141,8 +141,11 @@ class Controller:
         channels = {state.loop.name: state.loop.channels for state in workspace.loops.list(limit=1000)}
         settings = workspace.settings
         # Where only this machine can hand loops over, whoever does could speak to its neighbours without us.
-        only_public = settings.host not in _LOOPBACK and settings.webhook_networks == "public"
-        page = settings.url or f"http://{settings.host}:{settings.port}"
+        only_public = (
+            settings.host not in _LOOPBACK or bool(settings.behind_proxy)
+        ) and settings.webhook_networks == "public"
+        scheme = "https" if settings.tls_cert else "http"
+        page = settings.behind_proxy or settings.url or f"{scheme}://{settings.host}:{settings.port}"
         deliver(workspace.alerts, channels, page=page, only_public=only_public, reveal=workspace.secrets.resolve)
         workspace.webhooks.deliver_soon()
         if time.monotonic() - self._swept > _SWEEP_SECONDS:
