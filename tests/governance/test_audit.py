@@ -35,6 +35,7 @@ from tests.servers.databases import ON_BOTH
 ADA = Principal(name="ada", role="owner", token="t1")
 NOT_AUDITED = {
     "automl.beat": "is a sign of life",
+    "automl.put_candidate": "is how far a search has come",
     "cost.record": "counts what was used",
     "labels.next": "hands out work for a while",
     "step_cache.claim": "is a lease",

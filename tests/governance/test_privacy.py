@@ -26,7 +26,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[Workspace]:
     with flyball.testing.workspace(tmp_path, clock="virtual") as made, acting_as(Principal(name="ada", role="owner")):
-        made.clock.set(NOW)
+        made.clock.set(NOW.isoformat())
         yield made
 
 
@@ -102,7 +102,7 @@ def test_old_snapshots_go_unless_a_model_needs_them_or_they_are_the_latest(
 ) -> None:
     first, second, third = _snapshot(here, "people", 1), _snapshot(here, "people", 2), _snapshot(here, "people", 3)
     here.registry.register("churn", package, snapshots=(f"people/{second}",))
-    here.clock.set(NOW + timedelta(days=400))
+    here.clock.set((NOW + timedelta(days=400)).isoformat())
     here.policies.apply([fb.rule.retention("snapshots", "365d")])
     (told,) = here.privacy.retain().done
     assert told.removed == 1
