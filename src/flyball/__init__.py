@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from flyball.data.datasets import dataset as dataset
     from flyball.data.profile_table import profile_table as profile
     from flyball.data.table import Table as Table
+    from flyball.deployment.rollout import ab_test as ab_test
+    from flyball.deployment.rollout import blue_green as blue_green
     from flyball.deployment.rollout import canary as canary
     from flyball.deployment.rollout import challenge as challenge
     from flyball.deployment.rollout import immediate as immediate
@@ -159,6 +161,8 @@ _NAMES = {
     "freeze_between": "flyball.loops.freeze:freeze_between",
     "gate": "flyball.registry.gate",
     "monitor": "flyball.monitoring.monitor",
+    "ab_test": "flyball.deployment.rollout:ab_test",
+    "blue_green": "flyball.deployment.rollout:blue_green",
     "canary": "flyball.deployment.rollout:canary",
     "challenge": "flyball.deployment.rollout:challenge",
     "shadow": "flyball.deployment.rollout:shadow",

@@ -8,8 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from flyball.clock import FixedClock
+from flyball.deployment.comparison import compare_arms
 from flyball.deployment.deployments import Deployments
-from flyball.deployment.rollout import canary, immediate, shadow
+from flyball.deployment.rollout import ab_test, blue_green, canary, immediate, shadow
 from flyball.errors import Conflict, InvalidInput, NotFound
 from flyball.storage.database import Database
 from flyball.storage.event_log import EventLog
@@ -167,3 +168,39 @@ def test_what_is_logged_is_said_of_the_deployment(deployments: Deployments) -> N
     assert again.logging.salt == changed.logging.salt != ""
     with pytest.raises(InvalidInput):
         deployments.set_logging("shop", sample=2.0)
+
+
+def test_blue_green_asks_the_new_version_nothing_until_all_turn_to_it(deployments: Deployments) -> None:
+    deployments.deploy("shop", "model", 1)
+    rollout = deployments.start_rollout("shop", 2, blue_green(hold="1m"))
+    assert (rollout.percent, deployments.get("shop").champion) == (0, 1)
+    assert deployments.advance("shop", step=0).state == "promoted"
+    assert deployments.get("shop").champion == 2
+
+
+def test_a_test_keeps_its_share(deployments: Deployments) -> None:
+    deployments.deploy("shop", "model", 1)
+    rollout = deployments.start_rollout("shop", 2, ab_test(percent=30))
+    assert (rollout.percent, rollout.spec.only_if_better, rollout.spec.early) == (30, True, True)
+
+
+@pytest.mark.parametrize("percent", [0, 100, -5])
+def test_a_share_that_is_none_is_refused(percent: int) -> None:
+    with pytest.raises(InvalidInput):
+        ab_test(percent=percent)
+
+
+def test_a_rollouts_evidence_is_told_in_words(deployments: Deployments) -> None:
+    deployments.deploy("shop", "model", 1)
+    deployments.start_rollout("shop", 2, ab_test(min_predictions=10))
+    assert "10 are waited for" in compare_arms(deployments.list_rollouts("shop")[0]).says
+    evidence = {
+        "champion_predictions": 900, "challenger_predictions": 900, "champion_failed": 0.01, "challenger_failed": 0.2,
+        "p_value_failed": 0.001, "champion_wrong": 0.1, "challenger_wrong": 0.1, "p_value_wrong": 0.9,
+    }  # fmt: skip
+    deployments.abort("shop", "it fails too often", evidence)
+    found = compare_arms(deployments.list_rollouts("shop")[0])
+    assert [(each.question, each.says) for each in found.questions] == [
+        ("requests failed", "the new version is worse"), ("answers were wrong", "not worse, as far as can be told"),
+    ]  # fmt: skip
+    assert found.says == "The champion stayed: it fails too often."

@@ -86,3 +86,8 @@ def test_there_is_exactly_one_champion(arms: list[Arm]) -> None:
 def test_a_weight_is_a_share(weight: float) -> None:
     with pytest.raises(InvalidInput, match="weight"):
         Router("shop", [arm(1, "champion", 1), arm(2, "challenger", weight)])
+
+
+def test_a_version_that_only_stands_ready_is_asked_nothing() -> None:
+    router = Router("shop", (arm(1, "champion", 1.0), arm(2, "challenger", 0.0)))
+    assert set(router.places(KEYS)) == {0}

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from flyball.cli.output import print_facts, print_json, print_table, split_pair, workspace_options
-from flyball.errors import InvalidInput
+from flyball.errors import InvalidInput, NotFound
 from flyball.refs import Ref
 
 
@@ -76,6 +76,27 @@ def set_logging(workspace: Any, name: str, sample: float, inputs: bool, masks: t
     made = workspace.deployments.set_logging(name, sample, inputs, mask)
     tell_model_servers(workspace, name)
     _say(made, as_json, f"Of '{name}', {sample:.0%} is logged.")
+
+
+@deployments.command()
+@click.argument("name")
+@workspace_options
+def ab(workspace: Any, name: str, as_json: bool) -> None:
+    """Show how the two versions of NAME's rollout, or of its last one, compare: failures, slow answers, wrong answers."""
+    from flyball.deployment.comparison import compare_arms
+
+    rollouts = workspace.deployments.list_rollouts(name, limit=1)
+    workspace.deployments.get(name)
+    if not rollouts:
+        raise NotFound(f"There was no rollout on '{name}' yet.", hint="Start one with fb.ab_test() or fb.canary().")
+    found = compare_arms(rollouts[0])
+    if as_json:
+        print_json(found)
+        return
+    print_facts({"champion": found.champion, "challenger": found.challenger, "share": f"{found.percent} %", "state": found.state})
+    rows = [[each.question, each.champion, each.challenger, each.p_value, each.says] for each in found.questions]
+    print_table(["bad outcomes", "champion", "challenger", "p-value", "says"], rows, empty="Nothing was compared yet.")
+    click.echo(found.says)
 
 
 @deployments.command()

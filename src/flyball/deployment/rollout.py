@@ -10,7 +10,7 @@ from typing import Literal
 from flyball.clock import parse_duration
 from flyball.errors import InvalidInput
 
-Strategy = Literal["immediate", "canary", "shadow"]
+Strategy = Literal["immediate", "canary", "shadow", "blue_green", "ab"]
 RolloutState = Literal["running", "paused", "promoted", "rolled_back"]
 
 
@@ -19,7 +19,8 @@ class RolloutSpec:
     """How a version takes over.
 
     Attributes:
-        strategy: All at once; by growing shares of the traffic; or first beside the champion, unanswered.
+        strategy: All at once; by growing shares of the traffic; first beside the champion, unanswered; first loaded and warm
+            on all servers, unasked; or by a fixed share until it is sure who is better.
         steps: Percent of the traffic at each step of a canary; the last is 100.
         hold_seconds: How long each step lasts at least.
         min_predictions: How many predictions the new version must have made in a step before the next.
@@ -142,6 +143,40 @@ def challenge(*, at_most: str = "30d", min_predictions: int = 1000, alpha: float
     return RolloutSpec(
         strategy="shadow", steps=(0, 100), hold_seconds=seconds, min_predictions=min_predictions, alpha=alpha, early=True,
         only_if_better=True,
+    )  # fmt: skip
+
+
+def blue_green(*, hold: str = "10m") -> RolloutSpec:
+    """The new version is loaded and warm on every server before all turn to it at once; until then only its own address asks it.
+
+    Args:
+        hold: How long it stands ready at least, to be tried at `/v2/models/<deployment>/versions/<version>/infer`.
+    """
+    seconds = parse_duration(hold).total_seconds()
+    return RolloutSpec(strategy="blue_green", steps=(0, 100), hold_seconds=seconds)
+
+
+def ab_test(
+    *, percent: int = 50, at_most: str = "14d", min_predictions: int = 1000, alpha: float = 0.02
+) -> RolloutSpec:
+    """Two versions share the keys by a fixed share until it is sure which is better; who is asked once is always asked the same.
+
+    Args:
+        percent: Share of the new version.
+        at_most: After so long without certainty the test ends, and the champion stays.
+        min_predictions: How many predictions of the new version are waited for.
+        alpha: Chance that a version that is no better takes over.
+
+    Raises:
+        InvalidInput: the share is none, or alpha is no chance.
+    """
+    if not 1 <= percent <= 99:
+        raise InvalidInput(f"{percent} % is no share for a test.", hint="Give 1 to 99, such as 50.")
+    if not 0 < alpha < 1:
+        raise InvalidInput(f"alpha is {alpha}.", hint="Give a chance between 0 and 1, such as 0.02.")
+    return RolloutSpec(
+        strategy="ab", steps=(percent, 100), hold_seconds=parse_duration(at_most).total_seconds(),
+        min_predictions=min_predictions, alpha=alpha, early=True, only_if_better=True,
     )  # fmt: skip
 
 
