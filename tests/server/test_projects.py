@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx2
 import pytest
+from blockbuster import BlockBuster
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.testclient import TestClient
 
 from flyball.data.dataset import Dataset
@@ -284,3 +290,32 @@ def test_who_makes_a_project_owns_it_at_once(teams: tuple[Team, Team], workspace
     assert {
         one["project"] for one in eve.http.get("/api/projects/search?words=orders", headers=headers).json()
     } == set()
+
+
+@pytest.mark.anyio
+async def test_a_project_that_is_opened_holds_nobody_up(workspace: Workspace, no_blocking_calls: BlockBuster) -> None:
+    def prepare() -> tuple[Starlette, str]:
+        workspace.projects.create("risk")
+        token = join(workspace, "risk", "ada", "owner")
+        workspace.opened.forget("risk")
+        return create_app(workspace), token
+
+    app, token = await run_in_threadpool(prepare)
+    headers = {"authorization": f"Bearer {token}"}
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as client:
+        for path in ("/api/data/list", "/api/2.0/mlflow/experiments/search?max_results=5"):
+            assert (await client.get(f"/projects/risk{path}")).status_code == 200
+        assert (await client.get("/projects/nothere/api/data/list")).status_code == 404
+
+
+def test_what_was_closed_is_not_kept_in_memory(teams: tuple[Team, Team], workspace: Workspace) -> None:
+    risk, _ = teams
+    assert risk.get("/api/data/list")[0] == 200
+    with workspace.opened.use("risk", workspace.projects.state_of("risk")) as own:
+        seen = weakref.ref(own)
+    del own
+    workspace.opened.forget("risk")
+    time.sleep(0.1)
+    gc.collect()
+    assert seen() is None

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ class Held(Generic[W]):
 
     Attributes:
         value: What is open.
+        beside: What was made for it, and goes with it.
     """
 
     def __init__(self, entry: _Entry[W], owner: OpenProjects[W]) -> None:
@@ -39,6 +40,7 @@ class Held(Generic[W]):
         self._owner = owner
         assert entry.value is not None
         self.value: W = entry.value
+        self.beside = entry.beside
 
     @property
     def is_stale(self) -> bool:
@@ -59,6 +61,7 @@ class _Entry(Generic[W]):
         self.users = 0
         self.used = time.monotonic()
         self.is_stale = False
+        self.beside: dict[str, Any] = {}
 
 
 class OpenProjects(Generic[W]):

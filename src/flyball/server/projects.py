@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from weakref import WeakKeyDictionary
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
@@ -78,7 +77,6 @@ class ByProject:
         self._app = app
         self._workspace = workspace
         self._make_app = make_app
-        self._apps: WeakKeyDictionary[Workspace, ASGIApp] = WeakKeyDictionary()
         self._standings: dict[str, tuple[float, Standing]] = {}
         self._taken_in: dict[str, tuple[int, int]] = {}  # bytes since a count: what was counted, what came since
 
@@ -105,7 +103,9 @@ class ByProject:
             if refused is not None:
                 await _told(refused, scope["path"])(scope, receive, send)
             else:
-                await self._app_of(held.value)(scope, receive, send)
+                if "app" not in held.beside:
+                    await run_in_threadpool(self._make_app_of, held)
+                await held.beside["app"](scope, receive, send)
         finally:
             held.release()
 
@@ -128,7 +128,7 @@ class ByProject:
         now = time.monotonic()
         at, known = self._standings.get(name, (0.0, None))
         if known is None or now - at > _REMEMBERED:
-            known = await run_in_threadpool(self._workspace.projects.standing_of, name)
+            known = await run_in_threadpool(lambda: self._workspace.projects.standing_of(name))
             if known is None:
                 self._standings.pop(name, None)
                 return None
@@ -173,11 +173,9 @@ class ByProject:
             projects.note(name, trouble="")
         return held
 
-    def _app_of(self, workspace: Workspace) -> ASGIApp:
-        found = self._apps.get(workspace)
-        if found is None:
-            found = self._apps[workspace] = self._make_app(workspace)
-        return found
+    def _make_app_of(self, held: Held[Workspace]) -> None:
+        # Kept beside the workspace that it refers to, so that both go together. Two that make one at once make the same.
+        held.beside.setdefault("app", self._make_app(held.value))
 
 
 def _told(error: FlyballError, path: str) -> Response:
