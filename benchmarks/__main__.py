@@ -12,6 +12,7 @@ ENTRIES = (
     "tracking",
     "client",
     "ingest",
+    "audit",
     "search",
     "pipelines",
     "automl",
