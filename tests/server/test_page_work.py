@@ -25,6 +25,9 @@ from flyball.pipelines.engine import run_pipeline
 from flyball.run_services import RunServices
 from flyball.testing import workspace
 from flyball.tracking.runs import MetricPoint
+from flyball.tracking.spans import Span
+from flyball.tuning.space import Dimension
+from flyball.tuning.study import Objective, Study
 from flyball.workspace import Workspace
 from tests.loops.test_errands import Here
 from tests.loops.test_simulation import recorded
@@ -337,6 +340,42 @@ def test_what_runs_left_behind_is_shown_and_never_executed_by_the_page(desk: Pag
     desk.frame_locator("iframe").locator("#a").get_by_text("fenced in off").wait_for()
 
 
+def test_a_study_tells_its_best_trial_and_a_trace_its_spans(desk: Page, here: Here, address: str) -> None:
+    made = here.workspace
+    rate = Dimension(kind="number", low=0.0, high=1.0)
+    wish = Objective(metric="auc", direction="maximize")
+    made.studies.declare(
+        Study(
+            name="rates",
+            target="sums",
+            space={"rate": rate},
+            objectives=(wish,),
+            fixed={},
+            sampler="random",
+            pruner="none",
+        )
+    )
+    for number, value in enumerate((0.61, 0.74, 0.66)):
+        trial = made.studies.begin_trial("rates", {"rate": number / 4})
+        made.studies.end_trial("rates", trial.number, "finished", [value])
+    see(desk, address, "studies/rates", "0.74", "best")
+    second = 1_000_000_000
+    trace = f"tr-{7:032x}"
+    spans = [
+        Span(trace=trace, id=f"{1:016x}", name="answer", started_ns=0, ended_ns=3 * second, status="ok"),
+        Span(
+            trace=trace, id=f"{2:016x}", parent=f"{1:016x}", name="look_up", started_ns=second, ended_ns=2 * second,
+            status="error", message="no such book",
+        ),
+    ]  # fmt: skip
+    made.experiments.create("books")
+    made.traces.record_spans("books", spans, make=True)
+    see(desk, address, "traces", "answer")
+    desk.locator("main").get_by_role("link", name="answer").click()
+    desk.get_by_role("button", name="look_up").click()
+    desk.get_by_text("error: no such book").wait_for()
+
+
 def test_every_view_of_work_is_fit_for_everybody(desk: Page, here: Here, address: str) -> None:
     """Wide and light, narrow and dark: axe finds no serious fault."""
     begin_search(here, "begun")
@@ -349,6 +388,8 @@ def test_every_view_of_work_is_fit_for_everybody(desk: Page, here: Here, address
         "pipelines/sums?steps=time&step=first": "Again from here",
         "data/people?tab=rows": "of 300",
         "builder": "Searches",
+        "studies": "Studies",
+        "traces": "Traces",
         "builder/begun": "Leaderboard",
         "builder?how=plain&dataset=people": "project.py",
         **{f"governance?tab={tab}": fact for tab, fact in tabs.items()},

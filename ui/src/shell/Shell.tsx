@@ -3,7 +3,7 @@
 import { ActionIcon, AppShell, Burger, Group, Kbd, ScrollArea, Text, UnstyledButton, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import {
-  IconActivityHeartbeat, IconBell, IconBinaryTree, IconBox, IconChartDots, IconDatabase, IconHome, IconMoon, IconRefresh, IconRocket, IconSearch,
+  IconActivityHeartbeat, IconAdjustments, IconBell, IconBinaryTree, IconBox, IconChartDots, IconDatabase, IconHome, IconListTree, IconMoon, IconRefresh, IconRocket, IconSearch,
   IconShieldCheck, IconStack2, IconSun, IconTag, IconTimelineEvent, IconWand,
 } from "@tabler/icons-react";
 import { lazy, Suspense, useEffect, useRef, useState, type ReactNode } from "react";
@@ -22,8 +22,8 @@ const Search = lazy(() => import("./Search"));
 type Room = [key: string, name: string, icon: typeof IconHome];
 export const ROOMS: [string, Room[]][] = [
   ["", [["home", "Home", IconHome], ["loops", "Loops", IconRefresh], ["alerts", "Alerts", IconBell]]],
-  ["Make", [["runs", "Runs", IconChartDots], ["pipelines", "Pipelines", IconBinaryTree], ["builder", "Builder", IconWand], ["data", "Data", IconDatabase], ["labels", "Labels", IconTag], ["features", "Features", IconStack2]]],
-  ["Serve", [["models", "Models", IconBox], ["deployments", "Deployments", IconRocket], ["monitoring", "Monitoring", IconActivityHeartbeat]]],
+  ["Make", [["runs", "Runs", IconChartDots], ["pipelines", "Pipelines", IconBinaryTree], ["studies", "Studies", IconAdjustments], ["builder", "Builder", IconWand], ["data", "Data", IconDatabase], ["labels", "Labels", IconTag], ["features", "Features", IconStack2]]],
+  ["Serve", [["models", "Models", IconBox], ["deployments", "Deployments", IconRocket], ["monitoring", "Monitoring", IconActivityHeartbeat], ["traces", "Traces", IconListTree]]],
   ["Rule", [["governance", "Governance", IconShieldCheck], ["events", "Events", IconTimelineEvent]]],
 ];
 // The view itself is the page's main part; the frame round it must not be another one.
