@@ -19,12 +19,12 @@ from flyball.loops.controller import Controller
 from flyball.loops.lease import LEASE
 from flyball.loops.loop import Loop
 from flyball.pipelines.code_snapshot import load_project, snapshot_code
-from flyball.serialization import from_json
 from flyball.server.worker import work
 from flyball.serving.endpoint import Endpoint
-from flyball.serving.manifest import Manifest, manifest_key
+from flyball.serving.manifest import manifest_key
 from flyball.serving.prediction_log import PredictionLog
 from flyball.serving.runtime import Runtime
+from flyball.serving.signed_manifest import read_manifest
 from flyball.storage.database import Lease
 from flyball.testing import workspace
 from flyball.workspace import Workspace
@@ -34,6 +34,8 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 PROJECT = """
+from typing import Annotated
+
 import flyball as fb
 from sklearn.linear_model import LogisticRegression
 
@@ -49,6 +51,10 @@ def train_clicks(window: str = "1d"):
     past, recent = fb.split(fb.training_set(clicks, window=window), holdout="6h")
     model = train(past)
     return fb.register("clicks", model, fb.evaluate(model, recent), reference=past)
+
+@fb.pipeline
+def tuned_clicks(window: Annotated[str, fb.space.choice("12h", "1d")] = "1d"):
+    return train_clicks.function(window)
 
 @fb.pipeline
 def broken():
@@ -177,7 +183,7 @@ class Life:
             rows = rows.set_column(rows.column_names.index("x"), "x", pc.add(rows["x"], moved))
         if stuck:
             rows = rows.set_column(rows.column_names.index("x"), "x", pa.repeat(0.5, rows.num_rows))
-        manifest = from_json(self.workspace.store.get(manifest_key("clicks")), Manifest)
+        manifest = read_manifest(self.workspace.store.get(manifest_key("clicks")))
         runtime = Runtime.load(manifest, self.workspace.blobs)
         for first in range(0, rows.num_rows, 40):
             batch = rows.slice(first, 40)

@@ -121,6 +121,30 @@ def test_parameters_are_searched_once_trainings_have_brought_nothing() -> None:
     assert (found.what, found.params["trials"]) == ("retune", 20)
 
 
+def test_parameters_are_searched_on_decay_and_the_version_has_the_best(served: Life) -> None:
+    pytest.importorskip("optuna")
+    served.apply(pipeline="tuned_clicks", policies=(policy.retune("decay", trials=2),))
+    served.live(24, turned=True)
+    served.settle()
+    training = served.workspace.loops.list_trainings("clicks")[0]
+    assert training.state == "succeeded", training.error
+    study = served.workspace.studies.get(f"clicks-{training.id}")
+    best = served.workspace.studies.best(study.name)[0]
+    assert len(served.workspace.studies.trials(study.name)) == 2
+    assert served.workspace.tracking.get_run(training.id).params["window"] == best.params["window"]
+    made = [
+        one
+        for one in served.workspace.registry.list_versions("clicks")
+        if one.run in {t.run for t in served.workspace.studies.trials(study.name)}
+    ]
+    assert {one.stage for one in made} == {"archived"}
+
+
+def test_a_schedule_searches_parameters_where_a_policy_says_so() -> None:
+    assert choose([policy.retune("schedule")], situation("schedule")).what == "retune"
+    assert choose([policy.retune("decay")], situation("schedule")).what == "retrain"
+
+
 def test_a_retrain_hands_its_params_to_the_pipeline(served: Life) -> None:
     served.apply(policies=(policy.retrain("window", params={"window": "12h"}),))
     served.live(24, turned=True)
