@@ -10,6 +10,7 @@ library, count, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 def prefect():
     os.environ["PREFECT_HOME"] = str(folder / "prefect")
     os.environ["PREFECT_LOGGING_LEVEL"] = "ERROR"
+    os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "180"
     from prefect import flow, task
 
     @task
