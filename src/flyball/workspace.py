@@ -803,9 +803,13 @@ class Workspace:
 
         self._check_folder()
         database = Database(self.settings.database, connections=8 if self.settings.is_home else 2)
-        if not self.settings.is_home:
-            make(database)  # whoever made the project has asked for it
-        prepare(database)
+        try:
+            if not self.settings.is_home:
+                make(database)  # whoever made the project has asked for it
+            prepare(database)
+        except BaseException:
+            database.close()
+            raise
         database.frozen = self._frozen
         database.reserve = self._reserve if database.dialect.name == "sqlite" else None
         key = self._audit_key

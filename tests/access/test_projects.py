@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
@@ -19,6 +20,9 @@ from flyball.settings import as_environment, load_settings
 from flyball.storage.upgrades import remove
 from flyball.workspace import Workspace
 from tests.servers.databases import ON_BOTH
+
+if TYPE_CHECKING:  # pytest prepares the module of a plug-in itself, and cannot once it is imported
+    from tests.servers.postgres import PostgresServer
 
 ADMIN = Principal(name="root", role="owner", admin=True)
 
@@ -277,3 +281,17 @@ def test_a_project_that_several_open_first_is_made_once(workspace: Workspace) ->
     assert len({run.id for run in made[0].run_search.search().runs} & set(found)) == 3
     for one in made:
         one.close()
+
+
+@pytest.mark.postgres
+def test_who_may_make_no_schema_is_told_and_nothing_is_half_made(
+    workspace: Workspace, postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    postgres_server.admin.execute("DROP ROLE IF EXISTS weak")
+    postgres_server.admin.execute("CREATE ROLE weak LOGIN")
+    workspace.projects.add_store("far", database=postgres_url.replace("flyball@", "weak@"))
+    with pytest.raises(Conflict, match="permission denied") as caught:
+        workspace.projects.create("risk", store="far")
+    assert "GRANT CREATE" in caught.value.hint
+    assert names(workspace) == ["default"]
+    postgres_server.admin.execute("DROP ROLE weak")

@@ -174,10 +174,16 @@ class Projects:
         self._changed()
         try:
             self._make(name)
-        except FlyballError:
+        except (FlyballError, sa.exc.SQLAlchemyError) as error:
             with self._database.transaction() as connection:
                 self._remove_rows(connection, name)
-            raise
+            if isinstance(error, FlyballError):
+                raise
+            said = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+            raise Conflict(
+                f"The project's database cannot be made: {said}.",
+                hint="On PostgreSQL its user needs the right to make schemas: GRANT CREATE ON DATABASE ... TO ...",
+            ) from error
         return self.get(name)
 
     @read(role="none")
