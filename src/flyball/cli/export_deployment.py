@@ -23,7 +23,7 @@ FORMATS = {
 
 def commands() -> list[click.Command]:
     """A command for each format."""
-    return [_command(name, summary) for name, summary in FORMATS.items()]
+    return [*(_command(name, summary) for name, summary in FORMATS.items()), edge, check]
 
 
 def _command(name: str, summary: str) -> click.Command:
@@ -78,6 +78,23 @@ def _command(name: str, summary: str) -> click.Command:
             )
 
     return command
+
+
+@click.command()
+@click.argument("deployment")
+@click.option(
+    "--output", "-o", "file", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Zip file to write."
+)
+@workspace_options
+def edge(workspace: Any, deployment: str, file: Path, as_json: bool) -> None:
+    """Write DEPLOYMENT's model as a zip file with a runner that needs only numpy and ONNX Runtime."""
+    from flyball.packaging.edge_bundle import write_edge_bundle
+
+    made = write_edge_bundle(workspace, deployment, file)
+    if as_json:
+        print_json(made)
+    else:
+        click.echo(f"{made.model} is in {file}, {made.size / 1e3:.1f} kB. Unpack it, and: python run.py '[{{...}}]'")
 
 
 @click.command()
