@@ -234,7 +234,8 @@ class Database:
         """A transaction that only reads."""
         one = joined(self)
         if one is not None and one.connection is not None:  # it must see what was written just before
-            yield one.connection
+            with _unkeepable_refused(), self._trouble_told(), one.connection.begin_nested():
+                yield one.connection
             return
         with _unkeepable_refused(), self._trouble_told(), self.engine.connect() as connection, connection.begin():
             yield connection
