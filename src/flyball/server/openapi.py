@@ -51,6 +51,7 @@ def _operation(room: str, verb: Verb, given: dict[str, Any], answer: dict[str, A
         "tags": [room],
         "summary": verb.summary,
         "description": verb.doc,
+        "x-role": verb.role,
         "responses": {
             "200": {"description": "Done.", "content": {_JSON: {"schema": answer}}},
             "default": {
