@@ -204,3 +204,17 @@ def test_a_real_bucket_keeps_what_it_says(s3_store) -> None:  # type: ignore[no-
 def test_a_store_that_lies_is_refused(tmp_path: Path, liar: type[LocalObjects]) -> None:
     with pytest.raises(StorageFailed, match="cannot be used"):
         check_store(liar(tmp_path, durable=False))
+
+
+def test_a_workspace_that_others_can_read_is_closed_when_asked(look: Look, filled: Workspace) -> None:
+    folder = filled.settings.workspace
+    folder.chmod(0o755)
+    assert [one.check for one in look("warning") if one.check == "folder"] == ["folder"]
+    look("ok", fix=True)
+    assert folder.stat().st_mode & 0o777 == 0o750
+    assert [one.check for one in look("warning") if one.check == "folder"] == []
+
+
+def test_a_new_workspace_is_its_owners_alone(tmp_path: Path) -> None:
+    with made_in(tmp_path) as workspace:
+        assert workspace.settings.workspace.stat().st_mode & 0o077 == 0

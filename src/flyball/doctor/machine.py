@@ -32,7 +32,7 @@ _EXTRAS = {
 def look_at_machine(settings: Settings, *, fix: bool = False) -> Iterator[Finding]:
     """Looks at all that is no database and no store."""
     yield from _extras(settings)
-    yield from _folder(settings.workspace)
+    yield from _folder(settings.workspace, fix)
     if settings.workspace.is_dir():
         yield from _disk(settings)
         yield from _file_system(settings.workspace)
@@ -63,7 +63,7 @@ def _is_installed(module: str) -> bool:
         return False
 
 
-def _folder(folder: Path) -> Iterator[Finding]:
+def _folder(folder: Path, fix: bool) -> Iterator[Finding]:
     if not folder.is_dir():
         yield warning(
             "folder",
@@ -74,10 +74,16 @@ def _folder(folder: Path) -> Iterator[Finding]:
     mode = folder.stat().st_mode
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         yield problem("folder", f"{folder} cannot be written to by this account.", "Give it to this account: chown -R.")
-    elif mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        yield problem("folder", f"Every account of this machine may write to {folder}.", f"chmod o-w {folder}")
+    elif mode & stat.S_IRWXO and fix:
+        folder.chmod(stat.S_IMODE(mode) & ~stat.S_IRWXO)
+        yield Finding(check="folder", state="ok", said=f"{folder} is closed to other accounts now.", is_fixed=True)
+    elif mode & stat.S_IWOTH:
+        yield problem("folder", f"Every account of this machine may write to {folder}.", f"chmod o-rwx {folder}")
+    elif mode & stat.S_IXOTH:
+        mend = f"chmod o-rwx {folder}, or flyball doctor --fix"
+        yield warning("folder", f"Every account of this machine may read what is in {folder}.", mend)
     else:
-        yield ok("folder", f"{folder} can be written to, and not by everybody.")
+        yield ok("folder", f"{folder} can be written to, and is closed to others.")
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:

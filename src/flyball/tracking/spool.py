@@ -87,6 +87,7 @@ class Part:
     @classmethod
     def create(cls, folder: Path, header: Header, number: int, *, ending: str = ENDING) -> Part:
         """A new part. It gets its name when it is locked, so nobody takes it for a dead process's."""
+        folder.parent.mkdir(0o700, parents=True, exist_ok=True)  # the workspace, which this may be the first to make
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{header.process}-{number:06d}{ending}"
         fresh = path.with_suffix(".new")
