@@ -32,7 +32,7 @@ def login(url: str | None, token: str | None, user: str | None, password_stdin: 
 
     What comes of it, a token, is kept for this server in a file of yours, and every command and program uses it.
     """
-    from flyball.access.credentials import keep_token
+    from flyball.access.credentials import keep_token, kept_token
     from flyball.client import Connection
 
     address = (url or load_settings().url).rstrip("/")
@@ -45,7 +45,10 @@ def login(url: str | None, token: str | None, user: str | None, password_stdin: 
     made = token or _by_device(Connection(address), address)
     with_it = Connection(address, made)
     who = json.loads(with_it.request("GET", "/api/accounts/whoami"))
+    before = kept_token(address)
     path = keep_token(address, made)
+    if before not in ("", made):
+        _revoke(with_it, before)  # nobody knows it any more
     if as_json:
         print_json({"url": address, "account": who["name"], "kept_in": str(path)})
     else:
@@ -67,12 +70,7 @@ def logout(url: str | None, as_json: bool) -> None:
         raise NotFound(
             f"No token is kept for {address or 'any server'}.", hint="`flyball logout URL` names the server."
         )
-    revoked = True
-    try:
-        with_it = Connection(address, token)
-        with_it.request("POST", "/api/tokens/revoke", body=json.dumps({"id": token.split("_")[1]}).encode())
-    except FlyballError:
-        revoked = False  # the server is gone, or knows it no longer: it is forgotten here all the same
+    revoked = _revoke(Connection(address, token), token)
     keep_token(address, "")
     if as_json:
         print_json({"url": address, "revoked": revoked})
@@ -113,6 +111,18 @@ def open_page(workspace_folder: str | None, browser: bool, as_json: bool) -> Non
         import webbrowser
 
         webbrowser.open(link)
+
+
+def _revoke(http: Connection, token: str) -> bool:
+    """Ends a token; False where the server is gone, or knows it no longer."""
+    parts = token.split("_")
+    try:
+        http.request(
+            "POST", "/api/tokens/revoke", body=json.dumps({"id": parts[1] if len(parts) > 2 else token}).encode()
+        )
+    except FlyballError:
+        return False
+    return True
 
 
 def _by_password(address: str, user: str, from_stdin: bool) -> str:
