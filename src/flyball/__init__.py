@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from flyball.features.windows import window as window
     from flyball.governance import rule as rule
     from flyball.loops import on as on
-    from flyball.loops.deadlines import due as due
     from flyball.loops import policy as policy
+    from flyball.loops.deadlines import due as due
     from flyball.loops.freeze import freeze as freeze
     from flyball.loops.freeze import freeze_between as freeze_between
     from flyball.loops.loop import Loop as Loop

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from flyball.errors import InvalidInput, did_you_mean
 
 KINDS = (
-    "artifacts", "budgets", "code", "datasets", "deployments", "errands", "evaluations", "external", "features", "jobs", "labels", "loops",
-    "models", "pipelines", "predictions", "rollouts", "runs", "searches", "snapshots", "windows",
+    "artifacts", "budgets", "code", "datasets", "deployments", "errands", "evaluations", "external", "features", "jobs", "labels",
+    "loops", "models", "pipelines", "predictions", "rollouts", "runs", "searches", "snapshots", "windows",
 )  # fmt: skip
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _PART = r"[^/@\s\x00-\x1f\x7f]{1,200}"

@@ -36,7 +36,9 @@ class CommandModel:
     ) -> None:
         for place in (ROWS, ANSWER):
             if place not in command:
-                raise InvalidInput(f"The command says nowhere {place}.", hint="Such as: Rscript predict.R {rows} {answer}")
+                raise InvalidInput(
+                    f"The command says nowhere {place}.", hint="Such as: Rscript predict.R {rows} {answer}"
+                )
         named = files if isinstance(files, Mapping) else {Path(file).name: file for file in files}
         if len(named) < len(files):
             raise InvalidInput("Two files of the command have the same name.")
