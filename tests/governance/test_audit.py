@@ -314,6 +314,17 @@ def test_the_key_is_for_its_owner_only(here: Workspace) -> None:
         again.audit.export()
 
 
+def test_a_key_that_cannot_be_used_stops_no_change(here: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flyball.storage.audit_chain.SIGN_AFTER_ROWS", 1)
+    folder = here.settings.workspace / "keys"
+    folder.mkdir()
+    (folder / "audit.key").write_text("no key", encoding="ascii")
+    (folder / "audit.key").chmod(0o600)
+    assert len(here.experiments.create("one").id) > 0
+    assert [row.action for row in here.audit.list()] == ["tracking.experiment_created"]
+    assert here.audit.verify().signed == 0
+
+
 def test_an_export_is_checked_without_the_workspace(here: Workspace) -> None:
     _five_rows(here)
     part = here.audit.export()

@@ -70,7 +70,10 @@ class AuditKey:
             self._make(path, serialization, Ed25519PrivateKey.generate())
         if os.name == "posix" and path.stat().st_mode & 0o077:
             raise InvalidInput(f"Others can read the key of the audit log, {path}.", hint=f"chmod 600 {path}")
-        key = serialization.load_pem_private_key(path.read_bytes(), None)
+        try:
+            key = serialization.load_pem_private_key(path.read_bytes(), None)
+        except (ValueError, TypeError) as error:
+            raise InvalidInput(f"{path} holds no private key that can be used: {error}.") from error
         if not isinstance(key, Ed25519PrivateKey):
             raise InvalidInput(f"{path} is no Ed25519 key.")
         return key

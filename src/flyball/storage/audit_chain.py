@@ -11,6 +11,7 @@ A row's hash is SHA-256 (FIPS 180-4) of a JSON array of all its other fields, so
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
@@ -20,10 +21,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from flyball.clock import SystemClock
+from flyball.errors import FlyballError
 from flyball.principals import Principal, acting
 from flyball.serialization import JsonValue, to_json
 from flyball.storage.tables import RowNumber, metadata
 from flyball.verbs import Call, under_way
+
+logger = logging.getLogger(__name__)
 
 audit = sa.Table(
     "audit",
@@ -156,7 +160,7 @@ class AuditChain:
             driver.cursor().executemany(self._texts.insert, rows)
         moved = [rows[-1][0], rows[-1][-1], last_event, head[3], head[4]]
         if self._sign is not None and _is_due(moved[0] - head[3], rows[-1][1] - head[4]):
-            trail.seal = self._seal(driver, moved[0], moved[1])
+            trail.seal = self._seal_if_able(driver, moved[0], moved[1])
             moved[3:] = (trail.seal.id, trail.seal.at) if trail.seal else moved[3:]
         driver.execute(self._texts.move_head, moved)
         if call is not None:
@@ -165,7 +169,10 @@ class AuditChain:
     def after(self, trail: Trail) -> None:
         """Keeps what was signed, once it is durable."""
         if trail.seal is not None and self._keep is not None:
-            self._keep(trail.seal)
+            try:
+                self._keep(trail.seal)
+            except OSError:  # the change is durable: whoever made it must not be told otherwise
+                logger.exception("a signed head of the audit log could not be kept outside of the database")
 
     def sign_head(self, connection: sa.Connection) -> Seal | None:
         """Signs the present head; None if there is no row yet, or nothing to sign with."""
@@ -183,6 +190,13 @@ class AuditChain:
         driver.execute(self._texts.move_head, [head[0], head[1], head[2], seal.id, seal.at])
         connection.info[_TRAIL].seal = seal
         return seal
+
+    def _seal_if_able(self, driver: Any, last: int, last_hash: str) -> Seal | None:
+        try:
+            return self._seal(driver, last, last_hash)
+        except (FlyballError, OSError):  # a key that cannot be used is told by `audit verify`; it stops nobody's work
+            logger.exception("the head of the audit log could not be signed")
+            return None
 
     def _seal(self, driver: Any, last: int, last_hash: str) -> Seal | None:
         now = _micros()
