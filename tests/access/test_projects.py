@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from flyball.access.projects import settings_of
+from flyball.access.project_settings import settings_of
 from flyball.errors import AlreadyExists, Conflict, Corrupt, InvalidInput, NotFound, PermissionDenied
 from flyball.principals import Principal, Role, acting_as
 from flyball.settings import as_environment, load_settings

@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from flyball.access import _projects_store as table
-from flyball.access.projects import settings_of
+from flyball.access.project_settings import settings_of
 from flyball.access.stores import Stores
 from flyball.clock import SystemClock
 from flyball.errors import NotFound

@@ -8,29 +8,27 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from flyball.access import _projects_store as table
 from flyball.access import _store
+from flyball.access.project_settings import settings_of
 from flyball.access.stores import Store, Stores
 from flyball.clock import Clock
 from flyball.errors import AlreadyExists, Conflict, FlyballError, InvalidInput, NotFound, PermissionDenied, did_you_mean
 from flyball.principals import ROLES, Role, acting, need_admin
 from flyball.refs import new_id
-from flyball.settings import HOME, PROJECTS, Settings, check_project
+from flyball.settings import HOME, Settings, check_project
 from flyball.storage.database import Database
 from flyball.verbs import change, read
 
 State = Literal["active", "archived", "deleted", "removing"]
 
 _GRACE_DAYS = 7.0
-_HIDDEN = f".{PROJECTS}"
-"""Where the objects of projects lie in the store of the workspace. No key begins with a dot, so no key leads there."""
 
 # Asked with each request.
 _STANDING_OF = {
@@ -466,47 +464,9 @@ class Projects:
         connection.execute(sa.delete(table.projects).where(table.projects.c.name == name))
 
 
-def settings_of(home: Settings, name: str, store: Store | None) -> Settings:
-    """The settings of a project: its own database, objects, online features and folder beside those of the workspace."""
-    folder, schema = home.workspace / PROJECTS / name, f"{_schema(home.database)}_{name}"
-    given = store or Store(name="")
-    own = sa.make_url(given.database or home.database)
-    if own.get_backend_name() == "sqlite":
-        at = Path(own.database or "").parent / PROJECTS / name if given.database else folder
-        database = f"sqlite:///{at / 'flyball.db'}"
-    else:
-        database = own.update_query_dict({"schema": schema}).render_as_string(hide_password=False)
-    elsewhere = bool(given.objects)
-    return replace(
-        home,
-        project=name,
-        home=home,
-        workspace=folder,
-        database=database,
-        objects=f"{(given.objects or home.objects).rstrip('/')}/{_HIDDEN}/{name}",
-        online=_online(home.online, folder, schema),
-        s3_endpoint=given.s3_endpoint if elsewhere else home.s3_endpoint,
-        s3_region=given.s3_region if elsewhere and given.s3_region else home.s3_region,
-    )
-
-
 def missing(name: str, known: builtins.list[str]) -> NotFound:
     """The error for a project that is not there, or that one may not enter: nobody can tell one from the other."""
     return NotFound(f"There is no project '{name[:60]}'.", hint=did_you_mean(name, known))
-
-
-def _schema(database: str) -> str:
-    named = sa.make_url(database).query.get("schema", "")
-    return str(named) or "flyball"
-
-
-def _online(online: str, folder: Path, schema: str) -> str:
-    scheme = online.partition(":")[0].partition("+")[0]
-    if scheme == "sqlite":
-        return f"sqlite:///{folder / 'online.db'}"
-    if scheme == "lmdb":
-        return f"lmdb:///{folder / 'online'}"
-    return f"{online}{'&' if '?' in online else '?'}schema={schema}"
 
 
 def _project(row: sa.Row[Any], role: Role) -> Project:
