@@ -1676,7 +1676,7 @@ export interface Rollout {
 }
 
 export interface RolloutSpec {
-  strategy: "canary" | "immediate" | "shadow";
+  strategy: "ab" | "blue_green" | "canary" | "immediate" | "shadow";
   steps: number[];
   hold_seconds: number;
   min_predictions: number;
