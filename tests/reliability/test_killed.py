@@ -29,6 +29,7 @@ def killed(folder: Path, rounds: int, seed: int) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow  # half of it waits for the dead to be known as dead
 def test_nothing_acknowledged_is_lost_doubled_or_half_there(tmp_path: Path) -> None:
     found = killed(tmp_path, 12, SEED)
     assert found["wrong"] == [], found
