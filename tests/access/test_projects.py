@@ -295,3 +295,13 @@ def test_who_may_make_no_schema_is_told_and_nothing_is_half_made(
     assert "GRANT CREATE" in caught.value.hint
     assert names(workspace) == ["default"]
     postgres_server.admin.execute("DROP ROLE weak")
+
+
+@ON_BOTH
+def test_what_somebody_left_in_a_projects_place_is_not_taken_for_its_own(workspace: Workspace) -> None:
+    workspace.projects.create("risk")
+    workspace.projects.close("risk")
+    workspace.database.execute(sa.text("DELETE FROM projects"))
+    with pytest.raises(Conflict, match="already"):
+        workspace.projects.create("risk")
+    assert names(workspace) == ["default"]

@@ -120,6 +120,10 @@ class EmptyDatabases:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+        for (schema,) in connection.execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'flyball\\_%'"
+        ).fetchall():
+            connection.execute(f'DROP SCHEMA "{schema}" CASCADE'.encode())  # of a project
         tables = [name for name in _tables(connection) if name != "alembic_version"]
         if tables != sorted(table.name for table in metadata.sorted_tables):
             raise psycopg.DataError("a test has changed the tables")

@@ -10,6 +10,7 @@ import builtins
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -24,6 +25,7 @@ from flyball.principals import ROLES, Role, acting, need_admin
 from flyball.refs import new_id
 from flyball.settings import HOME, Settings, check_project
 from flyball.storage.database import Database
+from flyball.storage.upgrades import revision
 from flyball.verbs import change, read
 
 State = Literal["active", "archived", "deleted", "removing"]
@@ -155,7 +157,8 @@ class Projects:
         check_project(name)
         if name == HOME:
             raise AlreadyExists(f"'{HOME}' is the workspace itself.", hint="Choose another name.")
-        held = self.stores.get(store) if store else None
+        held = self.stores.get(store, with_secrets=True) if store else None
+        self._check_free(name, settings_of(self._settings, name, held))
         row = {
             "name": name, "id": new_id(), "title": _title(title or name), "description": description, "state": "active",
             "store": store or None, "residency": _residency(residency, held), "most_bytes": _quota(most_bytes),
@@ -404,6 +407,23 @@ class Projects:
     def note(self, name: str, **values: Any) -> None:
         """Notes what the machine found out about a project: `trouble`, `model_url`, `stored_bytes`."""
         self._database.execute(sa.update(table.projects).where(table.projects.c.name == name).values(**values))
+
+    def _check_free(self, name: str, own: Settings) -> None:
+        """Makes sure that no project is there, and nothing in its place that another one has left behind."""
+        place = sa.make_url(own.database)
+        if place.get_backend_name() == "sqlite":
+            is_used = Path(str(place.database)).exists()
+        else:
+            database = Database(own.database, connections=1)
+            try:
+                is_used = bool(revision(database))
+            finally:
+                database.close()
+        if self.is_known(name):
+            raise AlreadyExists(f"There is a project '{name}' already.", hint="Choose another name.")
+        if is_used:
+            where = place.render_as_string(hide_password=True)
+            raise Conflict(f"There are tables at {where} already.", hint="Choose another name, or remove them.")
 
     def _places(self, name: str) -> Settings:
         row = self._database.row(table.select(name))
