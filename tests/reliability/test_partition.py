@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -147,7 +148,9 @@ def test_nothing_fires_twice_and_the_other_takes_over_in_time(hosts: Hosts, url:
     for host, skew in (("a", []), ("b", ahead)):
         log = (tmp_path / host).open("wb")
         command = hosts.on(host, *skew, sys.executable, "-m", "tests.reliability.acting", remote, host)
-        actors[host] = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=ROOT)
+        actors[host] = subprocess.Popen(
+            command, stdout=log, stderr=log, env=environment, cwd=ROOT, start_new_session=True
+        )
         log.close()
         time.sleep(2.5)
     try:
@@ -165,7 +168,7 @@ def test_nothing_fires_twice_and_the_other_takes_over_in_time(hosts: Hosts, url:
             time.sleep(4)
     finally:
         for actor in actors.values():
-            actor.kill()
+            os.killpg(actor.pid, signal.SIGKILL)  # with what faketime has started
             actor.wait()
     rows = rows_of(url)
     slots = [row.slot for row in rows]
