@@ -103,7 +103,9 @@ def simulate(servers: int, folder: Path) -> Reached:
 
     def publish(generation: int) -> None:
         package = packages[generation - 1]
-        arm = Arm(revision=f"m-{generation}", model="m", version=generation, package=package, role="champion", weight=1.0)
+        arm = Arm(
+            revision=f"m-{generation}", model="m", version=generation, package=package, role="champion", weight=1.0
+        )
         manifest = Manifest(deployment="fleet", generation=generation, arms=(arm,))
         kept.put(manifest_key("fleet"), write_manifest(manifest, key))
 

@@ -44,7 +44,10 @@ COMMANDS = {
     "deployments": ("flyball.cli.deployments:deployments", "What is served: revisions, rollouts, rollback."),
     "image": ("flyball.cli.image:image", "Container images, built without Docker: build, push, verify."),
     "loops": ("flyball.cli.loops:loops", "Loops: state, history, why, pause, trigger."),
-    "evidence": ("flyball.cli.evidence:evidence", "Documents that auditors ask for, filled from facts; signed bundles."),
+    "evidence": (
+        "flyball.cli.evidence:evidence",
+        "Documents that auditors ask for, filled from facts; signed bundles.",
+    ),
     "privacy": ("flyball.cli.privacy:privacy", "Personal data along the lineage; retention."),
     "policies": ("flyball.cli.policies:policies", "Policies as code: list them, ask them."),
     "secrets": ("flyball.cli.secrets:secrets", "Secrets: set, list names, delete; never shown again."),

@@ -65,7 +65,13 @@ def show(workspace: Any, name: str, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--sample", type=float, default=1.0, show_default=True, help="Share of the predictions that are logged.")
 @click.option("--inputs/--no-inputs", default=True, help="Whether their inputs are logged.")
-@click.option("--mask", "masks", multiple=True, metavar="COLUMN=HOW", help="Hide a column: drop, hash or text; can be given again.")
+@click.option(
+    "--mask",
+    "masks",
+    multiple=True,
+    metavar="COLUMN=HOW",
+    help="Hide a column: drop, hash or text; can be given again.",
+)
 @workspace_options
 def set_logging(workspace: Any, name: str, sample: float, inputs: bool, masks: tuple[str, ...], as_json: bool) -> None:
     """Say what of NAME's predictions is logged; what is hidden is hidden before anything is written."""
@@ -93,7 +99,14 @@ def ab(workspace: Any, name: str, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    print_facts({"champion": found.champion, "challenger": found.challenger, "share": f"{found.percent} %", "state": found.state})
+    print_facts(
+        {
+            "champion": found.champion,
+            "challenger": found.challenger,
+            "share": f"{found.percent} %",
+            "state": found.state,
+        }
+    )
     rows = [[each.question, each.champion, each.challenger, each.p_value, each.says] for each in found.questions]
     print_table(["bad outcomes", "champion", "challenger", "p-value", "says"], rows, empty="Nothing was compared yet.")
     click.echo(found.says)
@@ -101,7 +114,9 @@ def ab(workspace: Any, name: str, as_json: bool) -> None:
 
 @deployments.command()
 @click.argument("name")
-@click.option("--silent", default="5m", show_default=True, help="After how long without a word a server counts as silent.")
+@click.option(
+    "--silent", default="5m", show_default=True, help="After how long without a word a server counts as silent."
+)
 @workspace_options
 def fleet(workspace: Any, name: str, silent: str, as_json: bool) -> int:
     """Show how far the model servers of NAME are; exit code 1 until all that speak answer with the newest."""
@@ -113,7 +128,9 @@ def fleet(workspace: Any, name: str, silent: str, as_json: bool) -> int:
     if as_json:
         print_json(found)
     else:
-        print_facts({"generation": found.generation, "servers": found.servers, "ready": found.ready, "silent": found.silent})
+        print_facts(
+            {"generation": found.generation, "servers": found.servers, "ready": found.ready, "silent": found.silent}
+        )
         print_table(["generation", "servers"], list(found.by_generation.items()), empty="No model server.")
         if found.failed:
             print_table(["failed", "because"], [[each.replica, each.error] for each in found.failed])

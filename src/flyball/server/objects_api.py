@@ -88,7 +88,9 @@ class _PredictionReads:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._reads: ProtectedReads | None = None  # made when it is first needed: a start does not wait for the database
+        self._reads: ProtectedReads | None = (
+            None  # made when it is first needed: a start does not wait for the database
+        )
 
     def note(self, key: str) -> None:
         """Notes that an object is read, if it holds predictions."""

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -134,7 +134,7 @@ class EdgeObjects:
             self._stopping.wait(pause * random.uniform(0.5, 1.5))  # noqa: S311  # no secret
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _oldest_first(self) -> list[ObjectStat]:
+    def _oldest_first(self) -> Sequence[ObjectStat]:
         found = list(self._waiting.list(""))
         return sorted(found, key=lambda item: (item.modified is not None and item.modified.timestamp(), item.key))
 
