@@ -13,6 +13,7 @@ KINDS = {
     "alert channel": "flyball.alerts.delivery:CHANNELS",
     "check": "flyball.data.checks.base:CHECKS",
     "cleaner": "flyball.data.cleaning.base:CLEANERS",
+    "deployment exporter": "flyball.packaging.exporters.base:EXPORTERS",
     "drift metric": "flyball.monitoring.drift.base:DRIFT_METRICS",
     "evidence": "flyball.governance.evidence.base:FORMATS",
     "executor": "flyball.executors.base:EXECUTORS",
