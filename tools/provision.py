@@ -164,11 +164,12 @@ IMAGE_REGISTRY = Program(
 PODMAN = Program(name="Podman", debian=("podman", "runc"), find=lambda: find_on_path("podman", "runc"))
 KUBECTL = Program(name="kubectl", debian=("kubernetes-client",), find=lambda: find_on_path("kubectl"))
 OIDC = Program(name="a provider of single sign-on", debian=(), npm="oidc-provider@9.13.3", find=find_oidc_provider)
+R = Program(name="R", debian=("r-base-core",), find=lambda: find_on_path("Rscript"))
 FAULTS = tuple(  # what makes calls fail, shifts a clock, and stands before a server
     Program(name=name, debian=(name,), find=partial(find_on_path, name))
     for name in ("strace", "faketime", "nginx", "caddy")
 )
-PROGRAMS = (POSTGRES, CHROMIUM, S3, REDIS, JAVA, IMAGE_REGISTRY, PODMAN, KUBECTL, OIDC, *FAULTS)
+PROGRAMS = (POSTGRES, CHROMIUM, S3, REDIS, JAVA, IMAGE_REGISTRY, PODMAN, KUBECTL, OIDC, R, *FAULTS)
 
 
 class Unavailable(Exception):
