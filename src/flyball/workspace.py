@@ -166,6 +166,40 @@ def service_class(name: str) -> type[Any]:
     return found
 
 
+class _Service:
+    """An attribute of a workspace: a service that is made when it is first asked for.
+
+    Args:
+        make: Makes it, of the workspace and its class.
+    """
+
+    def __init__(self, make: Callable[[Workspace, type[Any]], Any]) -> None:
+        self._make = make
+
+    def __set_name__(self, owner: type[Workspace], name: str) -> None:
+        self._name = name
+
+    def __get__(self, workspace: Workspace | None, owner: type[Workspace]) -> Any:
+        if workspace is None:
+            return self
+        return workspace.made(self._name, lambda: self._make(workspace, service_class(self._name)))
+
+
+def _room() -> Any:
+    """A room's service: it keeps facts in the database and the blobs."""
+    return _Service(lambda own, kind: kind(own.database, own.blobs, own.events, own.time))
+
+
+def _governing() -> Any:
+    """A service that asks several rooms."""
+    return _Service(lambda own, kind: kind(own))
+
+
+def _access() -> Any:
+    """A service of the instance, which all projects share."""
+    return _Service(lambda own, kind: own.home.made(f"access {kind.__name__}", lambda: own.of_access(kind)))
+
+
 class Workspace:
     """A workspace on this machine, or on the database and bucket that the settings name; or a project in it.
 
@@ -212,14 +246,14 @@ class Workspace:
     @property
     def database(self) -> Database:
         """The metadata database, brought to this release's tables."""
-        return self._once("database", self._open_database)
+        return self.made("database", self._open_database)
 
     @property
     def once(self) -> Once:
         """Does changes once that are asked for again."""
         from flyball.storage.idempotency import Once
 
-        return self._once("once", lambda: Once(self.database))
+        return self.made("once", lambda: Once(self.database))
 
     @property
     def _reserve(self) -> Reserve:
@@ -230,14 +264,14 @@ class Workspace:
     @property
     def store(self) -> ObjectStore:
         """Where named bytes rest."""
-        return self._once("store", self._open_store)
+        return self.made("store", self._open_store)
 
     @property
     def blobs(self) -> Blobs:
         """Content-addressed bytes."""
         from flyball.storage.objects import Blobs
 
-        return self._once("blobs", lambda: Blobs(self.store, self.cache / "blobs"))
+        return self.made("blobs", lambda: Blobs(self.store, self.cache / "blobs"))
 
     @property
     def time(self) -> Clock:
@@ -249,35 +283,27 @@ class Workspace:
         """The workspace's virtual clock; it rules only where the settings say so."""
         from flyball.storage.virtual_clock import VirtualClock
 
-        return self._once("clock", lambda: VirtualClock(self.database, SystemClock()))
+        return self.made("clock", lambda: VirtualClock(self.database, SystemClock()))
 
     @property
     def events(self) -> EventLog:
         """The event log."""
         from flyball.storage.event_log import EventLog
 
-        return self._once("events", lambda: EventLog(self.database, self.time))
+        return self.made("events", lambda: EventLog(self.database, self.time))
 
-    @property
-    def accounts(self) -> Accounts:
-        """People, and programs with an account of their own."""
-        from flyball.access.accounts import Accounts
-
-        return self._access("accounts", Accounts)
+    accounts: Accounts = _access()
+    """People, and programs with an account of their own."""
 
     @property
     def authority(self) -> Authority:
         """Says whom tokens stand for."""
         from flyball.access.authority import Authority
 
-        return self.home._once("authority", lambda: Authority(self.home.database, SystemClock()))
+        return self.home.made("authority", lambda: Authority(self.home.database, SystemClock()))
 
-    @property
-    def groups(self) -> Groups:
-        """Groups of accounts."""
-        from flyball.access.groups import Groups
-
-        return self._access("groups", Groups)
+    groups: Groups = _access()
+    """Groups of accounts."""
 
     @property
     def logins(self) -> Logins:
@@ -285,130 +311,69 @@ class Workspace:
         from flyball.access.logins import Logins
 
         session = timedelta(hours=self.settings.session_hours)
-        return self._access("logins", partial(Logins, session=session))
+        return self.home.made("logins", lambda: self.of_access(partial(Logins, session=session)))
 
-    @property
-    def members(self) -> Members:
-        """Which account or group has which role."""
-        from flyball.access.members import Members
-
-        return self._access("members", Members)
-
-    @property
-    def tokens(self) -> Tokens:
-        """What programs show in place of a password."""
-        from flyball.access.tokens import Tokens
-
-        return self._access("tokens", Tokens)
+    members: Members = _access()
+    """Which account or group has which role."""
+    tokens: Tokens = _access()
+    """What programs show in place of a password."""
 
     @property
     def alerts(self) -> Alerts:
         """Findings that someone should know of."""
         from flyball.alerts.alert import Alerts
 
-        return self._once("alerts", lambda: Alerts(self.database, self.events, self.time))
+        return self.made("alerts", lambda: Alerts(self.database, self.events, self.time))
 
-    @property
-    def approvals(self) -> Approvals:
-        """What people say of versions before they go live."""
-        from flyball.registry.approvals import Approvals
-
-        return self._room("approvals", Approvals)
-
-    @property
-    def automl(self) -> AutoMl:
-        """Searches for the best model of a column."""
-        from flyball.model_search.searches import AutoMl
-
-        return self._room("automl", AutoMl)
+    approvals: Approvals = _room()
+    """What people say of versions before they go live."""
+    automl: AutoMl = _room()
+    """Searches for the best model of a column."""
 
     @property
     def audit(self) -> Audit:
         """Who did what to which thing."""
         from flyball.governance.audit import Audit
 
-        return self._once("audit", lambda: Audit(self.database, self._audit_key))
+        return self.made("audit", lambda: Audit(self.database, self._audit_key))
 
     @property
     def _audit_key(self) -> AuditKey:
         from flyball.governance.audit_keys import AuditKey
 
-        return self._once("audit_key", lambda: AuditKey(self.settings.workspace / "keys"))
+        return self.made("audit_key", lambda: AuditKey(self.settings.workspace / "keys"))
 
     @property
     def catalog(self) -> Catalog:
         """Finding and describing data, and what is made of it."""
-        return self._once("catalog", self._open_catalog)
+        return self.made("catalog", self._open_catalog)
 
-    @property
-    def comments(self) -> Comments:
-        """What people say about things."""
-        from flyball.registry.comments import Comments
-
-        return self._room("comments", Comments)
-
-    @property
-    def cost(self) -> Cost:
-        """What work takes, and what that costs."""
-        from flyball.governance.cost import Cost
-
-        return self._once("cost", lambda: Cost(self))
-
-    @property
-    def data(self) -> Data:
-        """Datasets and their snapshots."""
-        from flyball.data.datasets import Data
-
-        return self._room("data", Data)
-
-    @property
-    def data_versions(self) -> DataVersions:
-        """History, branches and tags of datasets."""
-        from flyball.data.versions import DataVersions
-
-        return self._room("data_versions", DataVersions)
-
-    @property
-    def deployments(self) -> Deployments:
-        """What is served, and how it gets there."""
-        from flyball.deployment.deployments import Deployments
-
-        return self._room("deployments", Deployments)
-
-    @property
-    def errands(self) -> Errands:
-        """Work that was asked for, and that the workers do."""
-        from flyball.pipelines.errands import Errands
-
-        return self._room("errands", Errands)
+    comments: Comments = _room()
+    """What people say about things."""
+    cost: Cost = _governing()
+    """What work takes, and what that costs."""
+    data: Data = _room()
+    """Datasets and their snapshots."""
+    data_versions: DataVersions = _room()
+    """History, branches and tags of datasets."""
+    deployments: Deployments = _room()
+    """What is served, and how it gets there."""
+    errands: Errands = _room()
+    """Work that was asked for, and that the workers do."""
 
     @property
     def evidence(self) -> Evidence:
         """Documents that auditors ask for, filled from facts."""
         from flyball.governance.evidence.evidence import Evidence
 
-        return self._once("evidence", lambda: Evidence(self, self._audit_key))
+        return self.made("evidence", lambda: Evidence(self, self._audit_key))
 
-    @property
-    def experiments(self) -> Experiments:
-        """Named groups of runs."""
-        from flyball.tracking.experiments import Experiments
-
-        return self._room("experiments", Experiments)
-
-    @property
-    def external(self) -> External:
-        """Data and jobs of other tools."""
-        from flyball.data.external import External
-
-        return self._room("external", External)
-
-    @property
-    def features(self) -> Features:
-        """Feature views."""
-        from flyball.features.views import Features
-
-        return self._room("features", Features)
+    experiments: Experiments = _room()
+    """Named groups of runs."""
+    external: External = _room()
+    """Data and jobs of other tools."""
+    features: Features = _room()
+    """Feature views."""
 
     @property
     def features_online(self) -> OnlineFeatures:
@@ -418,98 +383,51 @@ class Workspace:
         def make() -> OnlineFeatures:
             return OnlineFeatures(self.database, self.blobs, self.events, self.time, url=self.settings.online)
 
-        return self._once("features_online", make)
+        return self.made("features_online", make)
 
-    @property
-    def files(self) -> Files:
-        """Files that belong to no run."""
-        from flyball.tracking.files import Files
-
-        return self._room("files", Files)
-
-    @property
-    def images(self) -> Images:
-        """Container images that were built."""
-        from flyball.packaging.images import Images
-
-        return self._room("images", Images)
+    files: Files = _room()
+    """Files that belong to no run."""
+    images: Images = _room()
+    """Container images that were built."""
 
     @property
     def manifest_key(self) -> ManifestKey:
         """Signs the manifests that model servers follow."""
         from flyball.deployment.manifest_keys import ManifestKey
 
-        return self._once("manifest_key", lambda: ManifestKey(self.settings.workspace / "keys"))
+        return self.made("manifest_key", lambda: ManifestKey(self.settings.workspace / "keys"))
 
     @property
     def ingest(self) -> Ingest:
         """Writes what many log at the same time, in few transactions."""
         from flyball.tracking.ingest import Ingest
 
-        return self._once("ingest", lambda: Ingest(self.database, self.events, self.time))
+        return self.made("ingest", lambda: Ingest(self.database, self.events, self.time))
 
-    @property
-    def labels(self) -> Labels:
-        """What people label, and what they said."""
-        from flyball.labels.labels import Labels
-
-        return self._room("labels", Labels)
-
-    @property
-    def lifecycle(self) -> Lifecycle:
-        """Deprecation, retirement and rollback of versions."""
-        from flyball.registry.lifecycle import Lifecycle
-
-        return self._room("lifecycle", Lifecycle)
+    labels: Labels = _room()
+    """What people label, and what they said."""
+    lifecycle: Lifecycle = _room()
+    """Deprecation, retirement and rollback of versions."""
 
     @property
     def lineage(self) -> Lineage:
         """What was made from what."""
         from flyball.lineage import Lineage
 
-        return self._once("lineage", lambda: Lineage(self.database, self.events, self.time))
+        return self.made("lineage", lambda: Lineage(self.database, self.events, self.time))
 
-    @property
-    def logged_models(self) -> LoggedModels:
-        """Models as runs log them."""
-        from flyball.tracking.logged_models import LoggedModels
-
-        return self._room("logged_models", LoggedModels)
-
-    @property
-    def loops(self) -> Loops:
-        """Declared loops and what became of them."""
-        from flyball.loops.loops import Loops
-
-        return self._room("loops", Loops)
-
-    @property
-    def maturity(self) -> Maturity:
-        """How ready loops are."""
-        from flyball.governance.maturity import Maturity
-
-        return self._once("maturity", lambda: Maturity(self))
-
-    @property
-    def model_cards(self) -> ModelCards:
-        """All that is known of a version on one page."""
-        from flyball.registry.card import ModelCards
-
-        return self._room("model_cards", ModelCards)
-
-    @property
-    def model_versions(self) -> ModelVersions:
-        """Versions of models from any source, with MLflow's stages."""
-        from flyball.registry.model_versions import ModelVersions
-
-        return self._room("model_versions", ModelVersions)
-
-    @property
-    def monitoring(self) -> Monitoring:
-        """Windows of predictions, ground truth, findings."""
-        from flyball.monitoring.monitoring import Monitoring
-
-        return self._room("monitoring", Monitoring)
+    logged_models: LoggedModels = _room()
+    """Models as runs log them."""
+    loops: Loops = _room()
+    """Declared loops and what became of them."""
+    maturity: Maturity = _governing()
+    """How ready loops are."""
+    model_cards: ModelCards = _room()
+    """All that is known of a version on one page."""
+    model_versions: ModelVersions = _room()
+    """Versions of models from any source, with MLflow's stages."""
+    monitoring: Monitoring = _room()
+    """Windows of predictions, ground truth, findings."""
 
     @property
     def openlineage(self) -> Emitter:
@@ -518,178 +436,70 @@ class Workspace:
         Raises:
             InvalidInput: they say nothing, or what cannot be used.
         """
-        return self._once("openlineage", self._open_openlineage)
+        return self.made("openlineage", self._open_openlineage)
 
     @property
     def opened(self) -> OpenProjects[Workspace]:
         """Projects of this workspace that are open in this process."""
         from flyball.access.open_projects import OpenProjects
 
-        return self.home._once("opened", lambda: OpenProjects(self.home._open_project))
+        return self.home.made("opened", lambda: OpenProjects(self.home._open_project))
 
     @property
     def projects(self) -> Projects:
         """The projects of the workspace."""
-        return self.home._once("projects", self.home._open_projects)
+        return self.home.made("projects", self.home._open_projects)
 
-    @property
-    def policies(self) -> Policies:
-        """What the project rules of its models, data and deployments."""
-        from flyball.governance.policies import Policies
-
-        return self._once("policies", lambda: Policies(self))
-
-    @property
-    def privacy(self) -> Privacy:
-        """Which things came of personal data, and how long things are kept."""
-        from flyball.governance.privacy import Privacy
-
-        return self._once("privacy", lambda: Privacy(self))
-
-    @property
-    def quality(self) -> Quality:
-        """Profiles of data, what checks found in it, and which columns are personal."""
-        from flyball.data.quality import Quality
-
-        return self._room("quality", Quality)
-
-    @property
-    def reasons(self) -> Reasons:
-        """Why steps of pipelines ran, and what they printed."""
-        from flyball.pipelines.told import Reasons
-
-        return self._room("reasons", Reasons)
-
-    @property
-    def registered_models(self) -> RegisteredModels:
-        """Names of models, with or without versions."""
-        from flyball.registry.registered_models import RegisteredModels
-
-        return self._room("registered_models", RegisteredModels)
-
-    @property
-    def registry(self) -> Registry:
-        """Models and their versions."""
-        from flyball.registry.versions import Registry
-
-        return self._room("registry", Registry)
-
-    @property
-    def rows(self) -> Rows:
-        """Rows of tables, a page at a time."""
-        from flyball.data.rows import Rows
-
-        return self._room("rows", Rows)
-
-    @property
-    def run_inputs(self) -> RunInputs:
-        """What went into runs and came out of them."""
-        from flyball.tracking.inputs import RunInputs
-
-        return self._room("run_inputs", RunInputs)
-
-    @property
-    def sboms(self) -> Sboms:
-        """What versions are made of and stand on."""
-        from flyball.registry.sbom import Sboms
-
-        return self._room("sboms", Sboms)
+    policies: Policies = _governing()
+    """What the project rules of its models, data and deployments."""
+    privacy: Privacy = _governing()
+    """Which things came of personal data, and how long things are kept."""
+    quality: Quality = _room()
+    """Profiles of data, what checks found in it, and which columns are personal."""
+    reasons: Reasons = _room()
+    """Why steps of pipelines ran, and what they printed."""
+    registered_models: RegisteredModels = _room()
+    """Names of models, with or without versions."""
+    registry: Registry = _room()
+    """Models and their versions."""
+    rows: Rows = _room()
+    """Rows of tables, a page at a time."""
+    run_inputs: RunInputs = _room()
+    """What went into runs and came out of them."""
+    sboms: Sboms = _room()
+    """What versions are made of and stand on."""
 
     @property
     def secrets(self) -> Secrets:
         """What steps, webhooks and channels need, and nobody may read."""
-        return self._once("secrets", self._open_secrets)
+        return self.made("secrets", self._open_secrets)
 
-    @property
-    def trusted_keys(self) -> TrustedKeys:
-        """Whose word counts for files that would else be refused."""
-        from flyball.registry.vouching import TrustedKeys
-
-        return self._room("trusted_keys", TrustedKeys)
-
-    @property
-    def signatures(self) -> Signatures:
-        """Who vouches for which version."""
-        from flyball.registry.signing import Signatures
-
-        return self._room("signatures", Signatures)
-
-    @property
-    def simulations(self) -> Simulations:
-        """What loops would have done, what they did, and when their schedules come."""
-        from flyball.loops.simulations import Simulations
-
-        return self._once("simulations", lambda: Simulations(self))
-
-    @property
-    def run_search(self) -> RunSearch:
-        """Finding, grouping and comparing runs."""
-        from flyball.tracking.search import RunSearch
-
-        return self._room("run_search", RunSearch)
-
-    @property
-    def saved_views(self) -> SavedViews:
-        """Searches that are kept under a name."""
-        from flyball.tracking.saved_views import SavedViews
-
-        return self._room("saved_views", SavedViews)
-
-    @property
-    def step_cache(self) -> StepCache:
-        """What steps have given before."""
-        from flyball.pipelines.cache import StepCache
-
-        return self._room("step_cache", StepCache)
-
-    @property
-    def studies(self) -> Studies:
-        """Searches for the best params, and their trials."""
-        from flyball.tuning.studies import Studies
-
-        return self._room("studies", Studies)
-
-    @property
-    def tracking(self) -> Tracking:
-        """Runs, params, metrics, artifacts."""
-        from flyball.tracking.runs import Tracking
-
-        return self._room("tracking", Tracking)
-
-    @property
-    def trash(self) -> Trash:
-        """Many runs at once, and the end of what lies in the trash for long."""
-        from flyball.tracking.trash import Trash
-
-        return self._room("trash", Trash)
-
-    @property
-    def traces(self) -> Traces:
-        """Traces of applications and their spans."""
-        from flyball.tracking.traces import Traces
-
-        return self._room("traces", Traces)
-
-    @property
-    def assessments(self) -> Assessments:
-        """Judgements of traces."""
-        from flyball.tracking.assessments import Assessments
-
-        return self._room("assessments", Assessments)
-
-    @property
-    def scorers(self) -> Scorers:
-        """What judges the answers of applications."""
-        from flyball.tracking.scorers import Scorers
-
-        return self._room("scorers", Scorers)
-
-    @property
-    def evaluation_sets(self) -> EvaluationSets:
-        """Evaluation data sets."""
-        from flyball.tracking.evaluation_sets import EvaluationSets
-
-        return self._room("evaluation_sets", EvaluationSets)
+    trusted_keys: TrustedKeys = _room()
+    """Whose word counts for files that would else be refused."""
+    signatures: Signatures = _room()
+    """Who vouches for which version."""
+    simulations: Simulations = _governing()
+    """What loops would have done, what they did, and when their schedules come."""
+    run_search: RunSearch = _room()
+    """Finding, grouping and comparing runs."""
+    saved_views: SavedViews = _room()
+    """Searches that are kept under a name."""
+    step_cache: StepCache = _room()
+    """What steps have given before."""
+    studies: Studies = _room()
+    """Searches for the best params, and their trials."""
+    tracking: Tracking = _room()
+    """Runs, params, metrics, artifacts."""
+    trash: Trash = _room()
+    """Many runs at once, and the end of what lies in the trash for long."""
+    traces: Traces = _room()
+    """Traces of applications and their spans."""
+    assessments: Assessments = _room()
+    """Judgements of traces."""
+    scorers: Scorers = _room()
+    """What judges the answers of applications."""
+    evaluation_sets: EvaluationSets = _room()
+    """Evaluation data sets."""
 
     @property
     def webhooks(self) -> Webhooks:
@@ -697,7 +507,7 @@ class Workspace:
         from flyball.alerts.webhooks import Webhooks
 
         networks = self.settings.webhook_networks
-        return self._once(
+        return self.made(
             "webhooks",
             lambda: Webhooks(self.database, self.events, self.time, networks=networks, reveal=self.secrets.resolve),
         )
@@ -707,7 +517,7 @@ class Workspace:
         """Sends traces, where the settings say so."""
         from flyball.telemetry import Telemetry
 
-        return self._once("telemetry", lambda: Telemetry(self.settings.otlp, "workspace"))
+        return self.made("telemetry", lambda: Telemetry(self.settings.otlp, "workspace"))
 
     def close(self) -> None:
         """Writes what waits and closes the database's connections, also those of projects that are open."""
@@ -737,19 +547,17 @@ class Workspace:
     ) -> None:
         self.close()
 
-    def _room(self, name: str, kind: Callable[..., T]) -> T:
-        return self._once(name, lambda: kind(self.database, self.blobs, self.events, self.time))
-
-    def _access(self, name: str, kind: Callable[..., T]) -> T:
+    def of_access(self, kind: Callable[..., T]) -> T:
+        """A service of the room `access`, on the tables of the home workspace."""
         # By the real clock: a password may be guessed and a token run out whatever time the workspace lives in.
-        real, home = SystemClock(), self.home
-        return home._once(name, lambda: kind(home.database, home.events, real, forget=home.authority.forget))
+        return kind(self.home.database, self.home.events, SystemClock(), forget=self.home.authority.forget)
 
     def is_made(self, name: str) -> bool:
         """Whether a service was asked for already, so that to ask again opens nothing."""
         return name in self._made
 
-    def _once(self, name: str, make: Callable[[], T]) -> T:
+    def made(self, name: str, make: Callable[[], T]) -> T:
+        """What was made under a name; made by the first who asks for it."""
         if name not in self._made:
             with self._lock:
                 if name not in self._made:
