@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
@@ -169,7 +170,7 @@ def honest() -> dict[str, Any]:
     import numpy as np
     import pandas as pd
     from sklearn.cluster import KMeans
-    from sklearn.compose import make_column_transformer
+    from sklearn.compose import make_column_selector, make_column_transformer
     from sklearn.decomposition import PCA
     from sklearn.ensemble import (
         GradientBoostingClassifier,
@@ -201,10 +202,36 @@ def honest() -> dict[str, Any]:
     ]  # fmt: skip
     fitted = {type(model).__name__ + str(place): model.fit(x, y) for place, model in enumerate(models)}
     fitted["mixed"] = make_pipeline(onehot, HistGradientBoostingClassifier(max_iter=3)).fit(frame, y)
+    by_type = make_column_transformer((OneHotEncoder(), make_column_selector(dtype_include="category")))
+    fitted["chosen by type"] = make_pipeline(by_type, LogisticRegression()).fit(frame, y)
+    fitted["categories of its own"] = HistGradientBoostingClassifier(max_iter=3, categorical_features="from_dtype").fit(
+        frame, y
+    )
     fitted["text"] = TfidfVectorizer().fit(["a good day", "a bad day"])
     fitted["frame"] = frame
     fitted["dates"] = pd.DataFrame({"t": pd.date_range("2024-01-01", periods=3, tz="UTC"), "s": ["os", "system", "x"]})
     return fitted
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_every_estimator_of_scikit_learn_passes() -> None:
+    import numpy as np
+    from sklearn.utils import all_estimators
+
+    rng = np.random.default_rng(0)
+    x, y = rng.random((40, 3)), rng.integers(0, 2, 40)
+    passed = 0
+    for name, kind in all_estimators():
+        try:
+            model = kind()
+        except TypeError:
+            continue  # it wants arguments
+        with contextlib.suppress(Exception):  # some want other data; they are looked at as they are
+            model.fit(x, y)
+        assert [each.what for each in scan_file(f"{name}.pickle", pickle.dumps(model))] == [], name
+        passed += 1
+    assert passed > 150
 
 
 @pytest.mark.filterwarnings("ignore")

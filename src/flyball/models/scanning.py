@@ -59,6 +59,11 @@ _REBUILDS = re.compile(
     r"(pandas\._libs\.\w+(\.\w+)?|pandas\.core\.\w+(\.\w+)*):(_?new_\w+|_new_\w+|_unpickle_\w+|__pyx_unpickle_\w+|_from_\w+)"
     r"|(sklearn|scipy|pandas|statsmodels|lightgbm|xgboost|catboost|flyball)(\.\w+)*:(__pyx_unpickle_\w+|newObj|_reconstruct\w*|_unpickle\w*)"
     r"|sklearn\.\w+(\.\w+)*:(_|CyH|Cy)\w+"
+    # Functions that estimators are given as settings: scores, kernels, checks of arrays, choosers of columns.
+    r"|sklearn\.(utils\.(validation|extmath)|compose|metrics|feature_selection|feature_extraction|gaussian_process|preprocessing|"
+    r"decomposition|linear_model|neighbors|cluster|ensemble|tree|svm|impute|inspection|covariance)(\.\w+)*:"
+    r"(?!(joblib|load|loads|dump|open|reduce|partial|delayed|attrgetter|methodcaller|itemgetter|getattr|import_module)$)[a-z]\w*"
+    r"|scipy\.sparse(\.\w+)*:(cs[rc]|coo|bsr|dia|dok|lil)_(matrix|array)|scipy\._lib\.array_api_compat\.numpy\._aliases:asarray"
     r"|scipy\.special(\._ufuncs)?:(expit|logit|xlogy)|scipy\.stats\._distn_infrastructure:(rv_\w+)|scipy\.stats\._continuous_distns:\w+_gen"
     r"|torch\._utils:_rebuild_\w+|torch:(\w+Storage|Size|device|dtype|float32|float64|int64)|torch\.storage:\w*Storage"
     r"|pyarrow\.lib:(_restore_array|py_buffer|type_for_alias|chunked_array|_reconstruct_\w+|_rebuild_\w+|table|schema|field|\w+_)"
