@@ -16,7 +16,9 @@ from flyball.serialization import from_json
 from flyball.storage.objects import Blobs, check_digest
 
 # They tell what was, and hold on to nothing.
-_TELL_ONLY = {"alembic_version", "audit", "audit_head", "audit_seals", "events", "leases", "lineage_edges"}
+_TELL_ONLY = {
+    "alembic_version", "audit", "audit_head", "audit_seals", "events", "idempotency_keys", "leases", "lineage_edges",
+}  # fmt: skip
 _DIGEST_LENGTH = 64
 _PER_QUERY = 50
 _CODE = "code"
