@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from flyball.data.validate import validate
-from flyball.errors import InvalidInput
+from flyball.errors import ChecksFailed, InvalidInput
 from flyball.evaluation.scores import evaluate
 from flyball.features.definition import FeatureView
 from flyball.models.scored import scores_of, truth_for
@@ -27,15 +27,11 @@ _MOST_ROWS = 2_000
 _LATENCY_ROWS = 100
 
 
-class DoesNotHold(AssertionError):
-    """What a project declares does not hold; the message says what was found."""
-
-
 def run_test(test: ProjectTest, scratch: Scratch) -> str:
     """Runs a test; gives a sentence of what was found.
 
     Raises:
-        DoesNotHold: it does not hold.
+        ChecksFailed: it does not hold.
         FlyballError: it cannot be run: a column is not there, a pipeline fails.
     """
     return _KINDS[test.kind](test, scratch)
@@ -219,7 +215,7 @@ def _bias(test: ProjectTest, scratch: Scratch) -> str:
 
 def _hold(holds: bool, said: str) -> None:
     if not holds:
-        raise DoesNotHold(said)
+        raise ChecksFailed(said)
 
 
 def _some(tested: Tested) -> pa.Table:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from flyball.data.dataset import Dataset
 from flyball.data.table import Table
-from flyball.errors import FlyballError, InvalidInput, MissingExtra, did_you_mean
+from flyball.errors import ChecksFailed, FlyballError, InvalidInput, MissingExtra, did_you_mean
 from flyball.models.package import LoadedModel
 from flyball.pipelines.code_snapshot import Project, load_project
 from flyball.project_tests.declared import ProjectTest
-from flyball.project_tests.running import DoesNotHold, run_test
+from flyball.project_tests.running import run_test
 from flyball.project_tests.scratch import Scratch
 from flyball.workspace import Workspace
 
@@ -239,16 +239,16 @@ def _items(
             """Runs it."""
             try:
                 found = run_test(self._test, scratch)
-            except (DoesNotHold, FlyballError) as error:
+            except FlyballError as error:
                 self.user_properties.append(("found", str(error)))
-                if isinstance(error, FlyballError):
+                if not isinstance(error, ChecksFailed):
                     self.user_properties.append(("cannot_run", "yes"))
                 raise
             self.user_properties.append(("found", found))
 
         def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
             """What was found, without a traceback that says nothing of the project."""
-            if isinstance(excinfo.value, DoesNotHold | FlyballError):
+            if isinstance(excinfo.value, FlyballError):
                 return str(excinfo.value)
             return super().repr_failure(excinfo, style)
 
