@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from flyball.errors import PermissionDenied
@@ -94,6 +94,21 @@ def who(given: str = "") -> str:
     """
     principal = acting()
     return principal.name if principal.proven else given
+
+
+def machine_user() -> str:
+    """The name of this machine's account that the process runs under; empty where it has none, as in some containers."""
+    import getpass
+
+    try:
+        return getpass.getuser()[:200]
+    except (OSError, KeyError, ImportError):
+        return ""
+
+
+def owner_here() -> Principal:
+    """Whoever works on a workspace of this machine by its files: nothing there is closed to them."""
+    return replace(SYSTEM, name=machine_user() or SYSTEM.name, kind="user")
 
 
 def need_admin(what: str) -> Principal:

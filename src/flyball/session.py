@@ -20,6 +20,7 @@ from flyball.data.snapshot import Service, Snapshot, load_snapshot, take_snapsho
 from flyball.data.table import Table
 from flyball.errors import InvalidInput
 from flyball.pipelines.context import RunContext, find_run
+from flyball.principals import machine_user
 from flyball.refs import Ref, check_name
 from flyball.serialization import digest
 from flyball.settings import Settings, load_settings
@@ -151,7 +152,7 @@ def run(
         parent=parent.id if isinstance(parent, LiveRun) else parent,
         environment={} if join else provenance.environment(),
         code="" if join else provenance.commit(settings.root),
-        user=provenance.user(),
+        user=machine_user(),
         join=join,
         durable=durable,
         flush=flush,

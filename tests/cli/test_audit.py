@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sqlite3
 from pathlib import Path
 
@@ -17,6 +18,7 @@ def test_it_is_listed_shown_and_verified(flyball: Command, nowhere: Path) -> Non
     _do_something(flyball)
     rows = flyball("audit", "list", "--json").json
     assert [row["action"] for row in rows] == ["tracking.experiment_created"] * 2
+    assert {row["who"] for row in rows} == {getpass.getuser()}
     assert "tracking.experiment_created" in flyball("audit", "show", "1").out
     assert flyball("audit", "show", "9").code == 4
     assert flyball("audit", "verify", "--json").json["broken"] is None

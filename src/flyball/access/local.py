@@ -6,7 +6,6 @@ made of the token, so every process that reads the file makes and knows them, an
 
 from __future__ import annotations
 
-import getpass
 import hmac
 import os
 import secrets
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from flyball.errors import Corrupt, InvalidInput
-from flyball.principals import Principal
+from flyball.principals import Principal, machine_user
 
 FILE: Final = "token"
 LOCAL_PREFIX: Final = "fly_local_"
@@ -58,7 +57,7 @@ class LocalOwner:
         """Who that is within a project: they own them all. Nothing proves their name but the machine's word."""
         found = self._principals.get(project)
         if found is None:
-            made = Principal(name=_user(), role="owner", admin=True, project=project, proven=False)
+            made = Principal(name=machine_user() or "local", role="owner", admin=True, project=project, proven=False)
             found = self._principals[project] = made
         return found
 
@@ -117,10 +116,3 @@ def _write(path: Path) -> None:
         pass
     finally:
         fresh.unlink()
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "local"

@@ -11,6 +11,7 @@ import click
 
 from flyball.cli.commands import COMMANDS
 from flyball.errors import FlyballError, did_you_mean
+from flyball.principals import acting_as, owner_here
 from flyball.serialization import error_to_plain, to_json
 
 EXIT_CODES = {
@@ -74,7 +75,8 @@ def invoke(arguments: list[str]) -> int:
     for name, value in _QUIET_THREADS.items():
         os.environ.setdefault(name, value)
     try:
-        result = flyball.main(args=arguments, prog_name="flyball", standalone_mode=False)
+        with acting_as(owner_here()):
+            result = flyball.main(args=arguments, prog_name="flyball", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import click
 from flyball.cli.output import print_facts, print_json, print_table, workspace_options
 from flyball.clock import parse_duration, parse_time
 from flyball.errors import InvalidInput, NotFound
+from flyball.principals import machine_user
 
 _TASKS = ("classify", "tags", "accept", "span", "text", "boxes")
 _ITEMS = ("row", "text", "image", "audio")
@@ -451,7 +451,7 @@ def _seen(item: Any) -> str:
 
 
 def _me() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container without accounts
-        raise InvalidInput("Nobody knows who you are.", hint="Say so with --as.") from None
+    name = machine_user()
+    if not name:
+        raise InvalidInput("Nobody knows who you are.", hint="Say so with --as.")
+    return name

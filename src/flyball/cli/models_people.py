@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,21 +12,15 @@ import click
 from flyball.cli.deployments import tell_model_servers
 from flyball.cli.output import print_facts, print_json, print_table, workspace_options
 from flyball.clock import parse_time
+from flyball.principals import machine_user
 from flyball.refs import Ref
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _whoami() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a user without a name, as in some containers
-        return ""
-
-
 def as_option(command: F) -> F:
     """Adds `--as NAME`; the command is handed `by`, by default the name one is logged in with."""
-    return click.option("--as", "by", metavar="NAME", default=_whoami, help="Who you are (default: your login).")(
+    return click.option("--as", "by", metavar="NAME", default=machine_user, help="Who you are (default: your login).")(
         command
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import platform
 import sys
 from pathlib import Path
@@ -47,14 +46,6 @@ def commit(folder: Path) -> str:
             if git.is_dir():
                 return _head(git)
     return ""
-
-
-def user() -> str:
-    """The name that this process's user is known by here."""
-    try:
-        return getpass.getuser()[:250]
-    except (OSError, KeyError, ImportError):
-        return ""
 
 
 def _head(git: Path) -> str:
