@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -172,10 +174,10 @@ def pushed(folder: Path, image: Image, newer: Image, image_registry: str) -> str
 
 
 @pytest.fixture(scope="module")
-def container(podman: Path, pushed: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def container(podman: Path, pushed: str) -> Iterator[str]:
     """The address of the pushed image, run with a read-only root."""
     port = free_port()
-    root = tmp_path_factory.mktemp("podman")
+    root = Path(tempfile.mkdtemp(prefix="podman-"))  # podman takes no folder whose name is longer than 50 characters
     command = [str(podman), "--root", str(root / "root"), "--runroot", str(root / "run"), *RUN]
     subprocess.run([*command, "pull", "-q", "--tls-verify=false", pushed], check=True, capture_output=True, timeout=120)
     server = ["--objects", "/var/lib/flyball", "--host", "127.0.0.1", "--port", str(port)]
@@ -188,6 +190,7 @@ def container(podman: Path, pushed: str, tmp_path_factory: pytest.TempPathFactor
     finally:
         subprocess.run([*command, "rm", "-f", "-t", "5", name], capture_output=True, check=False, timeout=60)
         subprocess.run([*command, "system", "reset", "-f"], capture_output=True, check=False, timeout=60)
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def ask(address: str, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -204,7 +207,6 @@ def ask(address: str, path: str, body: dict[str, Any] | None = None) -> Any:
         time.sleep(0.1)
 
 
-# One test, so that one process runs containers at a time: they share locks, wherever their files lie.
 def test_the_pushed_image_answers_and_logs_although_its_root_is_read_only(container: str) -> None:
     ask(container, "/health")
     answer = ask(container, "/predict/shop", {"rows": [{"x": 1.0}], "ids": ["a"]})
