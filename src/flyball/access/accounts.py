@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from flyball.access import _store
 from flyball.access.passwords import Brakes, hash_password, is_right
+from flyball.access.service import AccessService
 from flyball.access.tokens import Tokens
 from flyball.clock import Clock
 from flyball.errors import AlreadyExists, Conflict, InvalidInput, NotFound, PermissionDenied
@@ -74,7 +75,7 @@ class Whoami:
     proven: bool = True
 
 
-class Accounts:
+class Accounts(AccessService):
     """Keeps accounts.
 
     Args:
@@ -84,10 +85,7 @@ class Accounts:
     def __init__(
         self, database: Database, events: EventLog, clock: Clock, *, forget: Callable[[], None] = lambda: None
     ) -> None:
-        self._database = database
-        self._events = events
-        self._clock = clock
-        self._forget = forget
+        super().__init__(database, events, clock, forget=forget)
         self._tokens = Tokens(database, events, clock)
         self._brakes = Brakes(database, clock)
 

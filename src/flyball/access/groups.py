@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from flyball.access import _store
-from flyball.clock import Clock
+from flyball.access.service import AccessService
 from flyball.errors import AlreadyExists, NotFound
 from flyball.principals import acting, need_admin
 from flyball.refs import check_name
-from flyball.storage.database import Database
-from flyball.storage.event_log import EventLog
 from flyball.verbs import change, read
 
 
@@ -28,20 +25,8 @@ class Group:
     accounts: tuple[str, ...] = ()
 
 
-class Groups:
-    """Keeps groups; for who looks after the instance.
-
-    Args:
-        forget: Told when somebody may do less, so that this process at once knows it.
-    """
-
-    def __init__(
-        self, database: Database, events: EventLog, clock: Clock, *, forget: Callable[[], None] = lambda: None
-    ) -> None:
-        self._database = database
-        self._events = events
-        self._clock = clock
-        self._forget = forget
+class Groups(AccessService):
+    """Keeps groups; for who looks after the instance."""
 
     @change(role="none")
     def create(self, name: str, description: str = "") -> Group:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -10,11 +9,9 @@ from typing import Literal
 import sqlalchemy as sa
 
 from flyball.access import _store
-from flyball.clock import Clock
+from flyball.access.service import AccessService
 from flyball.errors import Conflict, InvalidInput, NotFound
 from flyball.principals import ROLES, Role, acting, need_admin
-from flyball.storage.database import Database
-from flyball.storage.event_log import EventLog
 from flyball.verbs import change, read
 
 MemberKind = Literal["account", "group"]
@@ -32,20 +29,8 @@ class Member:
     by: str
 
 
-class Members:
-    """Keeps memberships.
-
-    Args:
-        forget: Told when somebody may do less, so that this process at once knows it.
-    """
-
-    def __init__(
-        self, database: Database, events: EventLog, clock: Clock, *, forget: Callable[[], None] = lambda: None
-    ) -> None:
-        self._database = database
-        self._events = events
-        self._clock = clock
-        self._forget = forget
+class Members(AccessService):
+    """Keeps memberships."""
 
     @change(role="none")
     def set(self, name: str, role: Role, kind: MemberKind = "account", project: str = "") -> Member:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -11,13 +10,11 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from flyball.access import _store
-from flyball.clock import Clock
+from flyball.access.service import AccessService
 from flyball.errors import Conflict, InvalidInput, NotFound, PermissionDenied
 from flyball.principals import ROLES, Role, acting
 from flyball.refs import check_name, new_id
 from flyball.serialization import digest
-from flyball.storage.database import Database
-from flyball.storage.event_log import EventLog
 from flyball.verbs import change, read
 
 Scope = Literal["read", "write"]
@@ -65,20 +62,8 @@ class NewToken:
     secret: str
 
 
-class Tokens:
-    """Makes tokens and ends them.
-
-    Args:
-        forget: Told when a token ends, so that this process at once knows it no longer.
-    """
-
-    def __init__(
-        self, database: Database, events: EventLog, clock: Clock, *, forget: Callable[[], None] = lambda: None
-    ) -> None:
-        self._database = database
-        self._events = events
-        self._clock = clock
-        self._forget = forget
+class Tokens(AccessService):
+    """Makes tokens and ends them."""
 
     @change(role="none")
     def create(

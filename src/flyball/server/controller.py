@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
-import signal
 import socket
 import sys
 import threading
-from types import FrameType
 
 from flyball.executors.local import LocalExecutor
 from flyball.loops.controller import Controller
 from flyball.loops.sources import Sources
-from flyball.settings import load_settings
+from flyball.server.part import begin_part
 from flyball.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -22,20 +19,7 @@ logger = logging.getLogger(__name__)
 
 def main() -> int:
     """Acts for the workspace's loops until it is told to stop."""
-    parser = argparse.ArgumentParser(prog="flyball.server.controller", description=__doc__)
-    parser.add_argument("--with-parent", action="store_true", help="stop when standard input closes")
-    arguments = parser.parse_args()
-    settings = load_settings()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
-    if arguments.with_parent:
-        threading.Thread(target=_follow_parent, args=(stop,), name="parent", daemon=True).start()
+    settings, stop = begin_part("flyball.server.controller", __doc__)
     holder = f"{socket.gethostname()}-{os.getpid()}"
     pause = 0.02 if settings.clock == "virtual" else 0.5
     with Workspace(settings) as workspace:
@@ -66,13 +50,6 @@ def tell_openlineage(workspace: Workspace, stop: threading.Event, pause: float =
             if error:
                 logger.warning("OpenLineage events wait", extra={"error": error})
         wait = min(wait * 2, 60.0) if error else pause
-
-
-def _follow_parent(stop: threading.Event) -> None:
-    # The parent holds the other end; when it dies, however it dies, the end closes.
-    while os.read(0, 1):
-        pass
-    stop.set()
 
 
 if __name__ == "__main__":

@@ -6,22 +6,20 @@ brings every project's tables to this release's, counts what projects keep, and 
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from flyball.access.removing import remove_places
 from flyball.server.hosts import LOOPBACK_HOST
+from flyball.server.part import begin_part
 from flyball.server.supervisor import Child, Supervisor
 from flyball.server.up import free_port
-from flyball.settings import Settings, as_environment, load_settings
+from flyball.settings import Settings, as_environment
 from flyball.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -183,31 +181,11 @@ def keep(home: Workspace, supervisor: Supervisor, stopped: Callable[[float], boo
 
 def main() -> int:
     """Looks after the projects until it is told to stop."""
-    parser = argparse.ArgumentParser(prog="flyball.server.project_keeper", description=__doc__)
-    parser.add_argument("--with-parent", action="store_true", help="stop when standard input closes")
-    arguments = parser.parse_args()
-    settings = load_settings()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
-    if arguments.with_parent:
-        threading.Thread(target=_follow_parent, args=(stop,), name="parent", daemon=True).start()
+    settings, stop = begin_part("flyball.server.project_keeper", __doc__)
     with Workspace(settings) as home:
         supervisor = Supervisor([], settings.workspace / "logs" / "projects", say=logger.warning)
         keep(home, supervisor, stop.wait)
     return 0
-
-
-def _follow_parent(stop: threading.Event) -> None:
-    # The parent holds the other end; when it dies, however it dies, the end closes.
-    while os.read(0, 1):
-        pass
-    stop.set()
 
 
 if __name__ == "__main__":

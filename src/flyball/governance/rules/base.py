@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -89,16 +90,16 @@ class Applying:
     gates: tuple[str, ...] = ()
 
 
-class Rule:
+class Rule(ABC):
     """A kind of policy; one that has nothing to say about a moment leaves its method out."""
 
+    @abstractmethod
     def check(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The params, complete and usable.
 
         Raises:
             InvalidInput: they are not.
         """
-        raise NotImplementedError
 
     def registering(self, params: Mapping[str, Any], about: Registering, facts: PolicyFacts) -> Broken | None:
         """What speaks against registering a version."""
